@@ -1,0 +1,32 @@
+// Functions of the console driver ("console").
+#pragma once
+
+#include <ant/function.hpp>
+
+#include <cstdint>
+
+namespace ant::console {
+
+inline constexpr unsigned max_text = 3072;
+
+struct Text {
+    std::uint32_t bytes;
+    char text[max_text];
+};
+// Raw input: whatever has been typed, at least one byte; waits unless dont_wait (then would_block).
+// Keys of the PS/2 keyboard arrive as a VT100 would send them.
+struct Read {
+    std::uint32_t bytes;  // at most
+    std::uint32_t dont_wait;
+};
+struct Size {
+    std::uint32_t columns, rows;
+    std::uint32_t serial, screen;  // which are there
+};
+
+enum class Op : std::uint16_t { write = 1, read, size };
+inline constexpr Function<Text> write{"write", static_cast<std::uint16_t>(Op::write)};  // -> value = bytes
+inline constexpr Function<Read, Text> read{"read", static_cast<std::uint16_t>(Op::read)};
+inline constexpr Function<Nothing, Size> size{"size", static_cast<std::uint16_t>(Op::size)};
+
+}  // namespace ant::console

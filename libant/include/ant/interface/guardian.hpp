@@ -1,0 +1,72 @@
+// Functions of the guardian ("guardian"): starts, stops and replaces everything else.
+#pragma once
+
+#include <ant/abi/syscall.hpp>
+#include <ant/function.hpp>
+
+#include <cstdint>
+
+namespace ant::guardian {
+
+inline constexpr unsigned max_arguments = 1024;
+struct Start {
+    char program[abi::name_bytes];  // in the archive
+    char as[abi::name_bytes];       // slot; "" = the program's name, made unique with a suffix
+    std::uint32_t argc;             // strings in `arguments`, each with its NUL, without the program's name
+    std::uint32_t wait;             // 1: answered when it has ended; value = exit status
+    char arguments[max_arguments];
+};
+struct Started {
+    std::uint32_t pid, slot;
+    std::uint32_t exit_status;
+    std::uint32_t fault;            // 1: ended by an exception or kill
+    char name[abi::name_bytes];
+};
+struct Name {
+    char name[abi::name_bytes];     // slot, or a decimal pid
+    std::uint32_t status;           // of kill: exit status
+    std::uint32_t reserved;
+};
+inline constexpr unsigned max_replace = 8;
+struct Replace {
+    std::uint32_t count;
+    std::uint32_t as_paper;
+    std::uint32_t timeout_us;       // 0 = the default
+    std::uint32_t reserved;
+    struct {
+        char name[abi::name_bytes];     // slot
+        char program[abi::name_bytes];  // "" = the program it runs now
+    } server[max_replace];
+};
+struct Replaced {
+    std::uint32_t count;
+    std::uint32_t reserved;
+    abi::ReplaceResult result[max_replace];
+};
+struct Programs {  // the archive's contents: names with a NUL each
+    std::uint32_t count;
+    char names[2048];
+};
+struct Power {
+    std::uint32_t action;  // abi::PowerAction
+    std::uint32_t status;  // of power-off: shown by the emulator as exit status where it can
+};
+
+enum class Op : std::uint16_t { start = 1, stop, kill, replace, programs, power };
+inline constexpr Function<Start, Started> start{"start", static_cast<std::uint16_t>(Op::start)};
+inline constexpr Function<Name> stop{"stop", static_cast<std::uint16_t>(Op::stop)};
+inline constexpr Function<Name> kill{"kill", static_cast<std::uint16_t>(Op::kill)};
+inline constexpr Function<Replace, Replaced> replace{"replace", static_cast<std::uint16_t>(Op::replace)};
+inline constexpr Function<Nothing, Programs> programs{"programs", static_cast<std::uint16_t>(Op::programs)};
+inline constexpr Function<Power> power{"power", static_cast<std::uint16_t>(Op::power)};
+
+// Every server of libant answers this one too: it brings itself down in the way asked for (tests, demonstrations).
+enum class Fault : std::uint32_t { null, text, div0, stack, wild, panic, exit, hang };
+struct Crash {
+    std::uint32_t fault;
+    std::uint32_t reserved;
+};
+inline constexpr std::uint16_t crash_op = 63;
+inline constexpr Function<Crash> crash{"crash", crash_op};
+
+}  // namespace ant::guardian

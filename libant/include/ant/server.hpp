@@ -1,0 +1,176 @@
+// Server: the main loop of an OS server. Register handlers, then run().
+//
+// The loop hears of a pending replacement first, then takes results, then requests; events
+// (interrupts, ends of processes) come with each of them. A server without state is replaceable for nothing.
+#pragma once
+
+#include <ant/client.hpp>
+#include <ant/function.hpp>
+#include <ant/process.hpp>
+#include <ant/syscalls.hpp>
+
+#include <array>
+
+namespace ant {
+
+// What the loop does with the call after its handler has returned.
+struct Outcome {
+    enum class Kind : std::uint8_t { replied, deferred, forwarded };
+    Kind kind = Kind::replied;
+    Error error = Error::none;
+    bool list = false;            // replied: the parameter area begins with a DataList
+    std::int64_t value = 0;
+    Data data{};
+    std::uint32_t function = 0;   // forwarded
+    std::uint32_t flags = 0;
+    std::uint64_t parameters = 0; // forwarded: offset | bytes << 32
+
+    constexpr Outcome() = default;
+    constexpr Outcome(Error e) : error{e} {}  // NOLINT: an Error is a complete answer
+};
+
+// A call as its handler sees it. Copyable: the address of the control ICA is all it is. It stays
+// valid until answered or forwarded, also across other calls (deferred) and across a replacement.
+class Call {
+public:
+    explicit Call(std::uint64_t control) : control_{control} {}
+
+    [[nodiscard]] std::uint64_t control() const { return control_; }
+    [[nodiscard]] const abi::Frame& frame() const {
+        // currentp was written by the core when the call was delivered; nobody else has the page mapped and runs.
+        return *reinterpret_cast<const abi::Frame*>(page()->currentp);
+    }
+    [[nodiscard]] std::uint64_t id() const { return page()->call_id; }
+    [[nodiscard]] std::uint32_t user_id() const { return frame().user_id; }
+    [[nodiscard]] std::uint32_t requester() const { return frame().requester_slot; }
+    [[nodiscard]] std::uint64_t data() const { return frame().data; }
+    [[nodiscard]] std::uint32_t parameter_bytes() const { return frame().parameter_bytes; }
+    // In place: a result written over it replaces it.
+    template <class P>
+    [[nodiscard]] P& params() const {
+        return *reinterpret_cast<P*>(frame().parameters);
+    }
+    // Data ICAs of a call with flag::data_list; empty otherwise. Checked by the core.
+    [[nodiscard]] std::span<abi::DataListEntry> data_list() const {
+        if ((frame().flags & abi::flag::data_list) == 0) return {};
+        auto& list = params<abi::DataList>();
+        return {list.entries, list.count};
+    }
+    template <class P>
+    [[nodiscard]] P& params_after_list() const {
+        return *reinterpret_cast<P*>(frame().parameters + sizeof(abi::DataList) +
+                                     data_list().size() * sizeof(abi::DataListEntry));
+    }
+
+    [[nodiscard]] static Outcome reply(std::int64_t value = 0, Data data = {}) {
+        Outcome o;
+        o.value = value;
+        o.data = data;
+        return o;
+    }
+    template <class R>
+    [[nodiscard]] Outcome reply_with(const R& result, std::int64_t value = 0, Data data = {}) const {
+        // The caller's parameter area holds the larger of parameters and result (Client::call sees to it).
+        if (parameter_bytes() < sizeof(R)) [[unlikely]] return Error::invalid_argument;
+        __builtin_memcpy(&params<R>(), &result, sizeof(R));
+        return reply(value, data);
+    }
+    // Keeps the call for later: Server::answer.
+    [[nodiscard]] static Outcome defer() {
+        Outcome o;
+        o.kind = Outcome::Kind::deferred;
+        return o;
+    }
+    // Multi-stage: passes the call on with the same parameter area. flags: abi::flag::direct_return | DataMode.
+    [[nodiscard]] Outcome forward(std::uint32_t function, std::uint32_t flags, std::uint64_t data = 0) const {
+        Outcome o;
+        o.kind = Outcome::Kind::forwarded;
+        o.function = function;
+        o.flags = flags;
+        o.data.address = data;
+        o.parameters = sys::pair(static_cast<std::uint32_t>(frame().parameters & (abi::page_size - 1)), parameter_bytes());
+        return o;
+    }
+
+private:
+    [[nodiscard]] const abi::ControlIca* page() const { return reinterpret_cast<const abi::ControlIca*>(control_); }
+    std::uint64_t control_;
+};
+
+// A result of an asynchronous call. The control ICA goes back to the pool when the handler returns,
+// unless a forwarded call came back through this relay (sequential return): then `relayed` is true and the
+// handler's Outcome answers it.
+struct CallResult {
+    std::uint64_t control;
+    Error error;
+    std::int64_t value;
+    std::uint64_t data;   // now this process's own, or 0
+    bool relayed;
+};
+
+class Server {
+public:
+    using RequestHandler = Outcome (*)(Call);
+    using ResultHandler = Outcome (*)(const CallResult&);
+    using EventHandler = void (*)(std::uint64_t events);
+    static constexpr unsigned max_ops = 64;
+
+    // `slot` is the prefix of all function names: normally startup().name.
+    explicit Server(const char* slot) : slot_{slot} {}
+
+    // Requests whose parameter area is shorter than P are answered with invalid_argument before the handler.
+    template <class P, class R>
+    void on(const Function<P, R>& function, RequestHandler handler) {
+        handle(function.name, function.op, wire_bytes<P>, handler);
+    }
+    // Results of calls that this process sent with Client::send, or forwarded.
+    template <class P, class R>
+    void on_result(Client& client, const Function<P, R>& function, ResultHandler handler) {
+        const auto id = client.identifier(function);
+        if (id) handle_result(*id, handler);
+    }
+    void on_event(EventHandler handler) { event_ = handler; }
+    // Called before each receive; returns the longest time to wait there in us (no_limit = for ever; abi::poll).
+    void before_receive(std::uint64_t (*hook)()) { before_receive_ = hook; }
+    // State: `save` runs in the old process before it hands over, `restore` in the new one right after.
+    void on_save(void (*save)()) { save_ = save; }
+    void on_restore(void (*restore)(sys::State)) { restore_ = restore; }
+    // Runs once in a process that starts fresh, after registration.
+    void on_start(void (*start)()) { start_ = start; }
+
+    // Registers and serves. Returns only with an error of the registration.
+    [[nodiscard]] Error run();
+
+    // Answers a deferred call.
+    static Result<> answer(std::uint64_t control, Error error, std::int64_t value = 0, Data data = {}, bool list = false);
+
+private:
+    struct Entry {
+        RequestHandler handler = nullptr;
+        const char* name = nullptr;
+        std::uint32_t parameter_bytes = 0;
+    };
+    struct ResultEntry {
+        std::uint32_t function = 0;
+        ResultHandler handler = nullptr;
+    };
+
+    void handle(const char* name, std::uint16_t op, std::uint32_t parameter_bytes, RequestHandler handler);
+    void handle_result(std::uint32_t function, ResultHandler handler);
+    Error start();
+    void serve();
+    Outcome take_request(const sys::Raw& receipt);
+    Outcome take_result(const sys::Raw& receipt, bool& answered);
+    void hand_over();
+
+    const char* slot_;
+    std::array<Entry, max_ops> ops_{};
+    std::array<ResultEntry, 16> results_{};
+    EventHandler event_ = nullptr;
+    std::uint64_t (*before_receive_)() = nullptr;
+    void (*save_)() = nullptr;
+    void (*restore_)(sys::State) = nullptr;
+    void (*start_)() = nullptr;
+};
+
+}  // namespace ant
