@@ -1,0 +1,1 @@
+"""Modules behind tools/ant."""

@@ -1,0 +1,147 @@
+"""Fetches third-party sources as Debian source packages, without touching the system's own lists.
+
+A private APT root gets the system's source list with `deb` turned into `deb-src`; the upstream
+tarball in the package is pinned by SHA-256, as Debian revisions disappear with point releases."""
+
+import argparse
+import fcntl
+import getpass
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Source:
+    package: str
+    tarball: str
+    sha256: str
+
+
+SOURCES = {
+    "lwip": Source("lwip", "lwip_2.1.3+dfsg1.orig.tar.xz", "0a8276d09fc4e97bbba2f953d74af2388fc2195ea156be9d7589e297a68fde24"),
+}
+
+
+class FetchError(Exception):
+    """Says to the user why a source cannot be had."""
+
+
+def deb_src_line(line: str) -> str | None:
+    """A one-line source entry with `deb` turned into `deb-src`."""
+    match = re.match(r"\s*deb\s+(.*)", line)
+    return f"deb-src {match[1]}\n" if match else None
+
+
+def deb_src_list(text: str, deb822: bool) -> str:
+    if deb822:
+        return re.sub(r"(?mi)^Types:.*$", "Types: deb-src", text)
+    return "".join(filter(None, map(deb_src_line, text.splitlines())))
+
+
+def write_sources(parts: Path, system: Path = Path("/etc/apt")) -> None:
+    lists = [system / "sources.list", *sorted((system / "sources.list.d").glob("*"))]
+    for number, path in enumerate(lists):
+        if not path.is_file() or path.suffix not in (".list", ".sources"):
+            continue
+        text = deb_src_list(path.read_text(encoding="utf-8"), path.suffix == ".sources")
+        (parts / f"{number:02}{path.suffix}").write_text(text, encoding="utf-8")
+
+
+def apt_root(root: Path) -> dict[str, str]:
+    """Creates the private APT root; returns the environment that selects it."""
+    parts = root / "sources.list.d"
+    shutil.rmtree(parts, ignore_errors=True)
+    for folder in (parts, root / "lists/partial", root / "cache/archives/partial"):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_sources(parts)
+    config = root / "apt.conf"
+    config.write_text(
+        'Dir::Etc::sourcelist "/dev/null";\n'
+        f'Dir::Etc::sourceparts "{parts}";\n'
+        f'Dir::State::lists "{root}/lists";\n'
+        f'Dir::Cache "{root}/cache";\n'
+        'APT::Update::Post-Invoke-Success "";\n'
+        'APT::Update::Post-Invoke "";\n'
+        f'APT::Sandbox::User "{getpass.getuser()}";\n'
+        'Acquire::Languages "none";\n'
+        'Acquire::Retries "3";\n', encoding="utf-8")
+    return {**os.environ, "APT_CONFIG": str(config)}
+
+
+def run(command: list[str], environment: dict[str, str], cwd: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, check=False,
+                          stdin=subprocess.DEVNULL)
+
+
+def download(source: Source, folder: Path) -> None:
+    environment = apt_root(folder.parent / "apt")
+    # A third-party list without a source index makes this fail although Debian's part is there.
+    update = run(["apt-get", "update", "-qq"], environment, folder)
+    result = run(["apt-get", "source", "-qq", "--download-only", source.package], environment, folder)
+    if result.returncode != 0:
+        raise FetchError(f"apt-get source {source.package} failed:\n{update.stderr}{result.stderr}".rstrip())
+
+
+def check(source: Source, folder: Path) -> None:
+    tarball = folder / source.tarball
+    if not tarball.is_file():
+        raise FetchError(f"Debian's {source.package} no longer contains {source.tarball}")
+    digest = hashlib.sha256(tarball.read_bytes()).hexdigest()
+    if digest != source.sha256:
+        raise FetchError(f"{source.tarball} has SHA-256 {digest}, expected {source.sha256}")
+
+
+def unpack(source: Source, folder: Path, target: Path) -> None:
+    description = next(folder.glob(f"{source.package}_*.dsc"))
+    partial = target.with_name(f"{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    result = run(["dpkg-source", "--no-check", "--skip-patches", "-x", str(description), str(partial)],
+                 dict(os.environ), folder)
+    if result.returncode != 0:
+        raise FetchError(f"dpkg-source failed:\n{result.stderr}".rstrip())
+    shutil.rmtree(target, ignore_errors=True)
+    partial.replace(target)
+
+
+def fetch(name: str, into: Path) -> Path:
+    source = SOURCES[name]
+    target = into.resolve() / name
+    stamp = target.with_name(f"{name}.stamp")
+    into.mkdir(parents=True, exist_ok=True)
+    with open(into / ".lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if stamp.is_file() and stamp.read_text(encoding="utf-8") == source.sha256 and target.is_dir():
+            return target
+        print(f"Fetching the source of {name} (Debian source package {source.package})", flush=True)
+        downloads = into.resolve() / "download"
+        downloads.mkdir(exist_ok=True)
+        if not (downloads / source.tarball).is_file() or not list(downloads.glob(f"{source.package}_*.dsc")):
+            download(source, downloads)
+        check(source, downloads)
+        unpack(source, downloads, target)
+        stamp.write_text(source.sha256, encoding="utf-8")
+    return target
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("command", choices=["fetch"])
+    parser.add_argument("name", choices=sorted(SOURCES))
+    parser.add_argument("--into", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    try:
+        fetch(options.name, options.into)
+    except (FetchError, OSError) as error:
+        print(f"{options.name}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
