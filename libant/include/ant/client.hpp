@@ -31,6 +31,14 @@ struct Answer {
     std::uint64_t data = 0;  // a data ICA that is now the caller's, or 0
 };
 
+// An answer that is read where it lies: valid until the next synchronous call.
+template <class R>
+struct AnswerInPlace {
+    const R* result = nullptr;
+    std::int64_t value = 0;
+    std::uint64_t data = 0;
+};
+
 // Control ICAs of this process that are not in a call. All clients share it.
 namespace controls {
 Result<std::uint64_t> take();        // reserves one if none is at hand
@@ -68,6 +76,25 @@ public:
         const sys::Raw r = sys::raw(sys::Syscall::request, sys::pair(id, static_cast<std::uint32_t>(data.mode)), control,
                                     sys::pair(abi::parameter_base, wire<P, R>), data.address, timeout_us);
         return finish<R>(r, control);
+    }
+
+    // As call, for large parameters and for payload behind them: `fill(P&)` writes both into the parameter
+    // area itself, `extra` bytes behind P included.
+    template <class P, class R, class Fill>
+    Result<AnswerInPlace<R>> call_in_place(const Function<P, R>& function, Fill&& fill, std::uint32_t extra = 0, Data data = {},
+                                           std::uint64_t timeout_us = default_timeout_us) {
+        const std::uint32_t id = ANT_TRY(identifier(function));
+        std::uint64_t control = controls::synchronous;
+        if (control == 0) [[unlikely]] control = ANT_TRY(controls::first_synchronous());
+        fill(*reinterpret_cast<P*>(control + abi::parameter_base));
+        constexpr std::uint32_t least = wire<P, R>;
+        const std::uint32_t sent_bytes = wire_bytes<P> + extra;
+        const sys::Raw r = sys::raw(sys::Syscall::request, sys::pair(id, static_cast<std::uint32_t>(data.mode)), control,
+                                    sys::pair(abi::parameter_base, sent_bytes < least ? least : sent_bytes), data.address,
+                                    timeout_us);
+        if (r.error != Error::none) [[unlikely]] return Failure(failed(r.error));
+        return AnswerInPlace<R>{reinterpret_cast<const R*>(control + abi::parameter_base), static_cast<std::int64_t>(r.rdx),
+                                r.rsi};
     }
 
     // As call, with several data ICAs: `lists` entries were written by the caller. Parameters follow the list.

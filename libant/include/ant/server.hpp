@@ -13,19 +13,22 @@
 
 namespace ant {
 
-// What the loop does with the call after its handler has returned.
+// What the loop does with the call after its handler has returned. The first word has the layout of the last
+// argument of `reply` (error | list << 32), with `kind` above: the loop passes it on as it is.
 struct Outcome {
     enum class Kind : std::uint8_t { replied, deferred, forwarded };
-    Kind kind = Kind::replied;
     Error error = Error::none;
     bool list = false;            // replied: the parameter area begins with a DataList
+    Kind kind = Kind::replied;
+    std::uint16_t reserved = 0;   // no padding, so that the word is one store
     std::int64_t value = 0;
     Data data{};
-    std::uint32_t function = 0;   // forwarded
-    std::uint32_t flags = 0;
-    std::uint64_t parameters = 0; // forwarded: offset | bytes << 32
+    // Of a forwarded call only; not set otherwise, which keeps a plain reply cheap.
+    std::uint32_t function;
+    std::uint32_t flags;
+    std::uint64_t parameters;     // offset | bytes << 32
 
-    constexpr Outcome() = default;
+    constexpr Outcome() {}        // NOLINT: see above
     constexpr Outcome(Error e) : error{e} {}  // NOLINT: an Error is a complete answer
 };
 
@@ -116,7 +119,7 @@ public:
     static constexpr unsigned max_ops = 64;
 
     // `slot` is the prefix of all function names: normally startup().name.
-    explicit Server(const char* slot) : slot_{slot} {}
+    explicit Server(const char* slot);
 
     // Requests whose parameter area is shorter than P are answered with invalid_argument before the handler.
     template <class P, class R>
@@ -146,25 +149,41 @@ public:
 
 private:
     struct Entry {
-        RequestHandler handler = nullptr;
-        const char* name = nullptr;
-        std::uint32_t parameter_bytes = 0;
+        RequestHandler handler = unknown_operation;
+        std::uint64_t parameter_bytes = 0;  // at least
     };
     struct ResultEntry {
         std::uint32_t function = 0;
         ResultHandler handler = nullptr;
     };
 
+    static Outcome unknown_operation(Call);
     void handle(const char* name, std::uint16_t op, std::uint32_t parameter_bytes, RequestHandler handler);
     void handle_result(std::uint32_t function, ResultHandler handler);
-    Error start();
-    void serve();
-    Outcome take_request(const sys::Raw& receipt);
-    Outcome take_result(const sys::Raw& receipt, bool& answered);
+    [[nodiscard]] Result<std::uint64_t> provided_operations() const;
+    Result<> register_operations(std::uint64_t provided) const;
+    Result<> start();
+    void restore();
+    [[noreturn]] void serve();
+    struct Receipt;
+    static Receipt received(const sys::Raw& r);
+    static Receipt reply_and_receive(std::uint64_t control, const Outcome& outcome, std::uint64_t status,
+                                     std::uint64_t timeout_us);
+    static Receipt finish_otherwise(std::uint64_t control, const Outcome& outcome, std::uint64_t timeout_us);
+    Receipt take_other(const Receipt& receipt, std::uint64_t answered);
+    Receipt take_result(const Receipt& receipt);
+    Receipt receive();
+    static Outcome default_result(const CallResult& result);
+    static Error result_error(const Receipt& receipt);
+    [[nodiscard]] ResultHandler result_handler(std::uint32_t function) const;
+    void deliver_events(std::uint64_t events);
+    static void recover(Error error, std::uint64_t answered);
+    [[nodiscard]] std::uint64_t timeout() const { return before_receive_ == nullptr ? no_limit : before_receive_(); }
     void hand_over();
 
     const char* slot_;
     std::array<Entry, max_ops> ops_{};
+    std::array<const char*, max_ops> names_{};  // nullptr: not offered
     std::array<ResultEntry, 16> results_{};
     EventHandler event_ = nullptr;
     std::uint64_t (*before_receive_)() = nullptr;

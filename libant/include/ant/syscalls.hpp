@@ -71,7 +71,15 @@ inline Result<u64> function_register(const char* name, std::uint16_t op) {
     return first(raw(Syscall::function_register, address_of(name), op));
 }
 inline Result<> function_withdraw(std::uint32_t function) { return check(raw(Syscall::function_withdraw, function)); }
-inline Result<u64> function_find(const char* name) { return first(raw(Syscall::function_find, address_of(name))); }
+struct Found {
+    std::uint32_t id;
+    bool provided;  // false: known by name only; its server has not registered it yet
+};
+inline Result<Found> function_find(const char* name) {
+    const Raw r = raw(Syscall::function_find, address_of(name));
+    if (r.error != Error::none) return Failure(r.error);
+    return Found{static_cast<std::uint32_t>(r.rdx), r.rsi != 0};
+}
 inline Result<> state_register(u64 area, std::uint32_t format) { return check(raw(Syscall::state_register, area, format)); }
 struct State {
     u64 address;  // 0: none registered
