@@ -1,0 +1,128 @@
+"""`tools/ant bench`: measures in the instruction-exact mode; results in build/bench/."""
+
+import re
+import subprocess
+import tempfile
+from dataclasses import dataclass
+
+from antlib import bench_output, build, qemu, run, setup
+from antlib.bench_output import Figure, Result
+from antlib.guest_console import ConsoleClosed, ConsoleTimeout, CorePanic, GuestConsole
+from antlib.paths import BUILD, IMAGE, ROOT
+from antlib.progress import Failure, Progress, say
+
+FIELD = re.compile(r"(\w+)=(\S+)")
+COUNTS = ("cr3", "invlpg", "msr", "fpu", "mmio")
+
+
+@dataclass(frozen=True)
+class Bench:
+    text: str
+    cards: int = 1
+
+
+BENCHES = {
+    "ipc": Bench("calls through libant's loop, instructions each"),
+    "replace": Bench("replacing the RTL8139 driver under a transfer, two cards on one hub", cards=2),
+    "memory": Bench("memory of the core and of the whole system at the prompt"),
+    "boot": Bench("from the core's entry to the prompt"),
+}
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+    parser.add_argument("--list", action="store_true", help="lists the benches")
+    parser.add_argument("--report", action="store_true", help="makes the result pages")
+    parser.add_argument("--peer", metavar="SYSTEM", help="measures another system beside AnT")
+    parser.add_argument("--timeout", metavar="S", type=float, default=900, help="of each bench")
+
+
+def main(options) -> int:
+    if options.list:
+        for name, bench in BENCHES.items():
+            print(f"{name:10} {bench.text}")
+        return 0
+    if options.report or options.peer:
+        what = "--report" if options.report else "--peer"
+        raise Failure(f"`tools/ant bench {what}` is not part of this version: it measures AnT alone, into build/bench/.", 2)
+    names = options.names or list(BENCHES)
+    unknown = [name for name in names if name not in BENCHES]
+    if unknown:
+        raise Failure(f"no bench {', '.join(unknown)}; there are {', '.join(BENCHES)}", 2)
+    setup.ensure(setup.BUILD_PACKAGES, setup.RUN_PACKAGES, setup.BENCH_PACKAGES)
+    build.image()
+    for number, name in enumerate(names):
+        with Progress(f"Measuring {name} ({number + 1} of {len(names)})"):
+            result = measure(name, options.timeout)
+        bench_output.write(result, BUILD / "bench")
+        bench_output.print_table(result)
+    say(f"Results: {BUILD / 'bench'}")
+    return 0
+
+
+def cards(count: int) -> list[str]:
+    """One card on the user network, or several on one hub of the same guest."""
+    if count == 1:
+        return ["-netdev", "user,id=net0", "-device", "rtl8139,netdev=net0,romfile="]
+    arguments = []
+    for card in range(count):
+        arguments += ["-netdev", f"hubport,id=port{card},hubid=0",
+                      "-device", f"rtl8139,netdev=port{card},romfile=,mac=52:54:00:12:34:{0x56 + card:02x}"]
+    return arguments
+
+
+def measure(name: str, timeout: float) -> Result:
+    machine = qemu.Options(image=IMAGE, icount=True, cards=cards(BENCHES[name].cards), reboot=False)
+    log = BUILD / "log" / f"bench-{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(prefix="ant-bench-") as folder:
+        process, path = run.start_with_socket(machine, folder)
+        try:
+            console = run.connect_or_fail(process, path, log=log)
+            console.until_prompt(timeout)
+            output = run_bench(console, name, timeout)
+            console.send("poweroff\n")
+            console.drain(10)
+        except (ConsoleTimeout, ConsoleClosed, CorePanic) as error:
+            raise Failure(f"bench {name}: {type(error).__name__}: {error}\nThe whole console output: {log}") from None
+        finally:
+            run.stop(process)
+    return parse(name, output)
+
+
+def run_bench(console: GuestConsole, name: str, timeout: float) -> str:
+    output, status = console.command(f"bench {name}", timeout)
+    if status != 0 or not re.search(rf"^bench {re.escape(name)} done", output, re.MULTILINE):
+        raise Failure(f"bench {name} failed in the guest with status {status}:\n{output}")
+    return output
+
+
+def parse(name: str, output: str) -> Result:
+    figures, notes = [], []
+    for line in output.splitlines():
+        line = line.strip()
+        if line.startswith("figure "):
+            figures.append(figure(dict(FIELD.findall(line))))
+        elif line.startswith("note "):
+            notes.append(line[5:])
+    if not figures:
+        raise Failure(f"bench {name} printed no figures")
+    return Result(name, commit(), "icount", figures, notes)
+
+
+def number(text: str) -> int | float:
+    return float(text) if "." in text else int(text)
+
+
+def figure(fields: dict[str, str]) -> Figure:
+    value = number(fields["value"])
+    spread = {key: number(fields.get(key, fields["value"])) for key in ("min", "p50", "p99", "max")}
+    counts = {key: number(fields[key]) for key in COUNTS if key in fields}
+    return Figure(fields["id"], value, fields["unit"], int(fields.get("n", 1)), spread, counts)
+
+
+def commit() -> str:
+    result = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"],
+                            capture_output=True, text=True, check=False)
+    return result.stdout.strip() or "unknown"

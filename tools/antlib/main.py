@@ -1,0 +1,63 @@
+"""`tools/ant COMMAND`: see `tools/ant help`."""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from antlib import bench, build, cc, debug, run, tests  # noqa: E402
+from antlib.progress import Failure, say  # noqa: E402
+
+
+def chaos(_options) -> int:
+    say("`tools/ant chaos` comes with recovery from failures; this version has planned replacement only.")
+    return 2
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="tools/ant", description="Builds, runs, tests and measures AnT.")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def add(name: str, text: str, function, arguments=None) -> None:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(function=function)
+        if arguments:
+            arguments(sub)
+
+    add("run", "Boots in QEMU, with the console here.", run.main, run.add_arguments)
+    add("test", "Builds and runs the tests.", tests.main, tests.add_arguments)
+    add("bench", "Measures; results in build/bench/.", bench.main, bench.add_arguments)
+    add("image", "Makes build/ant.iso: CD, USB stick, BIOS, UEFI.", build.main_image)
+    add("cc", "Compiles a C or C++ program for the guest.", cc.main, cc.add_arguments)
+    add("chaos", "Injects faults under load.", chaos, lambda sub: sub.add_argument("rest", nargs=argparse.REMAINDER))
+    add("debug", "QEMU stopped under gdb.", debug.main, debug.add_arguments)
+    return top
+
+
+def main(arguments: list[str]) -> int:
+    top = parser()
+    if arguments[:1] == ["help"] or not arguments:
+        top.print_help()
+        return 0 if arguments else 2
+    if arguments[0] == "chaos":
+        return chaos(None)
+    options = top.parse_args(arguments)
+    try:
+        return options.function(options)
+    except Failure as failure:
+        say(f"tools/ant: {failure}")
+        return failure.status
+    except FileNotFoundError as error:
+        say(f"tools/ant: {error.filename}: not found")
+        return 1
+    except KeyboardInterrupt:
+        say("\nInterrupted.")
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,69 @@
+"""What is being done, how far it is, how long it will take: one changing line on a terminal, plain
+lines elsewhere. Everything goes to stderr, so that stdout stays the command's own."""
+
+import shutil
+import sys
+import time
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+class Failure(Exception):
+    """Ends the command with a message for the user."""
+
+    def __init__(self, message: str, status: int = 1):
+        super().__init__(message)
+        self.status = status
+
+
+def duration(seconds: float) -> str:
+    whole = max(0, round(seconds))
+    return f"{whole} s" if whole < 100 else f"{whole // 60} min {whole % 60:02} s"
+
+
+class Progress:
+    """A task of known or unknown length. Use as a context manager."""
+
+    def __init__(self, title: str):
+        self.title = title
+        self.started = time.monotonic()
+        self.terminal = sys.stderr.isatty()
+        self.drawn = 0.0
+        self.open_line = False
+
+    def __enter__(self):
+        if not self.terminal:
+            say(self.title)
+        else:
+            self.update(0, "")
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.clear()
+        if self.terminal and kind is None:
+            say(f"{self.title}: done in {duration(time.monotonic() - self.started)}")
+
+    def update(self, fraction: float, detail: str) -> None:
+        """`fraction` done, 0 if unknown."""
+        now = time.monotonic()
+        if not self.terminal or now - self.drawn < 0.1:
+            return
+        self.drawn = now
+        line = self.title
+        if fraction > 0:
+            line += f"  {fraction:4.0%}"
+            spent = now - self.started
+            if spent > 2 and fraction > 0.02:
+                line += f", {duration(spent / fraction - spent)} left"
+        if detail:
+            line += f"  {detail}"
+        width = shutil.get_terminal_size().columns - 1
+        print(f"\r\x1b[K{line[:width]}", end="", file=sys.stderr, flush=True)
+        self.open_line = True
+
+    def clear(self) -> None:
+        if self.open_line:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self.open_line = False
