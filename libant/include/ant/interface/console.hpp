@@ -24,9 +24,16 @@ struct Size {
     std::uint32_t serial, screen;  // which are there
 };
 
-enum class Op : std::uint16_t { write = 1, read, size };
+// Ctrl-C: answered when it is typed next. While somebody waits for it, Ctrl-C is not part of the input.
+struct Interrupt {
+    std::uint32_t withdraw;  // 1: no longer; the requester's earlier calls are answered with cancelled
+    std::uint32_t reserved;
+};
+
+enum class Op : std::uint16_t { write = 1, read, size, interrupt };
 inline constexpr Function<Text> write{"write", static_cast<std::uint16_t>(Op::write)};  // -> value = bytes
 inline constexpr Function<Read, Text> read{"read", static_cast<std::uint16_t>(Op::read)};
 inline constexpr Function<Nothing, Size> size{"size", static_cast<std::uint16_t>(Op::size)};
+inline constexpr Function<Interrupt> interrupt{"interrupt", static_cast<std::uint16_t>(Op::interrupt)};
 
 }  // namespace ant::console

@@ -1,0 +1,48 @@
+// The console: text goes to the serial line and the screen, input comes from the serial line and the keyboard.
+#pragma once
+
+#include "display.hpp"
+#include "ports.hpp"
+#include "ps2.hpp"
+#include "state.hpp"
+#include "uart.hpp"
+
+#include <ant/server.hpp>
+#include <ant/interface/console.hpp>
+
+namespace ant::console {
+
+class Console {
+public:
+    // A fresh console, with an area of its own.
+    void start();
+    // Goes on where the console before stood.
+    void adopt(sys::State registered);
+    void prepare_hand_over() { state_->calls_are_held = 1; }
+
+    Outcome write(Call call);
+    Outcome read(Call call);
+    Outcome interrupt(Call call);
+    Outcome size(Call call) const;
+
+    // Between two calls: moves bytes, answers who waits. -> longest time until the next one, in microseconds
+    std::uint64_t work();
+
+private:
+    void open_display();
+    void serve_keyboard();
+    void type(char byte);
+    bool admit(std::string_view text);
+    void admit_writers();
+    void answer_readers();
+    void answer_interrupts(Error error);
+    void withdraw_interrupts(std::uint32_t requester);
+
+    State* state_ = nullptr;
+    Uart<PortBus<com1>> uart_;
+    Ps2<PortBus<keyboard_data>> keyboard_;
+    Display display_;
+    bool to_paint_ = false;
+};
+
+}  // namespace ant::console

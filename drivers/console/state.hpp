@@ -1,0 +1,53 @@
+// What the console driver hands to its successor: one area, always current, registered as the state ICA.
+#pragma once
+
+#include "keyboard.hpp"
+#include "ring.hpp"
+#include "screen.hpp"
+
+#include <cstdint>
+
+namespace ant::console {
+
+inline constexpr std::uint32_t state_format = 1;
+inline constexpr std::uint32_t state_magic = 0x4e4f'4341;
+
+// Calls that wait, oldest first, by the addresses of their control ICAs.
+struct PendingCalls {
+    static constexpr unsigned capacity = 32;
+    std::uint32_t count;
+    std::uint32_t reserved;
+    std::uint64_t control[capacity];
+
+    [[nodiscard]] bool full() const { return count == capacity; }
+    void add(std::uint64_t call) { control[count++] = call; }
+    std::uint64_t take(unsigned index) {
+        const std::uint64_t call = control[index];
+        std::copy(control + index + 1, control + count, control + index);
+        --count;
+        return call;
+    }
+};
+
+struct State {
+    std::uint32_t magic;
+    std::uint32_t bytes;           // of this structure
+    std::uint32_t calls_are_held;  // 1 during a planned replacement: the pending calls go to the successor as they are.
+                                   // Otherwise the core delivers them again
+    std::uint32_t serial;          // the UART has been initialised
+    std::uint32_t keyboard_there;
+    std::uint32_t return_sent;  // of the "\r\n" that stands for "\n", the first half has gone out
+    Ring<16384> output;         // to the serial line, with "\n" as it was written
+    Ring<4096> input;
+    Keyboard keyboard;
+    PendingCalls readers, writers, interrupts;
+    Screen screen;
+
+    [[nodiscard]] bool consistent() const {
+        return magic == state_magic && bytes == sizeof(State) && output.consistent() && input.consistent() &&
+               readers.count <= PendingCalls::capacity && writers.count <= PendingCalls::capacity &&
+               interrupts.count <= PendingCalls::capacity && screen.consistent();
+    }
+};
+
+}  // namespace ant::console
