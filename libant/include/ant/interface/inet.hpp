@@ -149,7 +149,8 @@ struct Attach {
     std::uint32_t link_up;
 };
 // ethinput: frames received. Each frame lies in its own data ICA, moved with the call (entry i of the DataList is
-// frame i). The reply moves pages back that inet no longer needs (also a DataList), for the driver's ring.
+// frame i). The reply moves pages back that inet no longer needs (also a DataList), for the driver's ring;
+// -> value = areas given back.
 struct Frame {
     std::uint16_t offset, bytes;
     std::uint32_t flags;
