@@ -1,0 +1,37 @@
+#include "notices.hpp"
+
+#include <ant/interface/console.hpp>
+#include <ant/process.hpp>
+
+#include <cstring>
+
+namespace ant::guardian_server {
+
+void Notices::add(const char* format, ...) {
+    char text[sizeof(Line::text)];
+    std::va_list arguments;
+    va_start(arguments, format);
+    format_list(text, sizeof text, format, arguments);
+    va_end(arguments);
+    log("guardian: %s", text);
+    if (count_ == max_lines) return;
+    std::memcpy(lines_[count_++].text, text, sizeof text);
+    attempts_ = 0;
+}
+
+bool Notices::flush() {
+    while (count_ != 0) {
+        console::Text text;
+        text.bytes = static_cast<std::uint32_t>(ant::format(text.text, sizeof text.text, "guardian: %s\n", lines_[0].text));
+        if (!console_.send(console::write, text)) {
+            if (++attempts_ < max_attempts) return false;
+            count_ = 0;
+            return true;
+        }
+        for (unsigned i = 1; i < count_; ++i) lines_[i - 1] = lines_[i];
+        --count_;
+    }
+    return true;
+}
+
+}  // namespace ant::guardian_server
