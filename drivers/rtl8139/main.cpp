@@ -1,0 +1,181 @@
+// OS server for one RTL8139 card ("rtl8139", "rtl8139.1", ...). Its inet is named by the environment
+// variable INET; MODE=classic keeps a C+ chip in classic mode.
+#include "driver.hpp"
+#include "mmio_bus.hpp"
+#include "pci_card.hpp"
+#include "state_conversion.hpp"
+#include "system_host.hpp"
+
+#include <ant/abi/manifest.hpp>
+#include <ant/interface/nic.hpp>
+#include <ant/server.hpp>
+
+#include <array>
+#include <cstring>
+#include <optional>
+#include <span>
+
+ANT_MANIFEST(.version = rtl8139::NativeState::format, .name = "rtl8139", .priority = ant::abi::priority::driver,
+             .state_writes = rtl8139::NativeState::format, .state_reads = rtl8139::readable_formats,
+             .pci_id = rtl8139::pci_identity, .quota_pages = 2048, .callees = "inet inet.1 inet.2 inet.3 guardian console");
+
+namespace rtl8139 {
+namespace {
+
+using ant::Call;
+using ant::Error;
+using ant::Outcome;
+using CardDriver = Driver<MmioBus, SystemHost>;
+
+constinit MmioBus bus;
+constinit std::optional<ant::Client> inet_client;
+constinit std::optional<SystemHost> host;
+constinit std::optional<CardDriver> driver;
+constinit NativeState scratch{};
+
+[[noreturn]] void give_up(const char* why) {
+    ant::log("%s: %s", ant::startup().name, why);
+    ant::exit(1);
+}
+
+// Life ------------------------------------------------------------------------------------------------
+
+void log_card(const PciCard& card) {
+    const ant::nic::Info info = driver->info();
+    const bool descriptors = (info.features & ant::nic::feature::descriptor_rings) != 0;
+    ant::log("%s: RTL8139 rev %x at %02x:%02x.%u, %s mode, %02x:%02x:%02x:%02x:%02x:%02x, link %s", ant::startup().name,
+             card.revision(), card.bus(), card.slot(), card.function(), descriptors ? "C+" : "classic", info.mac[0], info.mac[1],
+             info.mac[2], info.mac[3], info.mac[4], info.mac[5], info.link_up ? "up" : "down");
+}
+
+void map_registers() {
+    if (!ant::sys::device_map(MmioBus::bar, MmioBus::address)) give_up("the registers cannot be mapped");
+}
+
+void start() {
+    const PciCard card{ant::startup().device};
+    card.enable();
+    map_registers();
+    const std::uint64_t area = SystemHost::take_area(state_pages);
+    if (area == 0) give_up("no memory for the state");
+    auto& state = *reinterpret_cast<NativeState*>(area);
+    driver.emplace(bus, *host, state);
+    const char* mode = ant::environment("MODE");
+    const Error error = driver->start(mode != nullptr && std::strcmp(mode, "classic") == 0);
+    if (error != Error::none) give_up(ant::error_text(error));
+    if (!ant::sys::state_register(area, NativeState::format)) give_up("the state cannot be registered");
+    log_card(card);
+}
+
+// Part of the blackout: two system calls, and no register is written.
+void restore(ant::sys::State registered) {
+    if (registered.address == 0) return start();
+    NativeState* state = adopt_state(registered.address, scratch);
+    if (state == nullptr) give_up("the state that is to be taken over makes no sense");
+    if (registered.format != NativeState::format) (void)ant::sys::state_register(registered.address, NativeState::format);
+    map_registers();
+    driver.emplace(bus, *host, *state);
+    driver->resume();
+}
+
+// Requests -----------------------------------------------------------------------------------------------
+
+// Refuses a call; data areas that were moved here with it go back.
+Outcome refuse(Call call, Error error) {
+    Outcome outcome = error;
+    const std::uint32_t flags = call.frame().flags;
+    const bool moved = (flags & ant::abi::flag::data_mask) == static_cast<std::uint32_t>(ant::abi::DataMode::move);
+    if ((flags & ant::abi::flag::data_list) == 0) {
+        if (moved) outcome.data = {call.data(), ant::abi::DataMode::move};
+        return outcome;
+    }
+    if (moved) SystemHost::free_area(call.data());  // an answer carries either
+    auto& list = call.params<ant::abi::DataList>();
+    std::uint32_t back = 0;
+    for (const auto& entry : call.data_list())
+        if (entry.mode == static_cast<std::uint32_t>(ant::abi::DataMode::move)) list.entries[back++] = entry;
+    list.count = back;
+    outcome.list = back != 0;
+    return outcome;
+}
+
+bool carries_data(Call call) { return (call.frame().flags & (ant::abi::flag::data_mask | ant::abi::flag::data_list)) != 0; }
+
+Outcome on_transmit(Call call) {
+    const auto result = driver->transmit(call);
+    if (result.deferred) return Call::defer();
+    if (result.error != Error::none) return refuse(call, result.error);
+    return Call::reply(result.packets);
+}
+
+Outcome on_info(Call call) {
+    if (carries_data(call)) return refuse(call, Error::invalid_argument);
+    return call.reply_with(driver->info());
+}
+
+Outcome on_statistics(Call call) {
+    if (carries_data(call)) return refuse(call, Error::invalid_argument);
+    return call.reply_with(driver->statistics());
+}
+
+Outcome on_set_multicast(Call call) {
+    if (carries_data(call)) return refuse(call, Error::invalid_argument);
+    driver->set_filter(call.params<ant::nic::Multicast>());
+    return Call::reply();
+}
+
+// Results and events ------------------------------------------------------------------------------------------
+
+// Pages that inet gave back. What it says is checked: the chip must never get a page that is not ours.
+Outcome on_delivered(const ant::CallResult& result) {
+    const auto& list = *reinterpret_cast<const ant::abi::DataList*>(result.control + ant::abi::parameter_base);
+    std::array<std::uint64_t, ant::abi::max_data_list> pages;
+    std::size_t count = 0;
+    if (result.error == Error::none && result.value > 0 && list.count <= pages.size()) {
+        for (const auto& entry : std::span{list.entries, list.count}) {
+            const auto info = ant::sys::ica_info(entry.address);
+            if (info && info->pages == 1) pages[count++] = entry.address;
+        }
+    }
+    driver->delivered(result.error, std::span{pages}.first(count));
+    return {};
+}
+
+Outcome on_attached(const ant::CallResult& result) {
+    driver->attached(result.error);
+    return {};
+}
+
+void on_event(std::uint64_t events) {
+    if (events & ant::abi::event::interrupt) driver->interrupt();
+}
+
+void prepare(ant::Server& server, ant::Client& inet) {
+    server.on(ant::nic::info, on_info);
+    server.on(ant::nic::transmit, on_transmit);
+    server.on(ant::nic::statistics, on_statistics);
+    server.on(ant::nic::set_multicast, on_set_multicast);
+    server.on_result(inet, ant::inet::ethinput, on_delivered);
+    server.on_result(inet, ant::inet::ifattach, on_attached);
+    server.on_event(on_event);
+    server.before_receive([] { return driver->before_receive(); });
+    server.on_start(start);
+    server.on_restore(restore);
+}
+
+}  // namespace
+}  // namespace rtl8139
+
+int main() {
+    using namespace rtl8139;
+    // A process that replaces another has no device yet; what it takes over has been checked.
+    if (ant::startup().replacing == 0) {
+        if (const char* problem = PciCard{ant::startup().device}.problem()) give_up(problem);
+    }
+    const char* inet_slot = ant::environment("INET");
+    host.emplace(inet_client.emplace(inet_slot != nullptr ? inet_slot : "inet"));
+    ant::Server server{ant::startup().name};
+    prepare(server, *inet_client);
+    ant::log("%s: %s", ant::startup().name, ant::error_text(server.run()));
+    return 1;
+}
