@@ -2,6 +2,7 @@
 #pragma once
 
 #include "boot.hpp"
+#include "power.hpp"  // IWYU pragma: export
 
 #include <cstdint>
 
@@ -45,9 +46,5 @@ struct AcpiInfo {
 
 void read_acpi(const BootInfo& info);
 const AcpiInfo& acpi();
-
-// Status goes to QEMU's isa-debug-exit first if the command line has debug_exit=1: QEMU's exit status is 2 * status + 1.
-[[noreturn]] void power_off(unsigned status);
-[[noreturn]] void reboot();
 
 }  // namespace ant::arch

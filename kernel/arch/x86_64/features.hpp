@@ -15,6 +15,7 @@ struct Features {
     bool large_1g = false;
     bool invariant_tsc = false;
     bool hypervisor = false;
+    unsigned physical_bits = 36;  // of a physical address
     char vendor[13] = {};
     // Hint of CPUID 0x15 or 0x16 for the time stamp counter, 0 if it gives none.
     unsigned tsc_khz_hint = 0;

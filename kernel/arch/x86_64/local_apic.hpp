@@ -6,7 +6,7 @@
 namespace ant::arch::local_apic {
 
 // Maps and enables it; `virtual_wire`: interrupts of the 8259 pair pass through. False if the CPU has none.
-bool init(std::uint64_t physical, bool virtual_wire);
+bool init(bool virtual_wire);
 bool present();
 std::uint32_t id();
 void acknowledge();

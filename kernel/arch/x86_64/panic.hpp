@@ -1,6 +1,8 @@
 // The end of the core: reason, registers, symbolised stack, stop.
 #pragma once
 
+#include "symbols.hpp"  // IWYU pragma: export
+
 #include <cstdint>
 
 namespace ant::arch {
@@ -20,8 +22,5 @@ struct ExceptionState {
 
 // "page fault", "general protection fault"...
 const char* exception_name(std::uint64_t vector);
-
-// Name of the kernel function at this address and the offset in it; nullptr if it is not in kernel text.
-const char* symbol_at(std::uint64_t address, std::uint64_t* offset);
 
 }  // namespace ant::arch
