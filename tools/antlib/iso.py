@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 
 # Each must exist for both platforms; the rest of GRUB's modules would only make the image larger.
-MODULES = ("multiboot2 normal configfile iso9660 part_gpt part_msdos fat serial terminal all_video gfxterm "
+MODULES = ("multiboot2 normal configfile iso9660 part_gpt part_msdos part_acorn part_amiga part_bsd "
+           "part_dfly part_dvh part_plan part_sun part_sunpc fat serial terminal all_video gfxterm "
            "search search_fs_file test echo halt reboot boot ls gzio smbios")
 
 

@@ -13,7 +13,7 @@ PRODUCT = "AnT virtual machine"  # boot/grub.cfg looks for it
 # Exit statuses of `tools/ant run`.
 POWERED_OFF, FAILED, PANIC, TIMED_OUT = 0, 1, 3, 4
 # What the core writes to the isa-debug-exit device, as QEMU's exit status (value << 1 | 1).
-DEBUG_EXIT = {(0x10 << 1) | 1: POWERED_OFF, (0x3f << 1) | 1: PANIC}
+DEBUG_EXIT = {(16 << 1) | 1: POWERED_OFF, (127 << 1) | 1: PANIC}
 
 
 @dataclass

@@ -232,7 +232,8 @@ def run_script(machine: qemu.Options, script: Path, timeout: float | None) -> in
             say(f"\nThe script did not end within {timeout or 0:g} s.")
             return qemu.TIMED_OUT
         except CorePanic:
-            return report((0x3f << 1) | 1)
+            say("\nThe inner core panicked.")
+            return qemu.PANIC
         except ConsoleClosed:
             return report(process.wait())
         finally:

@@ -1,0 +1,197 @@
+"""A virtual machine under test: QEMU with the console on a socket, QMP, free ports, and its logs kept."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+from antlib import qemu  # noqa: E402
+from antlib.guest_console import ConsoleClosed, ConsoleTimeout, CorePanic, GuestConsole, PROMPT  # noqa: E402, F401
+from antlib.paths import BUILD, IMAGE  # noqa: E402
+
+LOGS = BUILD / "tests"
+BOOT_TIMEOUT = 120  # generous: the machine may be busy
+COMMAND_TIMEOUT = 120
+GUEST_PORTS = {"web": 80, "echo": 7, "iperf": 5001}
+
+
+class Qmp:
+    """QEMU's monitor protocol."""
+
+    def __init__(self, path: str):
+        deadline = time.monotonic() + 30
+        while True:
+            self.socket = socket.socket(socket.AF_UNIX)
+            try:
+                self.socket.connect(path)
+                break
+            except (FileNotFoundError, ConnectionRefusedError):
+                self.socket.close()
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+        self.socket.settimeout(60)
+        self.file = self.socket.makefile("r", encoding="utf-8")
+        self.file.readline()
+        self.execute("qmp_capabilities")
+
+    def execute(self, command: str, **arguments):
+        message = {"execute": command, **({"arguments": arguments} if arguments else {})}
+        self.socket.sendall(json.dumps(message).encode() + b"\n")
+        while True:
+            answer = json.loads(self.file.readline())
+            if "error" in answer:
+                raise RuntimeError(f"QMP {command}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def close(self) -> None:
+        self.file.close()
+        self.socket.close()
+
+
+class Machine:
+    """Boots on entry, is gone on exit. Keyword arguments are fields of qemu.Options, and
+    `raw_wire`: a UNIX datagram socket on the card's segment, beside the user network."""
+
+    def __init__(self, name: str, raw_wire: bool = False, wait: bool = True, udp_ports: dict | None = None, **options):
+        self.name = re.sub(r"[^\w.-]+", "-", name)
+        self.folder = LOGS / self.name
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        self.sockets = tempfile.mkdtemp(prefix="ant-test-")
+        self.options = replace(qemu.Options(image=IMAGE, memory=64, reboot=False), **options)
+        self.ports = {name: qemu.any_free_port() for name in GUEST_PORTS}
+        self.udp_ports = {name: qemu.any_free_port(socket.SOCK_DGRAM) for name in udp_ports or {}}
+        forwards = [f"tcp:127.0.0.1:{self.ports[name]}-:{port}" for name, port in GUEST_PORTS.items()]
+        forwards += [f"udp:127.0.0.1:{self.udp_ports[name]}-:{port}" for name, port in (udp_ports or {}).items()]
+        self.options.forwards = forwards
+        if raw_wire:
+            self.options.cards = self.cards_with_raw_wire(forwards)
+        self.wait = wait
+        self.process = None
+        self.console = None
+        self.qmp = None
+
+    def cards_with_raw_wire(self, forwards: list[str]) -> list[str]:
+        """One hub: the card, the user network, and a datagram socket for frames of the test."""
+        user = "user,id=user0" + "".join(f",hostfwd={forward}" for forward in forwards)
+        wire = (f"dgram,id=wire0,local.type=unix,local.path={self.sockets}/wire-qemu,"
+                f"remote.type=unix,remote.path={self.sockets}/wire-test")
+        return ["-netdev", user, "-netdev", "hubport,id=hub-user,hubid=0,netdev=user0",
+                "-netdev", wire, "-netdev", "hubport,id=hub-wire,hubid=0,netdev=wire0",
+                "-netdev", "hubport,id=net0,hubid=0", "-device", "rtl8139,netdev=net0,romfile=,mac=52:54:00:12:34:56"]
+
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def start(self) -> None:
+        self.options.serial = qemu.serial_socket(Path(self.sockets) / "serial")
+        self.options.qmp = f"{self.sockets}/qmp"
+        errors = open(self.folder / "qemu.log", "wb")
+        command = qemu.command(self.options)
+        (self.folder / "command").write_text("\n".join(command) + "\n", encoding="utf-8")
+        with errors:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
+                                            start_new_session=True)
+        self.console = GuestConsole(f"{self.sockets}/serial", self.folder / "serial.log")
+        self.qmp = Qmp(self.options.qmp)
+        if self.wait:
+            self.console.until_prompt(BOOT_TIMEOUT)
+
+    def __exit__(self, kind, value, trace):
+        if kind is not None and self.console is not None:
+            self.console.drain(0.5)
+            print(f"--- last lines of {self.folder}/serial.log\n{self.console.tail(40)}")
+        for part in (self.qmp, self.console):
+            if part is not None:
+                part.close()
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.sockets, ignore_errors=True)
+
+    # The console ------------------------------------------------------------------------------
+
+    def command(self, line: str, timeout: float = COMMAND_TIMEOUT) -> tuple[str, int]:
+        return self.console.command(line, timeout)
+
+    def run(self, line: str, timeout: float = COMMAND_TIMEOUT) -> str:
+        """Output of a command that must succeed."""
+        output, status = self.command(line, timeout)
+        assert status == 0, f"`{line}` ended with status {status}: {output}"
+        return output
+
+    def json(self, line: str):
+        """Parsed output of a listing with --json: exactly one line."""
+        output = self.run(f"{line} --json").strip()
+        assert "\n" not in output, f"`{line} --json` printed more than one line: {output!r}"
+        return json.loads(output)
+
+    def power_off(self) -> int:
+        """Exit status as `tools/ant run` would report it."""
+        self.console.send("poweroff\n")
+        self.console.drain(30)
+        return qemu.exit_status(self.process.wait(30))
+
+    # The network ------------------------------------------------------------------------------
+
+    def url(self, path: str = "/") -> str:
+        return f"http://127.0.0.1:{self.ports['web']}{path}"
+
+    def wait_for_network(self, timeout: float = 120) -> None:
+        deadline = time.monotonic() + timeout
+        while True:
+            answer = subprocess.run(["curl", "-sf", "-m", "10", "-o", "/dev/null", self.url()], check=False)
+            if answer.returncode == 0:
+                return
+            if time.monotonic() > deadline:
+                raise AssertionError(f"the web server does not answer; console:\n{self.console.tail()}")
+            time.sleep(0.3)
+
+    # The machine ------------------------------------------------------------------------------
+
+    def monitor(self, line: str) -> str:
+        return self.qmp.execute("human-monitor-command", **{"command-line": line})
+
+    def screenshot(self, name: str = "screen.png") -> Path:
+        path = self.folder / name
+        self.qmp.execute("screendump", filename=str(path), format="png")
+        return path
+
+    def vga_text(self) -> str:
+        """What the 80x25 text screen shows."""
+        path = self.folder / "vga.bin"
+        self.qmp.execute("pmemsave", val=0xB8000, size=80 * 25 * 2, filename=str(path))
+        cells = path.read_bytes()[::2]
+        return "\n".join(cells[row * 80:row * 80 + 80].decode("cp437").rstrip() for row in range(25))
+
+
+def free_pages(machine: Machine) -> int:
+    """Free pages of the whole system, from `ica --json`."""
+    listing = machine.json("ica")
+    return listing["free"] if isinstance(listing, dict) else next(row["pages"] for row in listing if row["owner"] == "free")
+
+
+def assert_healthy(machine: Machine) -> None:
+    """The audit finds nothing and the console answers."""
+    assert re.search(r"audit\W+(ok|0)", machine.run("ica"), re.IGNORECASE), "the audit of the areas found errors"
+
+
+def environment_flag(name: str) -> bool:
+    return os.environ.get(name, "") not in ("", "0")
