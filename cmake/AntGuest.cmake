@@ -51,15 +51,9 @@ function(ant_library name)
     target_link_libraries(${name} PUBLIC ${arg_LIBRARIES})
 endfunction()
 
-# Puts the executable of `target`, without debug information, into the boot archive under `name`.
+# Puts the executable of `target`, stripped, into the boot archive under `name`.
 function(ant_archive_program target name)
-    set(stripped ${CMAKE_BINARY_DIR}/archive/${name})
-    add_custom_command(
-        OUTPUT ${stripped}
-        COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/archive
-        COMMAND ${CMAKE_OBJCOPY} --strip-all $<TARGET_FILE:${target}> ${stripped}
-        DEPENDS ${target} VERBATIM)
-    ant_archive_file(${name} ${stripped})
+    set_property(GLOBAL APPEND PROPERTY ANT_ARCHIVE_PROGRAMS "${name}=${target}")
 endfunction()
 
 # ant_program(NAME SOURCES ... [LIBRARIES ...] [DEFINITIONS ...] [INCLUDES ...] [LINK_NAME name] [NO_ARCHIVE])

@@ -1,12 +1,28 @@
 # The boot archive and the bootable image.
 
-set_property(GLOBAL PROPERTY ANT_ARCHIVE_MEMBERS "")
-set_property(GLOBAL PROPERTY ANT_ARCHIVE_FILES "")
+# Global properties: ANT_ARCHIVE_PROGRAMS holds name=target, ANT_ARCHIVE_MEMBERS name=file, ANT_ARCHIVE_FILES the files.
 
 # Puts `file` into the boot archive under `name`.
 function(ant_archive_file name file)
     set_property(GLOBAL APPEND PROPERTY ANT_ARCHIVE_MEMBERS "${name}=${file}")
     set_property(GLOBAL APPEND PROPERTY ANT_ARCHIVE_FILES "${file}")
+endfunction()
+
+# Commands that strip the programs; they belong to the folder of the archive that depends on them.
+function(ant_strip_programs)
+    get_property(programs GLOBAL PROPERTY ANT_ARCHIVE_PROGRAMS)
+    foreach(program IN LISTS programs)
+        string(REGEX MATCH "^([^=]*)=(.*)$" matched "${program}")
+        set(name ${CMAKE_MATCH_1})
+        set(target ${CMAKE_MATCH_2})
+        set(stripped ${CMAKE_BINARY_DIR}/archive/${name})
+        add_custom_command(
+            OUTPUT ${stripped}
+            COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/archive
+            COMMAND ${CMAKE_OBJCOPY} --strip-all $<TARGET_FILE:${target}> ${stripped}
+            DEPENDS ${target} VERBATIM)
+        ant_archive_file(${name} ${stripped})
+    endforeach()
 endfunction()
 
 # Targets `archive` (boot/archive.tar) and `image` (ant.iso); called once, after all programs.
@@ -19,6 +35,7 @@ function(ant_image)
     if(EXISTS ${boot_conf})
         ant_archive_file(boot.conf ${boot_conf})
     endif()
+    ant_strip_programs()
     get_property(members GLOBAL PROPERTY ANT_ARCHIVE_MEMBERS)
     get_property(files GLOBAL PROPERTY ANT_ARCHIVE_FILES)
     set(archive ${CMAKE_BINARY_DIR}/boot/archive.tar)
