@@ -65,8 +65,12 @@ void print_stack(std::uint64_t stack) {
     const auto top = reinterpret_cast<std::uint64_t>(kernel_stack_top);
     const auto bottom = reinterpret_cast<std::uint64_t>(kernel_stack_bottom);
     stack = (stack + 7) & ~std::uint64_t{7};
+    if (stack < bottom && stack >= bottom - 4096) {
+        log("    (overflow: the stack pointer is in the guard page)\n");
+        stack = bottom;
+    }
     if (stack < bottom || stack > top) {
-        log("stack pointer %016lx is outside the kernel stack\n", stack);
+        log("    (the stack pointer %016lx is outside the kernel stack)\n", stack);
         return;
     }
     unsigned lines = 0;
