@@ -1,0 +1,47 @@
+"""A fault in a process harms that process only."""
+
+import pytest
+
+from harness import Machine, assert_healthy, free_pages
+
+CRASHES = ["null", "text", "div0", "stack", "wild", "panic", "exit"]
+TRAPS = ["divide", "debug", "breakpoint", "overflow", "bound", "invalid", "fpu", "general", "stack", "alignment", "page", "simd"]
+
+
+@pytest.fixture(scope="module", name="guest")
+def running_guest():
+    with Machine("faults") as machine:
+        machine.wait_for_network()
+        yield machine
+
+
+@pytest.mark.parametrize("kind", CRASHES)
+def test_crash_of_a_server(guest, kind):
+    guest.run(f"crash echo {kind}")
+    faults = guest.run("faults")
+    assert "echo" in faults
+    guest.wait_for_network()
+    assert_healthy(guest)
+    guest.command("stop echo")
+    guest.run("start echo")
+
+
+def test_every_trap_of_the_cpu(guest):
+    before = free_pages(guest)
+    guest.run("run trap all", 300)
+    assert_healthy(guest)
+    assert abs(free_pages(guest) - before) <= 64
+
+
+def test_isolation(guest):
+    guest.run("run isolate", 300)
+    assert_healthy(guest)
+    guest.wait_for_network()
+
+
+def test_killed_server_answers_its_callers_with_an_error(guest):
+    guest.run("kill echo")
+    guest.command("stop echo")
+    guest.run("start echo")
+    guest.wait_for_network()
+    assert_healthy(guest)

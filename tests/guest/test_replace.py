@@ -1,0 +1,85 @@
+"""Servers are replaced while their clients keep working."""
+
+import itertools
+import random
+import re
+
+import pytest
+
+from harness import Machine, assert_healthy, free_pages
+from transfers import check_upload, download, guest_sum, upload
+
+MEBI = 1 << 20
+REPLACED = re.compile(r"^replaced=(?P<name>\S+) old_pid=(?P<old_pid>\d+) new_pid=(?P<new_pid>\d+) old_version=(?P<old_version>\d+) "
+                      r"new_version=(?P<new_version>\d+) total_ns=(?P<total_ns>\d+) blackout_ns=(?P<blackout_ns>\d+) "
+                      r"areas=(?P<areas>\d+) calls=(?P<calls>\d+)", re.MULTILINE)
+
+
+def replace(guest, what: str) -> list[dict]:
+    rows = [match.groupdict() for match in REPLACED.finditer(guest.run(f"replace {what}"))]
+    assert rows, f"`replace {what}` reported nothing"
+    return rows
+
+
+@pytest.fixture(scope="module", name="guest")
+def running_guest():
+    with Machine("replace") as machine:
+        machine.wait_for_network()
+        yield machine
+
+
+def test_reports_the_replacement(guest):
+    row = replace(guest, "rtl8139")[0]
+    assert row["name"] == "rtl8139"
+    assert row["old_pid"] != row["new_pid"]
+    assert 0 < int(row["blackout_ns"]) <= int(row["total_ns"])
+    guest.wait_for_network()
+
+
+def test_another_version_and_back(guest):
+    assert replace(guest, "rtl8139=rtl8139@2")[0]["new_version"] == "2"
+    guest.wait_for_network()
+    assert replace(guest, "rtl8139=rtl8139")[0]["old_version"] == "2"
+    guest.wait_for_network()
+
+
+def test_order_of_the_paper(guest):
+    replace(guest, "rtl8139 --as-paper")
+    guest.wait_for_network()
+
+
+def test_the_console_itself(guest):
+    replace(guest, "console")
+    assert "rtl8139" in guest.run("servers")
+
+
+def test_appears_in_history(guest):
+    replace(guest, "rtl8139")
+    assert "rtl8139" in guest.run("history")
+
+
+@pytest.mark.parametrize("direction", ["download", "upload"])
+def test_a_hundred_replacements_under_a_transfer(guest, direction):
+    """Each transfer is one connection; whatever happens in it, its bytes are right."""
+    replace(guest, "rtl8139")
+    before = free_pages(guest)
+    body = random.Random(11).randbytes(16 * MEBI)
+    versions = itertools.cycle(["rtl8139", "rtl8139=rtl8139@2", "rtl8139=rtl8139", "rtl8139 --as-paper"])
+    done = transfers = 0
+    while done < 100:
+        transfers += 1
+        transfer = download(guest, 16 * MEBI, transfers) if direction == "download" else upload(guest, body)
+        during = 0
+        while transfer.is_alive() and done < 100:
+            replace(guest, next(versions))
+            if transfer.is_alive():
+                during += 1
+                done += 1
+        if direction == "download":
+            assert transfer.finish() == guest_sum(guest, 16 * MEBI, transfers)
+        else:
+            check_upload(transfer, body)
+        assert during > 0, "the transfer was over before a replacement was"
+    assert_healthy(guest)
+    replace(guest, "rtl8139")
+    assert abs(free_pages(guest) - before) <= 64, "pages are missing after the replacements"
