@@ -1,0 +1,169 @@
+"""Garbage on the wire; sequence-numbered packets through replacements of the driver."""
+
+import random
+import struct
+import threading
+import time
+
+import pytest
+
+from harness import Machine, assert_healthy
+from transfers import download, guest_sum
+from wire import ARP, BROADCAST, ICMP, IPV4, TCP, UDP, Wire, arp, ethernet, icmp_echo, ipv4, tcp, udp
+
+SYN, FIN, RST, ACK = 2, 1, 4, 16
+
+
+@pytest.fixture(scope="module", name="guest")
+def running_guest():
+    with Machine("wire", raw_wire=True) as machine:
+        machine.wait_for_network()
+        yield machine
+
+
+@pytest.fixture(name="wire")
+def peer(guest):
+    wire = Wire(guest)
+    wire.introduce()
+    yield wire
+    wire.close()
+
+
+def answered_pings(wire, count: int, ident: int, size: int = 56, pause: float = 0.0) -> set[int]:
+    """Sequence numbers of the echo replies that came back."""
+    answered = set()
+
+    def collect():
+        for frame in wire.frames(3):
+            if frame[23] == ICMP and frame[34] == 0 and struct.unpack("!H", frame[38:40])[0] == ident:
+                answered.add(struct.unpack("!H", frame[40:42])[0])
+
+    collector = threading.Thread(target=collect)
+    collector.start()
+    for number in range(count):
+        wire.send_ip(icmp_echo(ident, number, bytes(size)), ICMP, ident=number)
+        if pause:
+            time.sleep(pause)
+    collector.join()
+    return answered
+
+
+def check_serving(guest):
+    assert download(guest, 100_000, 3).finish() == guest_sum(guest, 100_000, 3)
+    assert_healthy(guest)
+
+
+def test_answers_pings_of_every_size(guest, wire):
+    for size in (0, 1, 17, 18, 19, 500, 1471, 1472):
+        assert len(answered_pings(wire, 5, 100 + size, size)) == 5, size
+
+
+def test_random_frames(guest, wire):
+    source = random.Random(1)
+    for _ in range(500):
+        wire.send(source.randbytes(source.randrange(14, 1514)))
+        wire.send(ethernet(source.randbytes(source.randrange(0, 1500)), source.choice([ARP, IPV4, 0x86DD, 0])))
+    check_serving(guest)
+
+
+def test_bad_ip(guest, wire):
+    payload = udp(b"x" * 100, 7, wire.guest_ip)
+    for arguments in ({"bad_checksum": True}, {"length": 19}, {"length": 0}, {"length": 65535}, {"version": 0x41},
+                      {"version": 0x4F}, {"version": 0x65}, {"source": wire.guest_ip}, {"source": bytes(4)},
+                      {"source": b"\xff" * 4}):
+        for _ in range(5):
+            wire.send_ip(payload, UDP, **arguments)
+    for cut in range(14, 60):
+        wire.send(ethernet(ipv4(payload, UDP, wire.guest_ip))[:cut])
+    check_serving(guest)
+
+
+def test_bad_checksums_above_ip(guest, wire):
+    for _ in range(20):
+        wire.send_ip(tcp(80, wire.guest_ip, SYN)[:-1] + b"!", TCP)
+        broken = bytearray(udp(b"hello", 7, wire.guest_ip))
+        broken[6] ^= 0x55
+        wire.send_ip(bytes(broken), UDP)
+        wire.send_ip(tcp(80, wire.guest_ip, SYN, offset=15), TCP)
+        wire.send_ip(tcp(80, wire.guest_ip, SYN, offset=1), TCP)
+        wire.send_ip(tcp(80, wire.guest_ip, SYN | FIN | RST | ACK), TCP)
+    check_serving(guest)
+
+
+def test_fragments_that_overlap_or_never_end(guest, wire):
+    source = random.Random(2)
+    more = 0x2000
+    for ident in range(200):
+        wire.send_ip(bytes(1480), UDP, ident=ident, fragment=more)  # never completed
+        wire.send_ip(bytes(1480), UDP, ident=ident, fragment=more | 100)  # overlaps
+        wire.send_ip(bytes(8), UDP, ident=ident, fragment=0x1FFF)  # would end beyond 64 KiB
+        wire.send_ip(bytes(source.randrange(1, 1400)), ICMP, ident=ident, fragment=source.randrange(0x4000))
+    check_serving(guest)
+
+
+def test_fragmented_ping_is_put_together(guest, wire):
+    message = icmp_echo(77, 1, bytes(2000))
+    wire.send_ip(message[:1480], ICMP, ident=9999, fragment=0x2000)
+    wire.send_ip(message[1480:], ICMP, ident=9999, fragment=1480 // 8)
+    answers = [frame for frame in wire.frames(5) if frame[23] == ICMP]
+    assert answers, "no answer to a ping in two fragments"
+
+
+def test_syn_flood(guest, wire):
+    source = random.Random(3)
+    for number in range(2000):
+        address = bytes([10, 0, 2, source.randrange(100, 250)])
+        wire.send_ip(tcp(80, wire.guest_ip, SYN, own_port=source.randrange(1024, 65536), sequence=number, source=address),
+                     TCP, source=address)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            check_serving(guest)
+            return
+        except AssertionError:
+            time.sleep(1)
+    check_serving(guest)
+
+
+def test_arp_nonsense(guest, wire):
+    source = random.Random(4)
+    for _ in range(200):
+        wire.send(ethernet(source.randbytes(28), ARP, BROADCAST))
+        wire.send(ethernet(arp(source.randrange(65536), source.randbytes(6), source.randbytes(4)), ARP, BROADCAST))
+    wire.send(ethernet(arp(2, bytes(6), wire.guest_ip)[:10], ARP, BROADCAST))
+    check_serving(guest)
+
+
+def capacity(wire) -> float:
+    """Pings answered in a second when each is sent after the answer to one before, eight under way."""
+    window, total, sent = 8, 2000, 0
+    started = time.monotonic()
+    for sent in range(window):
+        wire.send_ip(icmp_echo(500, sent, bytes(1000)), ICMP)
+    answered = 0
+    for frame in wire.frames(5):
+        if frame[23] != ICMP or frame[34] != 0:
+            continue
+        answered += 1
+        if answered == total:
+            break
+        sent += 1
+        wire.send_ip(icmp_echo(500, sent & 0xFFFF, bytes(1000)), ICMP)
+    assert answered == total
+    return total / (time.monotonic() - started)
+
+
+def test_no_packet_is_lost_by_replacements(guest, wire):
+    """At 80 % of the measured capacity, every numbered packet comes back."""
+    pause = 1 / (0.8 * capacity(wire))
+    result = {}
+    count = 6000
+    pinger = threading.Thread(target=lambda: result.update(answered=answered_pings(wire, count, 600, 1000, pause)))
+    pinger.start()
+    replaced = 0
+    while pinger.is_alive():
+        output = guest.run("replace rtl8139")
+        assert "replaced=rtl8139" in output
+        replaced += 1
+    assert replaced >= 5
+    assert sorted(set(range(count)) - result["answered"]) == []

@@ -1,0 +1,106 @@
+"""Raw Ethernet frames to and from the guest's card: a peer of the test on the same segment."""
+
+import select
+import socket
+import struct
+import time
+
+GUEST_MAC = bytes.fromhex("525400123456")
+OWN_MAC = bytes.fromhex("5254000000aa")
+OWN_IP = bytes([10, 0, 2, 77])
+BROADCAST = b"\xff" * 6
+ARP, IPV4 = 0x0806, 0x0800
+ICMP, TCP, UDP = 1, 6, 17
+
+
+def checksum(data: bytes) -> int:
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def ethernet(payload: bytes, kind: int = IPV4, destination: bytes = GUEST_MAC) -> bytes:
+    return destination + OWN_MAC + struct.pack("!H", kind) + payload
+
+
+def ipv4(payload: bytes, protocol: int, target: bytes, source: bytes = OWN_IP, ident: int = 1, fragment: int = 0,
+         length: int | None = None, bad_checksum: bool = False, version: int = 0x45) -> bytes:
+    total = 20 + len(payload) if length is None else length
+    head = struct.pack("!BBHHHBBH4s4s", version, 0, total & 0xFFFF, ident & 0xFFFF, fragment, 64, protocol, 0, source, target)
+    code = checksum(head) ^ (0x5555 if bad_checksum else 0)
+    return head[:10] + struct.pack("!H", code) + head[12:] + payload
+
+
+def with_pseudo_header(segment: bytes, protocol: int, source: bytes, target: bytes) -> int:
+    return checksum(source + target + struct.pack("!BBH", 0, protocol, len(segment)) + segment)
+
+
+def udp(payload: bytes, port: int, target: bytes, own_port: int = 4000, source: bytes = OWN_IP) -> bytes:
+    head = struct.pack("!HHHH", own_port, port, 8 + len(payload), 0)
+    code = with_pseudo_header(head + payload, UDP, source, target) or 0xFFFF
+    return head[:6] + struct.pack("!H", code) + payload
+
+
+def tcp(port: int, target: bytes, flags: int, own_port: int = 4000, sequence: int = 1, payload: bytes = b"",
+        source: bytes = OWN_IP, offset: int = 5) -> bytes:
+    segment = struct.pack("!HHIIBBHHH", own_port, port, sequence & 0xFFFFFFFF, 0, offset << 4, flags, 8192, 0, 0) + payload
+    code = with_pseudo_header(segment, TCP, source, target)
+    return segment[:16] + struct.pack("!H", code) + segment[18:]
+
+
+def icmp_echo(ident: int, sequence: int, payload: bytes = b"") -> bytes:
+    head = struct.pack("!BBHHH", 8, 0, 0, ident, sequence)
+    return head[:2] + struct.pack("!H", checksum(head + payload)) + head[4:] + payload
+
+
+def arp(operation: int, target_mac: bytes, target_ip: bytes) -> bytes:
+    return struct.pack("!HHBBH6s4s6s4s", 1, IPV4, 6, 4, operation, OWN_MAC, OWN_IP, target_mac, target_ip)
+
+
+class Wire:
+    """Answers ARP for its own address whenever it receives."""
+
+    def __init__(self, machine, guest_ip: bytes = bytes([10, 0, 2, 15])):
+        self.guest_ip = guest_ip
+        self.peer = f"{machine.sockets}/wire-qemu"
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(f"{machine.sockets}/wire-test")
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def send(self, frame: bytes) -> None:
+        self.socket.sendto(frame, self.peer)
+
+    def send_ip(self, payload: bytes, protocol: int, **arguments) -> None:
+        self.send(ethernet(ipv4(payload, protocol, self.guest_ip, **arguments)))
+
+    def frames(self, seconds: float):
+        """Frames of the guest to us, until nothing has come for `seconds`."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            if not select.select([self.socket], [], [], left)[0]:
+                return
+            frame = self.socket.recv(65536)
+            if frame[6:12] == OWN_MAC:
+                continue
+            if frame[12:14] == struct.pack("!H", ARP):
+                self.answer_arp(frame)
+            elif frame[:6] == OWN_MAC:
+                deadline = time.monotonic() + seconds
+                yield frame
+
+    def answer_arp(self, frame: bytes) -> None:
+        operation, = struct.unpack("!H", frame[20:22])
+        if operation == 1 and frame[38:42] == OWN_IP:
+            self.send(ethernet(arp(2, frame[22:28], frame[28:32]), ARP, frame[22:28]))
+
+    def introduce(self) -> None:
+        """Makes the guest know our address, so that answers need no question."""
+        self.send(ethernet(arp(1, bytes(6), self.guest_ip), ARP, BROADCAST))
+        for _ in self.frames(1):
+            pass
