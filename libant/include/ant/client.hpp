@@ -110,7 +110,7 @@ public:
         return finish<R>(r, control);
     }
 
-    // Asynchronous: the result arrives at the server loop (Server::on_result), unless flags say no_result.
+    // Asynchronous: the result arrives at the server loop (Server::on_result).
     // -> the control ICA's address, by which the result can be recognised
     template <class P, class R>
     Result<std::uint64_t> send(const Function<P, R>& function, const P& params = {}, Data data = {}, std::uint32_t flags = 0,

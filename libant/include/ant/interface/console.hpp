@@ -22,6 +22,7 @@ struct Read {
 struct Size {
     std::uint32_t columns, rows;
     std::uint32_t serial, screen;  // which are there
+    std::uint32_t column;          // of the cursor; 0 = at the start of a line
 };
 
 // Ctrl-C: answered when it is typed next. While somebody waits for it, Ctrl-C is not part of the input.

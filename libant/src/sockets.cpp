@@ -1,0 +1,135 @@
+#include <ant/sockets.hpp>
+
+#include "transfer_area.hpp"
+
+namespace ant {
+
+namespace {
+
+constinit Client default_inet{"inet"};
+
+// What inet's reply may take beyond the time that a caller of poll set.
+constexpr std::uint64_t poll_slack_us = 5'000'000;
+
+}  // namespace
+
+Client& Socket::default_server() { return default_inet; }
+
+Result<Socket> Socket::open(inet::SocketType type, std::uint32_t flags, Client& server) {
+    const auto opened = ANT_TRY(server.call(inet::socket, {static_cast<std::uint32_t>(type), flags}));
+    return Socket{server, opened.result.socket};
+}
+
+void Socket::close() {
+    if (id_ == none) return;
+    (void)server_->call(inet::close, {id_, 0}, {}, no_limit);
+    id_ = none;
+}
+
+Result<> Socket::bind(inet::Address address) {
+    ANT_TRY(server_->call(inet::bind, {id_, 0, address}));
+    return {};
+}
+
+Result<> Socket::listen(std::uint32_t backlog) {
+    ANT_TRY(server_->call(inet::listen, {id_, backlog}));
+    return {};
+}
+
+Result<Socket> Socket::accept(inet::Address* peer) {
+    const auto accepted = ANT_TRY(server_->call(inet::accept, {id_, 0}, {}, no_limit));
+    if (peer != nullptr) *peer = accepted.result.peer;
+    return Socket{*server_, accepted.result.socket};
+}
+
+Result<> Socket::connect(inet::Address address) {
+    ANT_TRY(server_->call(inet::connect, {id_, 0, address}, {}, no_limit));
+    return {};
+}
+
+Result<> Socket::shutdown(inet::ShutdownHow how) {
+    ANT_TRY(server_->call(inet::shutdown, {id_, static_cast<std::uint32_t>(how)}));
+    return {};
+}
+
+Result<std::size_t> Socket::send(std::span<const std::byte> data, std::uint32_t flags, const inet::Address* to) {
+    inet::Send head{id_, flags, to != nullptr ? *to : inet::Address{}, 0, static_cast<std::uint32_t>(data.size())};
+    if (to != nullptr) head.flags |= inet::message_flag::to;
+    if (data.size() <= inet::inline_bytes) {
+        const auto fill = [&](inet::Send& params) {
+            params = head;
+            __builtin_memcpy(&params + 1, data.data(), data.size());
+        };
+        const auto sent = ANT_TRY(server_->call_in_place(inet::send, fill, head.bytes, {}, no_limit));
+        return static_cast<std::size_t>(sent.value);
+    }
+    const Ica& area = *ANT_TRY(transfer::area());
+    head.bytes = static_cast<std::uint32_t>(data.size() < area.size() ? data.size() : area.size());
+    __builtin_memcpy(area.data(), data.data(), head.bytes);
+    const auto sent = ANT_TRY(server_->call(inet::send, head, lend_read(area), no_limit));
+    return static_cast<std::size_t>(sent.value);
+}
+
+Result<std::size_t> Socket::send(Ica&& area, std::size_t offset, std::size_t bytes, std::uint32_t flags) {
+    const inet::Send head{id_, flags, {}, static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(bytes)};
+    const auto sent = ANT_TRY(server_->call(inet::send, head, move(std::move(area)), no_limit));
+    return static_cast<std::size_t>(sent.value);
+}
+
+Result<std::size_t> Socket::receive(std::span<std::byte> data, std::uint32_t flags, inet::Address* from) {
+    const Ica& area = *ANT_TRY(transfer::area());
+    const std::size_t most = data.size() < area.size() ? data.size() : area.size();
+    const inet::Receive params{id_, flags, {}, 0, static_cast<std::uint32_t>(most)};
+    const auto received = ANT_TRY(server_->call(inet::recv, params, lend_write(area), no_limit));
+    const auto bytes = static_cast<std::size_t>(received.value);
+    if (bytes > most) return Failure(Error::io_error);
+    __builtin_memcpy(data.data(), area.data(), bytes);
+    if (from != nullptr) *from = received.result.address;
+    return bytes;
+}
+
+Result<std::size_t> Socket::receive(const Ica& area, std::size_t bytes, std::uint32_t flags) {
+    const inet::Receive params{id_, flags, {}, 0, static_cast<std::uint32_t>(bytes)};
+    const auto received = ANT_TRY(server_->call(inet::recv, params, lend_write(area), no_limit));
+    return static_cast<std::size_t>(received.value);
+}
+
+Result<std::uint64_t> Socket::option(inet::Option option) const {
+    const auto answer = ANT_TRY(server_->call(inet::get_option, {id_, static_cast<std::uint32_t>(option), 0}));
+    return answer.result.value;
+}
+
+Result<> Socket::set_option(inet::Option option, std::uint64_t value) {
+    ANT_TRY(server_->call(inet::set_option, {id_, static_cast<std::uint32_t>(option), value}));
+    return {};
+}
+
+Result<inet::Address> Socket::local_address() const { return ANT_TRY(server_->call(inet::local_address, {id_, 0})).result; }
+
+Result<inet::Address> Socket::peer_address() const { return ANT_TRY(server_->call(inet::peer_address, {id_, 0})).result; }
+
+Result<std::size_t> poll(std::span<inet::PollEntry> entries, std::uint64_t timeout_us, Client& server) {
+    if (entries.size() > inet::max_poll) return Failure(Error::too_many);
+    const auto fill = [&](inet::Poll& params) {
+        params.timeout_us = timeout_us;
+        params.count = static_cast<std::uint32_t>(entries.size());
+        params.reserved = 0;
+        for (std::size_t i = 0; i < entries.size(); ++i) params.entry[i] = entries[i];
+    };
+    const bool limited = timeout_us < ~std::uint64_t{0} - poll_slack_us;
+    const auto polled = ANT_TRY(server.call_in_place(inet::poll, fill, 0, {}, limited ? timeout_us + poll_slack_us : no_limit));
+    for (std::size_t i = 0; i < entries.size(); ++i) entries[i].ready = polled.result->entry[i].ready;
+    return static_cast<std::size_t>(polled.value);
+}
+
+Result<std::uint32_t> resolve(const char* name, Client& server) {
+    inet::Resolve params{};
+    const std::size_t length = __builtin_strlen(name);
+    if (length >= sizeof params.name) return Failure(Error::name_unknown);
+    __builtin_memcpy(params.name, name, length);
+    const auto answer = ANT_TRY(server.call(inet::resolve, params, {}, no_limit));
+    if (answer.result.count == 0) return Failure(Error::name_unknown);
+    return answer.result.ip[0];
+}
+
+}  // namespace ant
