@@ -187,6 +187,7 @@ void read_fadt(Bytes table) {
 const AcpiInfo& acpi() { return acpi_info; }
 
 void read_acpi(const BootInfo& info) {
+    acpi_info = {};
     acpi_info.has_pic = true;
     for (unsigned irq = 0; irq < legacy_irqs; ++irq) acpi_info.routes[irq].global = irq;
     if (!info.has_rsdp) return;

@@ -168,8 +168,11 @@ void Reader::each_entry(const Tag& tag, Visit visit) {
     const auto* map = as<MapTag>(tag);
     if (map == nullptr || map->entry_bytes < sizeof(Entry)) return;
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(map);
-    for (std::size_t at = sizeof(MapTag); at + map->entry_bytes <= tag.size; at += map->entry_bytes)
-        visit(*reinterpret_cast<const Entry*>(bytes + at));
+    for (std::size_t at = sizeof(MapTag); at + map->entry_bytes <= tag.size; at += map->entry_bytes) {
+        Entry entry;
+        std::memcpy(&entry, bytes + at, sizeof entry);
+        visit(entry);
+    }
 }
 
 // The first one is the boot archive; we ask for no others.
