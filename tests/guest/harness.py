@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
 from antlib import qemu  # noqa: E402
-from antlib.guest_console import ConsoleClosed, ConsoleTimeout, CorePanic, GuestConsole, PROMPT  # noqa: E402, F401
+from antlib.guest_console import GuestConsole  # noqa: E402
 from antlib.paths import BUILD, IMAGE  # noqa: E402
 
 LOGS = BUILD / "tests"
@@ -147,7 +147,7 @@ class Machine:
         """Exit status as `tools/ant run` would report it."""
         self.console.send("poweroff\n")
         self.console.drain(30)
-        return qemu.exit_status(self.process.wait(30))
+        return qemu.ending(self.process.wait(30))[0]
 
     # The network ------------------------------------------------------------------------------
 

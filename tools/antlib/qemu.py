@@ -12,8 +12,8 @@ PRODUCT = "AnT virtual machine"  # boot/grub.cfg looks for it
 
 # Exit statuses of `tools/ant run`.
 POWERED_OFF, FAILED, PANIC, TIMED_OUT = 0, 1, 3, 4
-# What the core writes to the isa-debug-exit device, as QEMU's exit status (value << 1 | 1).
-DEBUG_EXIT = {(16 << 1) | 1: POWERED_OFF, (127 << 1) | 1: PANIC}
+# What the core writes to the isa-debug-exit device; QEMU's exit status is then value << 1 | 1.
+DEBUG_POWER_OFF, DEBUG_PANIC = 16, 127  # 16 + the status given to `poweroff`
 
 
 @dataclass
@@ -144,9 +144,13 @@ def forward(text: str) -> str:
     return f"{protocol}:127.0.0.1:{host}-:{guest}"
 
 
-def exit_status(code: int) -> int:
-    """Of `tools/ant run`, from QEMU's exit status."""
+def ending(code: int) -> tuple[int, str]:
+    """Exit status of `tools/ant run` and what to tell the user, from QEMU's exit status."""
+    value, written_by_core = code >> 1, code & 1 == 1
     if code == 0:
-        return POWERED_OFF
-    return DEBUG_EXIT.get(code, FAILED)
-
+        return POWERED_OFF, ""
+    if written_by_core and value == DEBUG_PANIC:
+        return PANIC, "The inner core panicked."
+    if written_by_core and DEBUG_POWER_OFF <= value < DEBUG_POWER_OFF + 64:
+        return value - DEBUG_POWER_OFF, ""
+    return FAILED, f"QEMU ended with status {code}."

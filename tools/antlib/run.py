@@ -125,11 +125,10 @@ def wait_for(process: subprocess.Popen, timeout: float | None) -> int:
 
 
 def report(code: int) -> int:
-    status = qemu.exit_status(code)
-    if status == qemu.PANIC:
-        say("The inner core panicked.")
-    elif status == qemu.FAILED:
-        say(f"QEMU ended with status {code}.")
+    """The exit status of the command, from QEMU's."""
+    status, text = qemu.ending(code)
+    if text:
+        say(text)
     return status
 
 
