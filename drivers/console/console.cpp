@@ -90,7 +90,8 @@ void Console::open_display() {
 }
 
 Outcome Console::size(Call call) const {
-    const Size size{state_->screen.columns, state_->screen.rows, state_->serial, display_.attached()};
+    const Screen& screen = state_->screen;
+    const Size size{screen.columns, screen.rows, state_->serial, display_.attached(), screen.column};
     return call.reply_with(size);
 }
 
@@ -142,9 +143,14 @@ void Console::answer_readers() {
     }
 }
 
+void Console::cancel_readers() {
+    while (state_->readers.count != 0) (void)Server::answer(state_->readers.take(0), Error::cancelled);
+}
+
 Outcome Console::interrupt(Call call) {
     if (call.params<Interrupt>().withdraw != 0) {
         withdraw_interrupts(call.requester());
+        cancel_readers();
         return Call::reply();
     }
     if (state_->interrupts.full()) return Error::queue_full;

@@ -35,6 +35,7 @@ private:
     bool admit(std::string_view text);
     void admit_writers();
     void answer_readers();
+    void cancel_readers();
     void answer_interrupts(Error error);
     void withdraw_interrupts(std::uint32_t requester);
 

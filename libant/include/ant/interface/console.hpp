@@ -27,7 +27,8 @@ struct Size {
 
 // Ctrl-C: answered when it is typed next. While somebody waits for it, Ctrl-C is not part of the input.
 struct Interrupt {
-    std::uint32_t withdraw;  // 1: no longer; the requester's earlier calls are answered with cancelled
+    std::uint32_t withdraw;  // 1: no longer; the requester's earlier calls are answered with cancelled, and so are all
+                             // reads that still wait: the input is the requester's again
     std::uint32_t reserved;
 };
 

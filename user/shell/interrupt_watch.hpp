@@ -1,0 +1,43 @@
+// Results of asynchronous calls, and Ctrl-C while a command is at work.
+#pragma once
+
+#include <ant/client.hpp>
+
+#include <optional>
+
+namespace ant::shell {
+
+struct Finished {
+    std::uint64_t control;
+    Error error;
+    std::uint64_t data;  // a data ICA that is now ours, or 0
+
+    template <class R>
+    [[nodiscard]] const R& result() const {
+        return *reinterpret_cast<const R*>(control + abi::parameter_base);
+    }
+};
+
+// Waits for a result of Client::send. nothing: none within that time (no_limit, abi::poll).
+std::optional<Finished> next_result(std::uint64_t timeout_us);
+
+// While this object lives, Ctrl-C does not count as input but ends the command.
+class InterruptWatch {
+public:
+    InterruptWatch();
+    ~InterruptWatch();
+    InterruptWatch(const InterruptWatch&) = delete;
+    InterruptWatch& operator=(const InterruptWatch&) = delete;
+
+    // Has Ctrl-C been typed? For commands that have no other asynchronous call under way.
+    bool fired();
+    // For those that have: true if the result was that of the watch.
+    bool took(const Finished& finished);
+    [[nodiscard]] bool has_fired() const { return fired_; }
+
+private:
+    std::uint64_t control_ = 0;  // of the call that waits for Ctrl-C
+    bool fired_ = false;
+};
+
+}  // namespace ant::shell
