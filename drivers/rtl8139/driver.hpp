@@ -58,13 +58,14 @@ public:
         ++state_.statistics.interrupts;
         service();
     }
-    // Does what is due; returns for how long nothing will be (us, 0 = no limit).
+    // Does what is due; returns for how long nothing will be (us, 0 = no limit, ~0 = not at all).
     [[nodiscard]] std::uint64_t before_receive() {
         if (look_again_) {
             look_again_ = false;
             receive_all();
             transmit_more();
             update_interrupts();
+            if (look_again_) return ant::abi::poll;
         }
         const bool attach_due = state_.attached == 0 && state_.attaching == 0;
         const bool transmitting = state_.transmit_next != state_.transmit_done;
@@ -145,7 +146,7 @@ public:
 private:
     static constexpr std::uint32_t cplus_features = ant::nic::feature::transmit_checksum | ant::nic::feature::receive_checksum |
                                                     ant::nic::feature::large_send | ant::nic::feature::descriptor_rings;
-    static constexpr unsigned service_rounds = 8;
+    static constexpr unsigned service_rounds = 8, receive_batches = 16;
     static constexpr std::uint32_t missed_mask = 0xff'ffff;
 
     static std::uint64_t least(std::uint64_t a, std::uint64_t b) { return a < b ? a : b; }
@@ -339,8 +340,10 @@ private:
     // Receive -------------------------------------------------------------------------------------------
     void receive_all() {
         with_interface([this](auto& chip) {
-            while (receive_some(chip)) {
-            }
+            unsigned batches = 0;
+            while (batches < receive_batches && receive_some(chip)) ++batches;
+            // A chip that never comes to an end must not keep the calls waiting.
+            if (batches == receive_batches) look_again_ = true;
         });
     }
     // One batch of frames to inet. True if there may be more.
@@ -350,7 +353,10 @@ private:
         fill_reserve();
         FrameBatch batch{state_.receive_next};
         const Look stopped_at = collect(chip, batch);
-        if (batch.count() != 0) return deliver(chip, batch) && (batch.full() || stopped_at == Look::bad);
+        if (batch.count() != 0) {
+            if (!deliver(chip, batch)) return !backing_off_;
+            return batch.full() || stopped_at == Look::bad;
+        }
         if (stopped_at == Look::nothing) return false;
         ReceivedFrame oldest;
         return drop(chip, chip.look(state_.receive_next, oldest), oldest);
@@ -372,7 +378,8 @@ private:
         const ant::Error error = host_.deliver(batch.areas(), batch.input);
         if (error != ant::Error::none) {
             for (const std::uint64_t spare : batch.spares()) keep(spare);
-            return not_delivered(error);
+            not_delivered(error);
+            return false;
         }
         ++state_.inputs;
         state_.statistics.received_packets += batch.count();
@@ -381,14 +388,13 @@ private:
         return true;
     }
     // The frames are still in the ring: for a while if inet is only busy, else they are dropped.
-    bool not_delivered(ant::Error error) {
+    void not_delivered(ant::Error error) {
         if (error == ant::Error::no_server || error == ant::Error::not_found || error == ant::Error::denied) {
             state_.attached = 0;
-            return true;
+            return;
         }
         backing_off_ = true;
         retry_at_ = host_.now_us() + retry_us;
-        return false;
     }
     // The oldest frame is bad, or there is no memory for another page: it makes room for those to come.
     bool drop(auto& chip, Look look, const ReceivedFrame& frame) {
