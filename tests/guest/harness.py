@@ -101,15 +101,12 @@ class Machine:
         return self
 
     def start(self) -> None:
-        self.options.serial = qemu.serial_socket(Path(self.sockets) / "serial")
         self.options.qmp = f"{self.sockets}/qmp"
         errors = open(self.folder / "qemu.log", "wb")
-        command = qemu.command(self.options)
-        (self.folder / "command").write_text("\n".join(command) + "\n", encoding="utf-8")
         with errors:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
-                                            start_new_session=True)
-        self.console = GuestConsole(f"{self.sockets}/serial", self.folder / "serial.log")
+            self.process, serial = qemu.start_with_socket(self.options, stdout=errors, stderr=errors)
+        (self.folder / "command").write_text("\n".join(self.process.args) + "\n", encoding="utf-8")
+        self.console = GuestConsole(serial, self.folder / "serial.log")
         self.qmp = Qmp(self.options.qmp)
         if self.wait:
             self.console.until_prompt(BOOT_TIMEOUT)
@@ -193,5 +190,9 @@ def assert_healthy(machine: Machine) -> None:
     assert re.search(r"audit\W+(ok|0)", machine.run("ica"), re.IGNORECASE), "the audit of the areas found errors"
 
 
-def environment_flag(name: str) -> bool:
-    return os.environ.get(name, "") not in ("", "0")
+def compiled(source: Path, folder: Path) -> Path:
+    """A program of the tests, built as a user would build it."""
+    program = folder / source.stem
+    subprocess.run([ROOT / "tools/ant", "cc", str(source), "-o", str(program)], check=True, timeout=300,
+                   env={**os.environ, "ANT_BUILD": str(BUILD)})
+    return program

@@ -1,8 +1,7 @@
-"""Garbage on the wire; sequence-numbered packets through replacements of the driver."""
+"""Garbage on the wire: whoever sends it gets nothing, everybody else goes on."""
 
 import random
 import struct
-import threading
 import time
 
 import pytest
@@ -29,23 +28,11 @@ def peer(guest):
     wire.close()
 
 
-def answered_pings(wire, count: int, ident: int, size: int = 56, pause: float = 0.0) -> set[int]:
-    """Sequence numbers of the echo replies that came back."""
-    answered = set()
-
-    def collect():
-        for frame in wire.frames(3):
-            if frame[23] == ICMP and frame[34] == 0 and struct.unpack("!H", frame[38:40])[0] == ident:
-                answered.add(struct.unpack("!H", frame[40:42])[0])
-
-    collector = threading.Thread(target=collect)
-    collector.start()
+def answered_pings(wire, count: int, ident: int, size: int) -> int:
     for number in range(count):
         wire.send_ip(icmp_echo(ident, number, bytes(size)), ICMP, ident=number)
-        if pause:
-            time.sleep(pause)
-    collector.join()
-    return answered
+    return len({frame[40:42] for frame in wire.frames(3)
+                if frame[23] == ICMP and frame[34] == 0 and frame[38:40] == struct.pack("!H", ident)})
 
 
 def check_serving(guest):
@@ -55,7 +42,7 @@ def check_serving(guest):
 
 def test_answers_pings_of_every_size(guest, wire):
     for size in (0, 1, 17, 18, 19, 500, 1471, 1472):
-        assert len(answered_pings(wire, 5, 100 + size, size)) == 5, size
+        assert answered_pings(wire, 5, 100 + size, size) == 5, size
 
 
 def test_random_frames(guest, wire):
@@ -132,38 +119,3 @@ def test_arp_nonsense(guest, wire):
         wire.send(ethernet(arp(source.randrange(65536), source.randbytes(6), source.randbytes(4)), ARP, BROADCAST))
     wire.send(ethernet(arp(2, bytes(6), wire.guest_ip)[:10], ARP, BROADCAST))
     check_serving(guest)
-
-
-def capacity(wire) -> float:
-    """Pings answered in a second when each is sent after the answer to one before, eight under way."""
-    window, total, sent = 8, 2000, 0
-    started = time.monotonic()
-    for sent in range(window):
-        wire.send_ip(icmp_echo(500, sent, bytes(1000)), ICMP)
-    answered = 0
-    for frame in wire.frames(5):
-        if frame[23] != ICMP or frame[34] != 0:
-            continue
-        answered += 1
-        if answered == total:
-            break
-        sent += 1
-        wire.send_ip(icmp_echo(500, sent & 0xFFFF, bytes(1000)), ICMP)
-    assert answered == total
-    return total / (time.monotonic() - started)
-
-
-def test_no_packet_is_lost_by_replacements(guest, wire):
-    """At 80 % of the measured capacity, every numbered packet comes back."""
-    pause = 1 / (0.8 * capacity(wire))
-    result = {}
-    count = 6000
-    pinger = threading.Thread(target=lambda: result.update(answered=answered_pings(wire, count, 600, 1000, pause)))
-    pinger.start()
-    replaced = 0
-    while pinger.is_alive():
-        output = guest.run("replace rtl8139")
-        assert "replaced=rtl8139" in output
-        replaced += 1
-    assert replaced >= 5
-    assert sorted(set(range(count)) - result["answered"]) == []

@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import tempfile
 from dataclasses import dataclass
 
 from antlib import bench_output, build, qemu, run, setup
@@ -76,18 +75,18 @@ def measure(name: str, timeout: float) -> Result:
     log = BUILD / "log" / f"bench-{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(prefix="ant-bench-") as folder:
-        process, path = run.start_with_socket(machine, folder)
-        try:
-            console = run.connect_or_fail(process, path, log=log)
-            console.until_prompt(timeout)
-            output = run_bench(console, name, timeout)
-            console.send("poweroff\n")
-            console.drain(10)
-        except (ConsoleTimeout, ConsoleClosed, CorePanic) as error:
-            raise Failure(f"bench {name}: {type(error).__name__}: {error}\nThe whole console output: {log}") from None
-        finally:
-            run.stop(process)
+    process, serial = qemu.start_with_socket(machine)
+    console = GuestConsole(serial, log)
+    try:
+        console.until_prompt(timeout)
+        output = run_bench(console, name, timeout)
+        console.send("poweroff\n")
+        console.drain(10)
+    except (ConsoleTimeout, ConsoleClosed, CorePanic) as error:
+        raise Failure(f"bench {name}: {type(error).__name__}: {error}\nThe whole console output: {log}") from None
+    finally:
+        console.close()
+        run.stop(process)
     return parse(name, output)
 
 

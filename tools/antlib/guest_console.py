@@ -1,4 +1,4 @@
-"""Drives the guest's console over a UNIX socket: waits for the prompt, types a line, reads the answer."""
+"""Drives the guest's console over a socket: waits for the prompt, types a line, reads the answer."""
 
 import re
 import select
@@ -24,9 +24,8 @@ class CorePanic(Exception):
 
 
 class GuestConsole:
-    def __init__(self, path: Path | str, log: Path | None = None, echo: Callable[[str], None] | None = None,
-                 connect_timeout: float = 30):
-        self.socket = connect(str(path), connect_timeout)
+    def __init__(self, serial: socket.socket, log: Path | None = None, echo: Callable[[str], None] | None = None):
+        self.socket = serial
         self.log = open(log, "ab", buffering=0) if log else None
         self.echo = echo
         self.pending = ""
@@ -113,17 +112,3 @@ class GuestConsole:
         if not match:
             raise ConsoleTimeout(f"`status` printed no number but {text!r}")
         return int(match[0])
-
-
-def connect(path: str, timeout: float) -> socket.socket:
-    deadline = time.monotonic() + timeout
-    while True:
-        client = socket.socket(socket.AF_UNIX)
-        try:
-            client.connect(path)
-            return client
-        except (FileNotFoundError, ConnectionRefusedError):
-            client.close()
-            if time.monotonic() > deadline:
-                raise ConsoleClosed(f"nobody listens on {path}") from None
-            time.sleep(0.02)

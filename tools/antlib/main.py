@@ -44,6 +44,7 @@ def main(arguments: list[str]) -> int:
     if arguments[0] == "chaos":
         return chaos(None)
     options = top.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that machines end with us
     try:
         return options.function(options)
     except Failure as failure:

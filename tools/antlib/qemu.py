@@ -1,6 +1,7 @@
 """The virtual machine: QEMU's command line, free ports, the meaning of its exit status."""
 
 import socket
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,9 +99,15 @@ def command(options: Options) -> list[str]:
     return arguments + options.extra
 
 
-def serial_socket(path: Path) -> list[str]:
-    """Serial line on a UNIX socket where QEMU listens and the first connection is waited for."""
-    return ["-chardev", f"socket,id=serial0,path={escaped(path)},server=on,wait=on", "-serial", "chardev:serial0"]
+def start_with_socket(options: Options, **popen_arguments) -> tuple[subprocess.Popen, socket.socket]:
+    """Starts the machine with its serial line on a socket pair; returns our end too."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        options.serial = ["-chardev", f"socket,id=serial0,fd={theirs.fileno()}", "-serial", "chardev:serial0"]
+        # Its own session, so that Ctrl-C does not reach it before us.
+        process = subprocess.Popen(command(options), stdin=subprocess.DEVNULL, start_new_session=True,
+                                   pass_fds=[theirs.fileno()], **popen_arguments)
+    return process, ours
 
 
 def port_is_free(port: int, kind: int = socket.SOCK_STREAM) -> bool:

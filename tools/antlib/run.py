@@ -4,11 +4,9 @@ import hashlib
 import os
 import select
 import shlex
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -147,34 +145,16 @@ def run_on_terminal(machine: qemu.Options, timeout: float | None) -> int:
     return wait_for(subprocess.Popen(qemu.command(machine)), timeout)
 
 
-def start_with_socket(machine: qemu.Options, folder: str) -> tuple[subprocess.Popen, str]:
-    path = f"{folder}/serial"
-    machine.serial = qemu.serial_socket(Path(path))
-    # Its own process group, so that Ctrl-C reaches it through us, in order.
-    return subprocess.Popen(qemu.command(machine), stdin=subprocess.DEVNULL, start_new_session=True), path
-
-
 def run_on_pipes(machine: qemu.Options, timeout: float | None) -> int:
     """Relays between the pipes and the serial line. Input waits for the first prompt, as firmware
     and boot loader would swallow it."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    with tempfile.TemporaryDirectory(prefix="ant-run-") as folder:
-        process, path = start_with_socket(machine, folder)
-        try:
-            console = connect_or_fail(process, path)
-            relay(console.socket, timeout)
-            return wait_for(process, 10)
-        finally:
-            stop(process)
-
-
-def connect_or_fail(process: subprocess.Popen, path: str, **arguments) -> GuestConsole:
-    while True:
-        try:
-            return GuestConsole(path, connect_timeout=0.2, **arguments)
-        except ConsoleClosed:
-            if process.poll() is not None:
-                raise Failure(f"QEMU ended with status {process.returncode} before it started.") from None
+    process, serial = qemu.start_with_socket(machine)
+    try:
+        relay(serial, timeout)
+        return wait_for(process, 10)
+    finally:
+        serial.close()
+        stop(process)
 
 
 def relay(serial: socket.socket, timeout: float | None) -> None:
@@ -215,25 +195,25 @@ def run_script(machine: qemu.Options, script: Path, timeout: float | None) -> in
     def left() -> float:
         return max(0.1, deadline - time.monotonic())
 
-    with tempfile.TemporaryDirectory(prefix="ant-run-") as folder:
-        process, path = start_with_socket(machine, folder)
-        try:
-            console = connect_or_fail(process, path, echo=lambda text: print(text, end="", flush=True))
-            console.until_prompt(left())
-            for command in commands:
-                console.output_of(command, left())
-            status = console.status(left()) if commands else 0
-            console.send("poweroff\n")
-            console.drain(min(60, left()))
-            process.wait(min(10, left()))
-            return status
-        except (ConsoleTimeout, subprocess.TimeoutExpired):
-            say(f"\nThe script did not end within {timeout or 0:g} s.")
-            return qemu.TIMED_OUT
-        except CorePanic:
-            say("\nThe inner core panicked.")
-            return qemu.PANIC
-        except ConsoleClosed:
-            return report(process.wait())
-        finally:
-            stop(process)
+    process, serial = qemu.start_with_socket(machine)
+    console = GuestConsole(serial, echo=lambda text: print(text, end="", flush=True))
+    try:
+        console.until_prompt(left())
+        for command in commands:
+            console.output_of(command, left())
+        status = console.status(left()) if commands else 0
+        console.send("poweroff\n")
+        console.drain(min(60, left()))
+        process.wait(min(10, left()))
+        return status
+    except (ConsoleTimeout, subprocess.TimeoutExpired):
+        say(f"\nThe script did not end within {timeout or 0:g} s.")
+        return qemu.TIMED_OUT
+    except CorePanic:
+        say("\nThe inner core panicked.")
+        return qemu.PANIC
+    except ConsoleClosed:
+        return report(process.wait())
+    finally:
+        console.close()
+        stop(process)
