@@ -30,7 +30,6 @@ inline constexpr std::uint32_t data_mask = 0x3;
 inline constexpr std::uint32_t data_list = 0x4;       // the parameter area begins with a DataList
 inline constexpr std::uint32_t async = 0x8;           // written by the core: the requester does not wait
 inline constexpr std::uint32_t direct_return = 0x10;  // of a forward: the result need not pass through this relay
-inline constexpr std::uint32_t no_result = 0x20;      // async: nobody wants the result; the control ICA comes back silently
 inline constexpr std::uint32_t io_wait = 0x40;        // the requester expects a wait for I/O (a hint, for listings)
 }  // namespace flag
 

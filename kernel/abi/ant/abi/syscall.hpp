@@ -51,7 +51,7 @@ enum class Syscall : std::uint32_t {
     server_register,
     function_register,   // (name, op): op 0..255 -> rdx = function identifier. "SLOT.something"
     function_withdraw,   // (function)
-    function_find,       // (name): -> rdx = function identifier, known or not yet provided
+    function_find,       // (name): -> rdx = function identifier, rsi = 1 if somebody provides it now
     state_register,      // (area address, format 0..63)
     state_fetch,         // (): -> rdx = address or 0, rsi = format
     hand_over,           // (): the old server, after Receipt::replacement. Does not return, unless
@@ -96,6 +96,8 @@ enum class Receipt : std::uint8_t {
 namespace event {
 inline constexpr std::uint64_t interrupt = 1 << 0;    // an interrupt of the own device
 inline constexpr std::uint64_t interrupt_1 = 1 << 1;  // of the second interrupt line granted (console: keyboard)
+inline constexpr std::uint64_t interrupt_2 = 1 << 2;  // of the third
+inline constexpr std::uint64_t interrupts = 7;
 inline constexpr std::uint64_t replacement = 1 << 4;  // a replacement that this process asked for has ended
 inline constexpr std::uint64_t process_ended = 1 << 5;  // a process ended (privilege::processes); see ListKind::faults
 }  // namespace event

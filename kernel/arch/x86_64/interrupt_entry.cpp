@@ -1,0 +1,82 @@
+// Interrupts and exceptions, behind entry.S.
+#include "../../core/interrupt_lines.hpp"
+#include "../../core/lifecycle.hpp"
+#include "../../core/scheduler.hpp"
+
+#include "fpu.hpp"
+#include "instructions.hpp"
+#include "interrupt_controller.hpp"
+#include "log.hpp"
+#include "panic.hpp"
+#include "timer.hpp"
+
+namespace ant::arch {
+
+using core::Process;
+
+namespace {
+
+constexpr std::uint64_t exceptions = 32, non_maskable = 2, no_device_available = 7, page_fault = 14;
+
+// As entry.S pushes it.
+struct Saved {
+    std::uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
+    std::uint64_t vector, error_code, rip, cs, rflags, rsp, ss;
+};
+
+std::uint64_t fault_address() {
+    std::uint64_t address;
+    asm volatile("mov %%cr2, %0" : "=r"(address));
+    return address;
+}
+
+// True when the running process has had its turn.
+bool handle_interrupt(std::uint64_t vector) {
+    ++cpu().counters.interrupts;
+    const bool by_apic = vector == interrupts::timer_vector;
+    if (by_apic || (vector == interrupts::first_vector && !timer::uses_local_apic())) {
+        timer::acknowledge();
+        return core::timer_expired();
+    }
+    if (vector < interrupts::first_vector || vector >= interrupts::first_vector + core::interrupt_line_count) return false;
+    const auto irq = static_cast<core::u8>(vector - interrupts::first_vector);
+    if (interrupts::spurious(irq)) return false;
+    core::interrupt_arrived(irq);  // masks the line
+    interrupts::acknowledge(irq);
+    return false;
+}
+
+[[noreturn]] void die(const Saved& s) {
+    panic_exception({s.vector, s.error_code, s.rip, s.cs, s.rflags, s.rax, s.rbx, s.rcx, s.rdx, s.rsi, s.rdi, s.rbp,
+                     s.rsp, s.r8, s.r9, s.r10, s.r11, s.r12, s.r13, s.r14, s.r15});
+}
+
+}  // namespace
+
+extern "C" Process* interrupt_from_user(std::uint64_t vector, std::uint64_t error_code) {
+    Process& p = *cpu().current;
+    if (vector >= exceptions) {
+        if (!handle_interrupt(vector)) return core::resume(p);
+        core::make_ready(p);
+        return core::schedule();
+    }
+    if (vector == no_device_available && load_fpu(p)) return &p;
+    const std::uint64_t address = vector == page_fault ? fault_address() : 0;
+    log("fault: %s in %s (pid %u) at %lx, address %lx, error %lx\n", exception_name(vector),
+        p.slot != nullptr ? p.slot->name : p.program, p.pid, p.context.rip, address, error_code);
+    core::end_process(p, {static_cast<core::u32>(vector), static_cast<core::u32>(error_code), address}, 0);
+    return core::schedule();
+}
+
+extern "C" void interrupt_from_kernel(const Saved& saved) {
+    if (saved.vector < exceptions) die(saved);
+    // Whoever is running has its turn checked when it goes on.
+    (void)handle_interrupt(saved.vector);
+}
+
+extern "C" void interrupt_at_any_time(const Saved& saved) {
+    if (saved.vector != non_maskable) die(saved);
+    log("non-maskable interrupt\n");
+}
+
+}  // namespace ant::arch

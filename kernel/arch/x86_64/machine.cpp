@@ -1,0 +1,160 @@
+// kernel/core's view of this hardware: everything of machine.hpp that is not inline.
+#include "machine.hpp"
+
+#include "../../core/objects.hpp"
+#include "boot.hpp"
+#include "descriptors.hpp"
+#include "features.hpp"
+#include "fpu.hpp"
+#include "interrupt_controller.hpp"
+#include "log.hpp"
+#include "panic.hpp"
+#include "pci.hpp"
+#include "timer.hpp"
+
+#include <cstring>
+
+namespace ant::arch {
+
+constinit Cpu boot_cpu{};
+
+namespace {
+
+constexpr core::u64 task_switched = 8;  // CR0.TS
+constexpr core::u32 fs_base = 0xc000'0100;
+
+bool fpu_open = false;  // CR0.TS is clear
+
+void open_fpu(bool open) {
+    if (open == fpu_open) return;
+    fpu_open = open;
+    if (open) {
+        asm volatile("clts");
+    } else {
+        core::u64 cr0;
+        asm volatile("mov %%cr0, %0" : "=r"(cr0));
+        asm volatile("mov %0, %%cr0" ::"r"(cr0 | task_switched));
+    }
+}
+
+void* fpu_state(const core::Process& process) { return machine::page(process.fpu_page); }
+
+}  // namespace
+
+bool load_fpu(core::Process& process) {
+    if (!process.uses_fpu) return false;
+    const bool first = process.fpu_page == core::no_page;
+    if (first) process.fpu_page = core::pool.allocate_zeroed(core::PageKind::core);
+    if (process.fpu_page == core::no_page) return false;
+    Cpu& c = cpu();
+    open_fpu(true);
+    ++c.counters.fpu_switches;
+    if (c.fpu_owner != nullptr) asm volatile("fxsave64 (%0)" ::"r"(fpu_state(*c.fpu_owner)) : "memory");
+    if (first) {
+        constexpr core::u32 default_mxcsr = 0x1f80;
+        asm volatile("fninit; ldmxcsr %0" ::"m"(default_mxcsr));
+        asm volatile("fxsave64 (%0)" ::"r"(fpu_state(process)) : "memory");
+        // What another process left in the registers is not this one's to see.
+        std::memset(static_cast<std::byte*>(fpu_state(process)) + 32, 0, 512 - 32);
+    }
+    asm volatile("fxrstor64 (%0)" ::"r"(fpu_state(process)) : "memory");
+    c.fpu_owner = &process;
+    return true;
+}
+
+}  // namespace ant::arch
+
+namespace ant::machine {
+
+using core::u16;
+using core::u8;
+
+u64 ticks_per_us() {
+    static const u64 ticks = arch::timer::tsc_khz() / 1000;
+    return ticks;
+}
+u64 ticks_to_ns(u64 ticks) { return arch::timer::ticks_to_ns(ticks); }
+
+void arm_timer(u64 deadline) { arch::timer::arm(deadline); }
+
+void zero_page(Pfn pfn) {
+    void* to = page(pfn);
+    u64 words = core::page_size / 8;
+    asm volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(u64{0}) : "memory");
+}
+
+void leave_spaces() {
+    auto& cpu = arch::cpu();
+    load_root(arch::kernel_pml4());
+    ++cpu.counters.cr3_writes;
+    cpu.loaded = nullptr;
+}
+
+Leaf leaf_of(const Window& window, Pfn pfn) {
+    const u64 e = window.leaf(pfn);
+    if (e == 0) return Leaf::none;
+    const bool large = (e & arch::entry::large) != 0;
+    const u64 frame = (e & arch::entry::address_mask) >> core::page_shift;
+    const u64 wanted = large ? pfn & ~u64{core::pages_per_large - 1} : pfn;
+    if (frame != wanted) return Leaf::foreign;
+    return (e & arch::entry::writable) != 0 ? Leaf::read_write : Leaf::read_only;
+}
+
+void log_audit(const char* what, Pfn pfn) { arch::log("audit: %s (page %x)\n", what, pfn); }
+
+void mask_interrupt(u8 irq) { arch::interrupts::mask(irq); }
+void unmask_interrupt(u8 irq) { arch::interrupts::unmask(irq); }
+
+void quiesce_device(u32 device) { arch::pci::disable_bus_master(device); }
+
+u8 device_interrupt(u32 device) {
+    const u8 irq = arch::pci::interrupt_line(device);
+    if (irq != abi::no_irq) arch::interrupts::configure_pci(irq);
+    return irq;
+}
+
+u32 copy_log(void* to, std::size_t capacity, u64 from) {
+    return static_cast<u32>(arch::log_read(from, {static_cast<char*>(to), capacity}));
+}
+
+void load_thread_pointer(u64 address) {
+    ++arch::cpu().counters.msr_writes;
+    asm volatile("wrmsr" ::"c"(arch::fs_base), "a"(static_cast<u32>(address)), "d"(static_cast<u32>(address >> 32)));
+}
+
+void switch_special(core::Process*, core::Process& to) {
+    auto& cpu = arch::cpu();
+    arch::open_fpu(cpu.fpu_owner == &to);
+    if (to.thread_pointer != 0) load_thread_pointer(to.thread_pointer);
+    const bool has_ports = to.special && to.slot != nullptr && to.slot->ports[0].count != 0;
+    if (has_ports)
+        arch::set_io_ports(to.slot->ports);
+    else
+        arch::clear_io_ports();
+    cpu.special_loaded = to.special;
+}
+
+void forget_special(core::Process& process) {
+    auto& cpu = arch::cpu();
+    if (cpu.fpu_owner == &process) cpu.fpu_owner = nullptr;
+    if (cpu.current != &process || !process.special) return;
+    arch::open_fpu(false);
+    arch::clear_io_ports();
+}
+
+u64 hardware_random() {
+    constexpr u32 rdrand_bit = 1u << 30;
+    u32 a = 1, b, c = 0, d;
+    asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    u64 value = now();
+    if ((c & rdrand_bit) != 0) asm volatile("rdrand %0" : "=r"(value) : : "cc");
+    return value;
+}
+
+}  // namespace ant::machine
+
+namespace ant::core {
+
+void contradiction(const char* what) { arch::panic("%s", what); }
+
+}  // namespace ant::core

@@ -1,0 +1,79 @@
+// The one interface through which kernel/core sees the hardware. The host tests compile the core against a
+// model with the same names (tests/host/model/machine.hpp).
+#pragma once
+
+#include "context.hpp"
+#include "cpu.hpp"
+#include "paging.hpp"
+
+#include "../../core/types.hpp"
+
+namespace ant::machine {
+
+using core::Pfn;
+using core::u32;
+using core::u64;
+
+// Time in ticks of the time stamp counter.
+inline u64 now() {
+    u32 low, high;
+    asm volatile("rdtsc" : "=a"(low), "=d"(high));
+    return low | u64{high} << 32;
+}
+u64 ticks_per_us();
+u64 ticks_to_ns(u64 ticks);
+
+// Asks for a timer interrupt at that time, or earlier. Replaces the one asked for before.
+void arm_timer(u64 deadline);
+
+// A physical page through the core's direct map.
+inline void* page(Pfn pfn) { return reinterpret_cast<void*>(arch::direct_base + core::physical_of(pfn)); }
+void zero_page(Pfn pfn);
+
+using Space = arch::Space;    // the private half of an address space
+using Window = arch::Window;  // a slot's page tables of the ICA window
+
+// For the audit.
+enum class Leaf { none, read_only, read_write, foreign };
+Leaf leaf_of(const Window& window, Pfn pfn);
+void log_audit(const char* what, Pfn pfn);
+
+// Interrupt lines.
+void mask_interrupt(core::u8 irq);
+void unmask_interrupt(core::u8 irq);
+
+// The CPU must not use old translations of this page in the running process.
+inline void invalidate(u64 address) {
+    ++arch::cpu().counters.invalidations;
+    asm volatile("invlpg (%0)" ::"r"(address) : "memory");
+}
+
+// PCI bus mastering off: the device stops touching memory.
+void quiesce_device(u32 device);
+
+inline void load_root(u64 root) { asm volatile("mov %0, %%cr3" ::"r"(root) : "memory"); }
+// Leaves every process's address space: the next switch loads its own.
+void leave_spaces();
+
+// With no process running: lets pending interrupts in; waits for one.
+inline void open_interrupts() { asm volatile("sti; nop; cli" ::: "memory"); }
+inline void wait_for_interrupt() { asm volatile("sti; hlt; cli" ::: "memory"); }
+
+// Legacy interrupt line of a PCI device, or no_irq.
+core::u8 device_interrupt(u32 device);
+
+// Facts for ListKind::system, and the log for ListKind::log. -> bytes copied
+void describe(abi::SystemRecord& record);
+u32 copy_log(void* to, std::size_t capacity, u64 from);
+bool is_ram(u64 physical);
+
+// RDRAND where the CPU has it, else the time stamp.
+u64 hardware_random();
+
+void load_thread_pointer(u64 address);
+
+// FPU, thread pointer and I/O ports of a process that has them.
+void switch_special(core::Process* from, core::Process& to);
+void forget_special(core::Process& process);
+
+}  // namespace ant::machine

@@ -1,0 +1,299 @@
+#include "paging.hpp"
+
+#include "../../core/page_pool.hpp"
+
+namespace ant::arch {
+
+using core::no_page;
+using core::page_shift;
+using core::pages_per_large;
+using core::PageKind;
+using core::physical_of;
+using core::pool;
+
+constinit u64 leaf_read_write = 0;
+constinit u64 leaf_read_only = 0;
+
+namespace {
+
+constinit u64 no_execute_bit = 0;
+constinit Pfn zone = no_page;
+constexpr unsigned entries = 512;
+constexpr unsigned control_tables = core::max_controls / entries;
+
+// The top-level entry of the ICA window, and the ones of the private half below it.
+constexpr unsigned window_slot = (abi::ica_base >> 39) & 511;
+constexpr unsigned private_slots = (Space::user_end >> 39) + 1;
+static_assert(private_slots <= window_slot);
+
+constexpr u64 table_flags = entry::present | entry::writable | entry::user;
+
+Pfn pfn_of(u64 e) { return static_cast<Pfn>((e & entry::address_mask) >> page_shift); }
+
+Pfn new_table() { return pool.allocate_zeroed(PageKind::table); }
+
+u64 protection_bits(abi::Protection protection) {
+    switch (protection) {
+    case abi::Protection::none: return 0;
+    case abi::Protection::read: return entry::present | entry::user | no_execute_bit;
+    case abi::Protection::read_write: return entry::present | entry::user | entry::writable | no_execute_bit;
+    case abi::Protection::read_execute: return entry::present | entry::user;
+    }
+    return 0;
+}
+
+}  // namespace
+
+void init_paging(Pfn control_zone, bool no_execute) {
+    zone = control_zone;
+    no_execute_bit = no_execute ? entry::no_execute : 0;
+    leaf_read_only = entry::present | entry::user | entry::accessed | entry::dirty | no_execute_bit;
+    leaf_read_write = leaf_read_only | entry::writable;
+}
+
+// Window ---------------------------------------------------------------------------------------------
+
+bool Window::create() {
+    *this = {};
+    const Pfn root = new_table();
+    if (root == no_page) return false;
+    root_ = physical_of(root);
+    u64* control_directory = directory(zone, true);
+    const Pfn leaves = pool.allocate(control_tables, PageKind::table);
+    if (control_directory == nullptr || leaves == no_page) {
+        if (leaves != no_page) pool.release(leaves, control_tables);
+        while (!destroy(entries)) {}
+        return false;
+    }
+    pool.zero_run(leaves, control_tables, 0, control_tables);
+    // Each table stands alone from here on: destroy() frees them one by one.
+    for (unsigned i = 0; i < control_tables; ++i) {
+        pool[leaves + i].kind = PageKind::table;
+        control_directory[i] = physical_of(leaves + i) | table_flags;
+    }
+    control_leaves_ = table_at(physical_of(leaves));
+    first_directory_ = table_at(table_at(root_)[0]);
+    if (table_at(root_)[0] == 0) first_directory_ = nullptr;
+    return true;
+}
+
+u64* Window::directory(Pfn pfn, bool reserve) {
+    const u64 gib = pfn >> 18;
+    if (gib == 0 && first_directory_ != nullptr) [[likely]] return first_directory_ + ((pfn >> 9) & 511);
+    u64& top = table_at(root_)[gib & 511];
+    if (top == 0) {
+        if (!reserve) return nullptr;
+        const Pfn table = new_table();
+        if (table == no_page) return nullptr;
+        top = physical_of(table) | table_flags;
+        if (gib == 0) first_directory_ = table_at(top);
+    }
+    return table_at(top) + ((pfn >> 9) & 511);
+}
+
+bool Window::prepare(Pfn first, std::size_t pages) {
+    for (Pfn at = first, end = first + static_cast<Pfn>(pages); at < end; at = (at | 511) + 1) {
+        u64* d = directory(at, true);
+        if (d == nullptr) return false;
+        const bool whole = (at & 511) == 0 && end - at >= pages_per_large;
+        if (whole || (*d & (entry::present | entry::large)) == entry::present) continue;
+        const Pfn table = new_table();
+        if (table == no_page) return false;
+        *d = physical_of(table) | table_flags;
+    }
+    return true;
+}
+
+void Window::map(Pfn first, std::size_t pages, bool writable) {
+    const u64 flags = writable ? leaf_read_write : leaf_read_only;
+    const Pfn end = first + static_cast<Pfn>(pages);
+    for (Pfn at = first; at < end;) {
+        u64* d = directory(at, false);
+        if ((at & 511) == 0 && end - at >= pages_per_large) {
+            // A leaf table may be left here from when smaller areas were in this region; it is empty, as one
+            // area now has all of it.
+            if (*d != 0) pool.release(pfn_of(*d), 1, true);
+            *d = physical_of(at) | flags | entry::large;
+            at += pages_per_large;
+            continue;
+        }
+        u64* leaf = table_at(*d) + (at & 511);
+        const Pfn stop = end < (at | 511) + 1 ? end : (at | 511) + 1;
+        u64 value = physical_of(at) | flags;
+        const u64* const last = leaf + (stop - at);
+        while (last - leaf >= 8) {
+            for (unsigned i = 0; i < 8; ++i) {
+                leaf[i] = value;
+                value += core::page_size;
+            }
+            leaf += 8;
+        }
+        for (; leaf != last; value += core::page_size) *leaf++ = value;
+        at = stop;
+    }
+}
+
+void Window::unmap(Pfn first, std::size_t pages) {
+    const Pfn end = first + static_cast<Pfn>(pages);
+    for (Pfn at = first; at < end;) {
+        u64* d = directory(at, false);
+        if (d == nullptr || *d == 0) {
+            at = (at | 511) + 1;
+            continue;
+        }
+        if ((*d & entry::large) != 0) {
+            *d = 0;
+            at = (at | 511) + 1;
+            continue;
+        }
+        const Pfn stop = end < (at | 511) + 1 ? end : (at | 511) + 1;
+        u64* leaf = table_at(*d) + (at & 511);
+        u64* const last = leaf + (stop - at);
+        while (last - leaf >= 8) {
+            for (unsigned i = 0; i < 8; ++i) leaf[i] = 0;
+            leaf += 8;
+        }
+        while (leaf != last) *leaf++ = 0;
+        at = stop;
+    }
+}
+
+u64 Window::leaf(Pfn pfn) const {
+    const u64 top = table_at(root_)[(pfn >> 18) & 511];
+    if (top == 0) return 0;
+    const u64 d = table_at(top)[(pfn >> 9) & 511];
+    if (d == 0 || (d & entry::large) != 0) return d;
+    return table_at(d)[pfn & 511];
+}
+
+bool Window::destroy(unsigned limit) {
+    if (root_ == 0) return true;
+    u64* root = table_at(root_);
+    // One directory per step of the cursor; its leaf tables count against the limit.
+    for (; destroy_cursor_ < entries * entries; ++destroy_cursor_) {
+        u64& top = root[destroy_cursor_ / entries];
+        if (top == 0) {
+            destroy_cursor_ |= entries - 1;
+            continue;
+        }
+        u64& d = table_at(top)[destroy_cursor_ % entries];
+        if (d != 0) {
+            if (limit-- == 0) return false;
+            if ((d & entry::large) == 0) pool.release(pfn_of(d), 1);
+            d = 0;
+        }
+        if (destroy_cursor_ % entries == entries - 1) {
+            pool.release(pfn_of(top), 1, true);
+            top = 0;
+        }
+    }
+    pool.release(static_cast<Pfn>(root_ >> page_shift), 1, true);
+    *this = {};
+    return true;
+}
+
+// Space ----------------------------------------------------------------------------------------------
+
+bool Space::create() {
+    const Pfn root = new_table();
+    if (root == no_page) return false;
+    root_ = physical_of(root);
+    const u64* master = table_at(kernel_pml4());
+    for (unsigned i = entries / 2; i < entries; ++i) table_at(root_)[i] = master[i];
+    return true;
+}
+
+u64* Space::leaf(u64 address, bool reserve) {
+    u64* table = table_at(root_);
+    for (unsigned shift = 39; shift > page_shift; shift -= 9) {
+        u64& e = table[(address >> shift) & 511];
+        if (e == 0) {
+            if (!reserve) return nullptr;
+            const Pfn next = new_table();
+            if (next == no_page) return nullptr;
+            e = physical_of(next) | table_flags;
+        }
+        table = table_at(e);
+    }
+    return table + ((address >> page_shift) & 511);
+}
+
+bool Space::map(u64 address, Pfn pfn, abi::Protection protection) {
+    u64* e = leaf(address, true);
+    if (e == nullptr) return false;
+    *e = physical_of(pfn) | protection_bits(protection);
+    return true;
+}
+
+bool Space::map_device(u64 address, u64 physical) {
+    u64* e = leaf(address, true);
+    if (e == nullptr) return false;
+    *e = physical | protection_bits(abi::Protection::read_write) | entry::cache_disable | entry::write_through | entry::device;
+    return true;
+}
+
+Pfn Space::unmap(u64 address) {
+    u64* e = leaf(address, false);
+    if (e == nullptr || *e == 0) return no_page;
+    const u64 old = *e;
+    *e = 0;
+    return (old & entry::device) != 0 ? no_page : pfn_of(old);
+}
+
+void Space::protect(u64 address, abi::Protection protection) {
+    u64* e = leaf(address, false);
+    if (e == nullptr || *e == 0 || (*e & entry::device) != 0 || pool[pfn_of(*e)].kind != PageKind::own) return;
+    *e = (*e & entry::address_mask) | protection_bits(protection);
+}
+
+bool Space::mapped(u64 address) const {
+    const u64* e = const_cast<Space*>(this)->leaf(address, false);
+    return e != nullptr && *e != 0;
+}
+
+u64 Space::translate(u64 address, bool write) const {
+    if (address >> 47 != 0) return 0;
+    const u64 wanted = entry::present | entry::user | (write ? entry::writable : 0);
+    u64 table = root_;
+    for (unsigned shift = 39;; shift -= 9) {
+        const u64 e = table_at(table)[(address >> shift) & 511];
+        if ((e & wanted) != wanted || (e & entry::device) != 0) return 0;
+        if (shift == page_shift) return (e & entry::address_mask) | (address & (core::page_size - 1));
+        if ((e & entry::large) != 0) {
+            const u64 offset = (u64{1} << shift) - 1;
+            return (e & entry::address_mask & ~offset) | (address & offset);
+        }
+        table = e;
+    }
+}
+
+void Space::set_window(const Window* window) {
+    table_at(root_)[window_slot] = window == nullptr ? 0 : window->root() | table_flags;
+}
+
+// Depth first, emptying entries as it goes: it can stop anywhere and start over at the top.
+bool Space::destroy(unsigned limit) {
+    if (root_ == 0) return true;
+    const auto walk = [&limit](auto& self, u64* table, unsigned count, unsigned level) -> bool {
+        for (unsigned i = 0; i < count; ++i) {
+            const u64 e = table[i];
+            if (e == 0) continue;
+            const Pfn pfn = pfn_of(e);
+            if (level > 1) {
+                if (!self(self, table_at(e), entries, level - 1)) return false;
+                pool.release(pfn, 1, true);
+            } else if ((e & entry::device) == 0 && pool[pfn].kind == PageKind::own) {
+                pool.release(pfn, 1);
+            }
+            table[i] = 0;
+            if (limit-- == 0) return false;
+        }
+        return true;
+    };
+    if (!walk(walk, table_at(root_), private_slots, 4)) return false;
+    pool.release(static_cast<Pfn>(root_ >> page_shift), 1);
+    root_ = 0;
+    return true;
+}
+
+}  // namespace ant::arch

@@ -1,0 +1,89 @@
+// Page tables: the private half of an address space, and a slot's subtree of the ICA window.
+#pragma once
+
+#include "boot.hpp"
+
+#include "../../core/types.hpp"
+
+namespace ant::arch {
+
+using core::Pfn;
+using core::u32;
+using core::u64;
+
+namespace entry {
+inline constexpr u64 present = 1, writable = 2, user = 4, write_through = 8, cache_disable = 16;
+inline constexpr u64 accessed = 32, dirty = 64, large = 128;
+inline constexpr u64 device = u64{1} << 9;   // software: not RAM, never freed
+inline constexpr u64 no_execute = u64{1} << 63;
+inline constexpr u64 address_mask = 0x000f'ffff'ffff'f000;
+}  // namespace entry
+
+inline u64* table_at(u64 physical) { return reinterpret_cast<u64*>(direct_base + (physical & entry::address_mask)); }
+
+// Leaf flags of the ICA window, with no_execute where the CPU has it. Set once at boot.
+extern u64 leaf_read_write, leaf_read_only;
+
+// The subtree below one top-level entry. Tables, once reserved, stay until the slot ends: so receiving an area
+// never allocates, and moving it touches leaf entries only.
+class Window {
+public:
+    [[nodiscard]] bool create();
+    // Frees at most `limit` tables; true when all are gone. The leaf entries must be empty by then.
+    [[nodiscard]] bool destroy(unsigned limit);
+
+    // Reserves the tables for a run. The only step of a move that can fail.
+    [[nodiscard]] bool prepare(Pfn first, std::size_t pages);
+    void map(Pfn first, std::size_t pages, bool writable);
+    void unmap(Pfn first, std::size_t pages);
+
+    // Control ICAs: their leaf tables exist from birth.
+    void map_control(u32 index, Pfn pfn) { control_leaves_[index] = core::physical_of(pfn) | leaf_read_write; }
+    void unmap_control(u32 index) { control_leaves_[index] = 0; }
+
+    [[nodiscard]] u64 root() const { return root_; }
+    // For the audit: the leaf entry that translates the page, 0 if none. A large one is returned as such.
+    [[nodiscard]] u64 leaf(Pfn pfn) const;
+
+private:
+    [[nodiscard]] u64* directory(Pfn pfn, bool reserve);   // entry of the page directory
+    u64 root_ = 0;                   // physical address of the page-directory-pointer table
+    u64* first_directory_ = nullptr; // of the first GiB
+    u64* control_leaves_ = nullptr;
+    u32 destroy_cursor_ = 0;
+};
+
+// A process's own page tables. The core's half is shared by all.
+class Space {
+public:
+    [[nodiscard]] bool create();
+    // Frees at most `limit` pages and tables per call; true when all is gone.
+    [[nodiscard]] bool destroy(unsigned limit);
+
+    // Private addresses lie in [user_first, user_end).
+    static constexpr u64 user_first = 0x10000;
+    static constexpr u64 user_end = 0x0000'3fff'ffff'f000;
+
+    // Maps one page; false without memory for tables. The address must be free.
+    [[nodiscard]] bool map(u64 address, Pfn pfn, abi::Protection protection);
+    [[nodiscard]] bool map_device(u64 address, u64 physical);
+    // -> the page that was there; no_page if none, or if it is a device.
+    Pfn unmap(u64 address);
+    // Private pages only: what is shared, or a device, stays as it is.
+    void protect(u64 address, abi::Protection protection);
+    [[nodiscard]] bool mapped(u64 address) const;
+    // Physical address for the core's own access on behalf of the process; 0 when the process may not.
+    // Looks into the ICA window too.
+    [[nodiscard]] u64 translate(u64 address, bool write) const;
+
+    void set_window(const Window* window);  // one top-level entry
+    [[nodiscard]] u64 root() const { return root_; }
+
+private:
+    [[nodiscard]] u64* leaf(u64 address, bool reserve);
+    u64 root_ = 0;
+};
+
+void init_paging(Pfn control_zone, bool no_execute);
+
+}  // namespace ant::arch

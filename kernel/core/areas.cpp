@@ -1,0 +1,283 @@
+#include "areas.hpp"
+
+namespace ant::core {
+
+namespace {
+
+constinit DataListRecord list_pool[max_data_lists] = {};
+constinit DataListRecord* free_lists = nullptr;
+
+DataListRecord* take_list() {
+    DataListRecord* list = free_lists;
+    if (list != nullptr) free_lists = list->next_free;
+    return list;
+}
+
+constexpr abi::DataMode mode_of(u32 flags) { return static_cast<abi::DataMode>(flags & abi::flag::data_mask); }
+constexpr bool is_loan(abi::DataMode mode) { return mode == abi::DataMode::lend_read || mode == abi::DataMode::lend_write; }
+
+// Step 1 for one area: may it go, and can the receiver map it?
+Result<Pfn> check_area(Slot& from, Slot& to, u64 address, abi::DataMode mode) {
+    const Pfn area = ANT_TRY(owned_area(from, address));
+    PageInfo& info = pool[area];
+    if (mode == abi::DataMode::move) {
+        if (info.loans != 0) return Failure(Error::on_loan);
+        if (area == from.state_area) return Failure(Error::busy);
+    } else if (info.loans != 0) {
+        const bool same = info.borrower == to.index && info.lent_writable == (mode == abi::DataMode::lend_write);
+        if (!same || info.loans == 0xffff) return Failure(Error::on_loan);
+    }
+    if (!to.window.prepare(area, info.pages)) return Failure(Error::no_memory);
+    return area;
+}
+
+// Step 2: cannot fail.
+void load_area(Slot& from, Slot& to, Pfn area, abi::DataMode mode, u32 call) {
+    PageInfo& info = pool[area];
+    if (mode == abi::DataMode::move) {
+        unlink_area(from, area);
+        from.window.unmap(area, info.pages);
+        lost_pages(from, area, info.pages);
+        link_area(to, area);
+        info.call = call;
+        return;
+    }
+    if (info.loans++ == 0) {
+        info.borrower = static_cast<u8>(to.index);
+        info.lent_writable = mode == abi::DataMode::lend_write;
+        ++from.lent_count;
+    }
+}
+
+void arrive_area(Slot& to, Pfn area, abi::DataMode mode) {
+    PageInfo& info = pool[area];
+    if (mode == abi::DataMode::move) {
+        info.call = 0;
+        to.window.map(area, info.pages, true);
+    } else if (!info.loan_mapped) {
+        info.loan_mapped = true;
+        to.window.map(area, info.pages, info.lent_writable);
+    }
+}
+
+void end_loan(Pfn area) {
+    PageInfo& info = pool[area];
+    if (--info.loans != 0) return;
+    if (info.loan_mapped) {
+        Slot& borrower = slots[info.borrower];
+        info.loan_mapped = false;
+        borrower.window.unmap(area, info.pages);
+        lost_pages(borrower, area, info.pages);
+    }
+    if (info.orphan)
+        pool.release(area, info.pages);
+    else
+        --slots[info.owner].lent_count;
+}
+
+// A process's DataList, checked into a record. Areas to be moved are marked, so that none comes twice.
+Result<DataListRecord*> check_list(Slot& from, Slot& to, Control& control, u64 parameters, u32 bytes) {
+    auto* in_page = reinterpret_cast<abi::DataList*>(static_cast<std::byte*>(machine::page(control_zone + control.index)) +
+                                                     (parameters & (page_size - 1)));
+    const u32 count = *const_cast<volatile u32*>(&in_page->count);
+    if ((parameters & 7) != 0 || bytes < sizeof(abi::DataList) || count > abi::max_data_list ||
+        bytes < sizeof(abi::DataList) + count * sizeof(abi::DataListEntry))
+        return Failure(Error::invalid_argument);
+    DataListRecord* list = take_list();
+    if (list == nullptr) return Failure(Error::too_many);
+    Error error = Error::none;
+    list->count = 0;
+    for (u32 i = 0; i < count && error == Error::none; ++i) {
+        auto& entry = in_page->entries[i];
+        const auto mode = static_cast<abi::DataMode>(entry.mode);
+        if (entry.mode == 0 || entry.mode > 3) {
+            error = Error::invalid_argument;
+            break;
+        }
+        const auto area = check_area(from, to, entry.address, mode);
+        if (!area) {
+            error = area.error();
+            break;
+        }
+        // Marked at once, so that no area is moved twice, or moved and lent, by one list.
+        if (mode == abi::DataMode::move)
+            pool[*area].call = control.index + 1;
+        else
+            load_area(from, to, *area, mode, 0);
+        entry.pages = pool[*area].pages;
+        list->entry[list->count++] = {*area, mode};
+    }
+    if (error == Error::none) return list;
+    for (u32 i = 0; i < list->count; ++i)
+        if (list->entry[i].mode == abi::DataMode::move) pool[list->entry[i].pfn].call = 0;
+    end_loans(0, {no_page, list});
+    return Failure(error);
+}
+
+}  // namespace
+
+void init_lists() {
+    for (DataListRecord& list : list_pool) free_list(&list);
+}
+
+void free_list(DataListRecord* list) {
+    list->next_free = free_lists;
+    free_lists = list;
+}
+
+void lost_pages(const Slot& slot, Pfn first, std::size_t pages) {
+    auto& cpu = arch::cpu();
+    if (slot.process == nullptr || cpu.loaded != slot.process) return;
+    constexpr std::size_t few = 16;
+    if (pages <= few && cpu.current == slot.process && slot.process->state == Process::State::running) {
+        for (std::size_t i = 0; i < pages; ++i) machine::invalidate(address_of(first + static_cast<Pfn>(i)));
+        return;
+    }
+    cpu.loaded = nullptr;  // stale: flushed by the next switch
+}
+
+Result<Pfn> owned_area(const Slot& slot, u64 address) {
+    const u64 pfn = (address - abi::ica_base) >> page_shift;
+    if (address < abi::ica_base || pfn >= pool.size() || (address & (page_size - 1)) != 0) return Failure(Error::bad_address);
+    const PageInfo& info = pool[static_cast<Pfn>(pfn)];
+    if (info.kind != PageKind::area) return Failure(Error::bad_address);
+    if (info.owner != slot.index || info.orphan) return Failure(Error::not_owner);
+    if (info.call != 0) return Failure(Error::busy);
+    return static_cast<Pfn>(pfn);
+}
+
+void link_area(Slot& slot, Pfn area) {
+    PageInfo& info = pool[area];
+    info.owner = static_cast<u8>(slot.index);
+    info.previous = no_page;
+    info.next = slot.first_area;
+    if (info.next != no_page) pool[info.next].previous = area;
+    slot.first_area = area;
+    ++slot.area_count;
+    slot.area_pages += info.pages;
+}
+
+void unlink_area(Slot& slot, Pfn area) {
+    PageInfo& info = pool[area];
+    (info.previous != no_page ? pool[info.previous].next : slot.first_area) = info.next;
+    if (info.next != no_page) pool[info.next].previous = info.previous;
+    info.next = info.previous = no_page;
+    --slot.area_count;
+    slot.area_pages -= info.pages;
+}
+
+void free_area(Pfn area) {
+    PageInfo& info = pool[area];
+    if (info.loans != 0)
+        info.orphan = true;
+    else
+        pool.release(area, info.pages);
+}
+
+Result<Pfn> reserve_area(Slot& slot, std::size_t pages) {
+    if (pages == 0 || pages > pool.total_pages()) return Failure(Error::invalid_argument);
+    if (slot.area_pages + pages > slot.quota_pages) return Failure(Error::over_quota);
+    const Pfn area = pool.allocate(pages, PageKind::area);
+    if (area == no_page) return Failure(Error::no_memory);
+    if (!slot.window.prepare(area, pages)) {
+        pool.release(area, pages);
+        return Failure(Error::no_memory);
+    }
+    link_area(slot, area);
+    pool[area].call = max_controls + 1;  // not to be touched before finish_reserve
+    return area;
+}
+
+bool reserving(const Slot& slot, Pfn area, std::size_t pages) {
+    if (area >= pool.size()) return false;
+    const PageInfo& info = pool[area];
+    return info.kind == PageKind::area && info.owner == slot.index && info.call == max_controls + 1 && info.pages == pages;
+}
+
+void finish_reserve(Slot& slot, Pfn area) {
+    pool[area].call = 0;
+    slot.window.map(area, pool[area].pages, true);
+}
+
+Result<> release_area(Slot& slot, u64 address) {
+    const Pfn area = ANT_TRY(owned_area(slot, address));
+    PageInfo& info = pool[area];
+    if (info.loans != 0) return Failure(Error::on_loan);
+    if (area == slot.state_area) slot.state_area = no_page;
+    unlink_area(slot, area);
+    slot.window.unmap(area, info.pages);
+    lost_pages(slot, area, info.pages);
+    pool.release(area, info.pages);
+    return {};
+}
+
+Result<Pfn> split_area(Slot& slot, u64 address, std::size_t pages) {
+    const Pfn area = ANT_TRY(owned_area(slot, address));
+    PageInfo& info = pool[area];
+    const u32 whole = info.pages;
+    if (pages == 0 || pages >= whole) return Failure(Error::invalid_argument);
+    if (info.loans != 0) return Failure(Error::on_loan);
+    // Large pages may have to become leaf tables: unmap, then reserve tables for the pieces. Only that can fail.
+    slot.window.unmap(area, whole);
+    lost_pages(slot, area, whole);
+    const Pfn tail = area + static_cast<Pfn>(pages);
+    if (!slot.window.prepare(area, pages) || !slot.window.prepare(tail, whole - pages)) {
+        slot.window.map(area, whole, true);
+        return Failure(Error::no_memory);
+    }
+    unlink_area(slot, area);
+    info.pages = static_cast<u32>(pages);
+    PageInfo& second = pool[tail];
+    second.kind = PageKind::area;
+    second.pages = static_cast<u32>(whole - pages);
+    link_area(slot, area);
+    link_area(slot, tail);
+    slot.window.map(area, info.pages, true);
+    slot.window.map(tail, second.pages, true);
+    return tail;
+}
+
+Result<Cargo> load_cargo(Slot& from, Slot& to, Control& control, u32 flags, u64 data, u64 parameters, u32 bytes) {
+    Cargo cargo;
+    const u32 call = control.index + 1;
+    if ((flags & abi::flag::data_list) != 0) {
+        if (mode_of(flags) != abi::DataMode::none) return Failure(Error::invalid_argument);
+        cargo.list = ANT_TRY(check_list(from, to, control, parameters, bytes));
+        for (u32 i = 0; i < cargo.list->count; ++i)
+            if (const auto& e = cargo.list->entry[i]; e.mode == abi::DataMode::move) load_area(from, to, e.pfn, e.mode, call);
+    } else if (mode_of(flags) != abi::DataMode::none) {
+        cargo.data = ANT_TRY(check_area(from, to, data, mode_of(flags)));
+        load_area(from, to, cargo.data, mode_of(flags), call);
+    }
+    return cargo;
+}
+
+void arrive_cargo(Slot& to, u32 flags, const Cargo& cargo) {
+    if (cargo.data != no_page) arrive_area(to, cargo.data, mode_of(flags));
+    if (cargo.list != nullptr)
+        for (u32 i = 0; i < cargo.list->count; ++i) arrive_area(to, cargo.list->entry[i].pfn, cargo.list->entry[i].mode);
+}
+
+void end_loans(u32 flags, const Cargo& cargo) {
+    if (cargo.data != no_page && is_loan(mode_of(flags))) end_loan(cargo.data);
+    if (cargo.list != nullptr) {
+        for (u32 i = 0; i < cargo.list->count; ++i)
+            if (is_loan(cargo.list->entry[i].mode)) end_loan(cargo.list->entry[i].pfn);
+        free_list(cargo.list);
+    }
+}
+
+void discard_cargo(Slot& owner, u32 flags, const Cargo& cargo) {
+    const auto discard = [&owner](Pfn area) {
+        PageInfo& info = pool[area];
+        if (info.kind != PageKind::area || info.owner != owner.index || info.call == 0) return;  // received meanwhile
+        unlink_area(owner, area);
+        free_area(area);
+    };
+    if (cargo.data != no_page && mode_of(flags) == abi::DataMode::move) discard(cargo.data);
+    if (cargo.list != nullptr)
+        for (u32 i = 0; i < cargo.list->count; ++i)
+            if (cargo.list->entry[i].mode == abi::DataMode::move) discard(cargo.list->entry[i].pfn);
+}
+
+}  // namespace ant::core

@@ -1,0 +1,47 @@
+// Data ICAs: owned by one slot, or under way in one queue; moved or lent with calls.
+//
+// Invariants (audit.cpp checks them): every page has exactly one owner, and a leaf entry of the ICA window exists
+// just where the owner may reach the page: its slot's window, and the borrower's while a call that lent it is held.
+#pragma once
+
+#include "objects.hpp"
+
+namespace ant::core {
+
+// For processes.
+Result<Pfn> reserve_area(Slot& slot, std::size_t pages);       // contents not yet zeroed, not yet mapped
+bool reserving(const Slot& slot, Pfn area, std::size_t pages); // between the two
+void finish_reserve(Slot& slot, Pfn area);                     // zeroed: map it
+Result<> release_area(Slot& slot, u64 address);
+Result<Pfn> split_area(Slot& slot, u64 address, std::size_t pages);
+
+// The area that begins at this address, if the slot owns it and it is not under way in a call.
+Result<Pfn> owned_area(const Slot& slot, u64 address);
+
+// Ownership, without mapping.
+void link_area(Slot& slot, Pfn area);
+void unlink_area(Slot& slot, Pfn area);
+void free_area(Pfn area);  // owned by nobody any more; an area on loan becomes an orphan
+
+// What travels with a call. Everything that can fail comes first.
+struct Cargo {
+    Pfn data = no_page;
+    DataListRecord* list = nullptr;
+};
+// Of a request or forward from `from` to `to`: checks, then moves ownership or begins loans.
+Result<Cargo> load_cargo(Slot& from, Slot& to, Control& control, u32 flags, u64 data, u64 parameters, u32 bytes);
+// The callee receives the call.
+void arrive_cargo(Slot& to, u32 flags, const Cargo& cargo);
+// The call is answered or dead: loans end.
+void end_loans(u32 flags, const Cargo& cargo);
+// A list record is no longer needed.
+void free_list(DataListRecord* list);
+// Data moved with a call that was never received, or whose result nobody wants.
+void discard_cargo(Slot& owner, u32 flags, const Cargo& cargo);
+
+// The address spaces of this slot's process lost pages: it must not use old translations.
+void lost_pages(const Slot& slot, Pfn first, std::size_t pages);
+
+void init_lists();
+
+}  // namespace ant::core

@@ -1,0 +1,86 @@
+#include "audit.hpp"
+
+#include "objects.hpp"
+
+namespace ant::core {
+
+namespace {
+
+u32 errors = 0;
+
+void complain(const char* what, Pfn pfn) {
+    if (errors++ < 8) machine::log_audit(what, pfn);
+}
+
+void check_leaf(const Slot& slot, Pfn pfn, bool wanted, bool writable) {
+    switch (machine::leaf_of(slot.window, pfn)) {
+    case machine::Leaf::none:
+        if (wanted) complain("page not mapped at its owner", pfn);
+        break;
+    case machine::Leaf::read_only:
+    case machine::Leaf::read_write: {
+        if (!wanted) complain("page mapped where it should not be", pfn);
+        const bool is_writable = machine::leaf_of(slot.window, pfn) == machine::Leaf::read_write;
+        if (wanted && is_writable != writable) complain("page mapped with wrong rights", pfn);
+        break;
+    }
+    case machine::Leaf::foreign: complain("leaf entry names another page", pfn); break;
+    }
+}
+
+void check_area(Pfn head) {
+    const PageInfo& info = pool[head];
+    if (info.pages == 0 || head + info.pages > pool.size()) return complain("area of impossible length", head);
+    for (const Slot& slot : slots) {
+        if (slot.name[0] == 0 || slot.window.root() == 0) continue;
+        const bool owner = !info.orphan && info.owner == slot.index && info.call == 0;
+        const bool borrower = info.loans != 0 && info.loan_mapped && info.borrower == slot.index;
+        for (u32 i = 0; i < info.pages; ++i)
+            check_leaf(slot, head + i, owner || borrower, owner || info.lent_writable);
+    }
+}
+
+// The owner's list has each of its areas, and nothing else.
+void check_lists() {
+    for (const Slot& slot : slots) {
+        u32 areas = 0, pages = 0;
+        for (Pfn a = slot.first_area; a != no_page; a = pool[a].next) {
+            if (pool[a].kind != PageKind::area || pool[a].owner != slot.index) {
+                complain("list of areas holds a stranger", a);
+                break;
+            }
+            ++areas;
+            pages += pool[a].pages;
+        }
+        if (areas != slot.area_count || pages != slot.area_pages) complain("list of areas and its count differ", slot.index);
+    }
+}
+
+void check_controls() {
+    for (const Control& c : controls) {
+        const bool mapped_at_holder = c.state == Control::State::owned || c.state == Control::State::held;
+        for (const Slot& slot : slots) {
+            if (slot.name[0] == 0 || slot.window.root() == 0) continue;
+            const bool wanted = (mapped_at_holder && c.holder == &slot) || c.waiting == &slot;
+            check_leaf(slot, control_zone + c.index, wanted, true);
+        }
+    }
+}
+
+}  // namespace
+
+u32 audit() {
+    errors = 0;
+    std::size_t free_pages = 0;
+    for (Pfn pfn = 0; pfn < pool.size(); ++pfn) {
+        const PageKind kind = pool[pfn].kind;
+        if (kind == PageKind::free_head || kind == PageKind::free_body) ++free_pages;
+        if (kind == PageKind::area) check_area(pfn);
+    }
+    if (free_pages != pool.free_pages()) complain("count of free pages is wrong", static_cast<Pfn>(free_pages));
+    check_lists();
+    check_controls();
+    return errors;
+}
+
+}  // namespace ant::core

@@ -1,0 +1,176 @@
+#include "images.hpp"
+
+#include "areas.hpp"
+
+#include <cstring>
+
+namespace ant::core {
+
+constinit Image images[max_images] = {};
+
+namespace {
+
+// ELF-64 object file format, as far as a static executable has it.
+struct ElfHeader {
+    u8 identification[16];
+    u16 type, machine;
+    u32 version;
+    u64 entry, program_headers, section_headers;
+    u32 flags;
+    u16 header_bytes, program_header_bytes, program_header_count, section_header_bytes, section_header_count, names;
+};
+static_assert(sizeof(ElfHeader) == 64);
+
+struct ProgramHeader {
+    u32 type, flags;
+    u64 offset, address, physical, file_bytes, memory_bytes, alignment;
+};
+static_assert(sizeof(ProgramHeader) == 56);
+
+constexpr u32 type_load = 1, type_interpreter = 3;
+constexpr u32 flag_execute = 1, flag_write = 2;
+constexpr u16 executable = 2, x86_64 = 62;
+constexpr u64 largest = u64{64} << 20;
+
+template <class T>
+bool read(std::span<const std::byte> file, u64 offset, T& value) {
+    if (offset > file.size() || file.size() - offset < sizeof(T)) return false;
+    std::memcpy(&value, file.data() + offset, sizeof(T));
+    return true;
+}
+
+constexpr u64 page_down(u64 value) { return value & ~u64{page_size - 1}; }
+constexpr u64 page_up(u64 value) { return page_down(value + page_size - 1); }
+
+Result<Segment> parse_segment(const ProgramHeader& header, u64 file_size) {
+    constexpr u64 low = machine::Space::user_first, high = u64{1} << 40;
+    const bool inside = header.offset <= file_size && header.file_bytes <= file_size - header.offset;
+    if (!inside || header.file_bytes > header.memory_bytes || header.memory_bytes > largest || header.address < low ||
+        header.address >= high || (header.address & (page_size - 1)) != (header.offset & (page_size - 1)))
+        return Failure(Error::bad_image);
+    const bool write = (header.flags & flag_write) != 0, execute = (header.flags & flag_execute) != 0;
+    if (write && execute) return Failure(Error::bad_image);  // W^X
+    const u64 skew = header.address & (page_size - 1);
+    Segment s;
+    s.address = header.address - skew;
+    s.file_offset = header.offset - skew;
+    s.file_bytes = header.file_bytes == 0 ? 0 : header.file_bytes + skew;
+    s.memory_bytes = header.memory_bytes + skew;
+    s.protection = execute ? abi::Protection::read_execute : write ? abi::Protection::read_write : abi::Protection::read;
+    // Pages without a file behind them make no sense where nothing can be written.
+    if (!write && page_up(s.file_bytes) < s.memory_bytes) return Failure(Error::bad_image);
+    return s;
+}
+
+}  // namespace
+
+Result<ImageLayout> parse_image(std::span<const std::byte> file) {
+    ElfHeader header;
+    constexpr u8 magic[7] = {0x7f, 'E', 'L', 'F', 2, 1, 1};
+    if (!read(file, 0, header) || std::memcmp(header.identification, magic, sizeof magic) != 0 || header.type != executable ||
+        header.machine != x86_64 || header.program_header_bytes != sizeof(ProgramHeader) || header.program_header_count > 32)
+        return Failure(Error::bad_image);
+    ImageLayout layout;
+    layout.entry = header.entry;
+    layout.program_header_count = header.program_header_count;
+    bool entry_is_code = false;
+    for (u32 i = 0; i < header.program_header_count; ++i) {
+        ProgramHeader p;
+        if (header.program_headers > file.size() || !read(file, header.program_headers + i * sizeof p, p))
+            return Failure(Error::bad_image);
+        if (p.type == type_interpreter) return Failure(Error::bad_image);
+        if (p.type != type_load || p.memory_bytes == 0) continue;
+        if (layout.segment_count == max_segments) return Failure(Error::bad_image);
+        const Segment s = ANT_TRY(parse_segment(p, file.size()));
+        if (s.address < layout.end) return Failure(Error::bad_image);  // ascending, no page in two segments
+        layout.end = page_up(s.address + s.memory_bytes);
+        if (s.protection == abi::Protection::read_execute && header.entry >= s.address && header.entry < s.address + s.file_bytes)
+            entry_is_code = true;
+        if (header.program_headers >= s.file_offset && header.program_headers < s.file_offset + s.file_bytes)
+            layout.program_headers = s.address + (header.program_headers - s.file_offset);
+        layout.segments[layout.segment_count++] = s;
+    }
+    if (!entry_is_code) return Failure(Error::bad_image);
+    return layout;
+}
+
+Result<u32> create_image(Slot& slot, u64 address, u64 bytes) {
+    const Pfn area = ANT_TRY(owned_area(slot, address));
+    PageInfo& info = pool[area];
+    if (bytes == 0 || bytes > u64{info.pages} * page_size) return Failure(Error::invalid_argument);
+    if (info.loans != 0) return Failure(Error::on_loan);
+    Image* image = nullptr;
+    for (Image& candidate : images)
+        if (candidate.first == no_page) {
+            image = &candidate;
+            break;
+        }
+    if (image == nullptr) return Failure(Error::too_many);
+    // Unmapped first: nobody can change the file after it was checked.
+    slot.window.unmap(area, info.pages);
+    lost_pages(slot, area, info.pages);
+    const auto layout = parse_image({static_cast<const std::byte*>(machine::page(area)), bytes});
+    if (!layout) {
+        slot.window.map(area, info.pages, true);
+        return Failure(layout.error());
+    }
+    unlink_area(slot, area);
+    info.kind = PageKind::image;
+    image->first = area;
+    image->pages = info.pages;
+    image->users = 1;
+    image->known = true;
+    image->layout = *layout;
+    image->generation = (image->generation + 1) & 0xffff;
+    return static_cast<u32>(image - images) | image->generation << 8;
+}
+
+Image* image_by_number(u32 number) {
+    const u32 index = number & 0xff;
+    if (index >= max_images) return nullptr;
+    Image& image = images[index];
+    return image.known && image.generation == number >> 8 ? &image : nullptr;
+}
+
+Result<> release_image(u32 number) {
+    Image* image = image_by_number(number);
+    if (image == nullptr) return Failure(Error::not_found);
+    image->known = false;
+    drop_image(*image);
+    return {};
+}
+
+void use_image(Image& image) { ++image.users; }
+
+void drop_image(Image& image) {
+    if (--image.users != 0) return;
+    pool.release(image.first, image.pages);
+    image.first = no_page;
+}
+
+Result<> load_image(const Image& image, Process& process) {
+    for (u32 i = 0; i < image.layout.segment_count; ++i) {
+        const Segment& s = image.layout.segments[i];
+        for (u64 offset = 0; offset < s.memory_bytes; offset += page_size) {
+            const Pfn in_file = image.first + static_cast<Pfn>((s.file_offset + offset) >> page_shift);
+            if (s.protection != abi::Protection::read_write) {
+                if (!process.space.map(s.address + offset, in_file, s.protection)) return Failure(Error::no_memory);
+                continue;
+            }
+            const Pfn pfn = pool.allocate_zeroed(PageKind::own);
+            if (pfn == no_page) return Failure(Error::no_memory);
+            if (offset < s.file_bytes) {
+                const u64 rest = s.file_bytes - offset;
+                std::memcpy(machine::page(pfn), machine::page(in_file), rest < page_size ? rest : page_size);
+            }
+            ++process.private_pages;
+            if (!process.space.map(s.address + offset, pfn, s.protection)) {
+                pool.release(pfn, 1);
+                return Failure(Error::no_memory);
+            }
+        }
+    }
+    return {};
+}
+
+}  // namespace ant::core

@@ -1,0 +1,53 @@
+// Program images: static ELF64 files in areas that the core has taken over. Text and read-only data are shared by
+// the processes that run them; writable segments are copied for each.
+#pragma once
+
+#include "objects.hpp"
+
+#include <span>
+
+namespace ant::core {
+
+struct Segment {
+    u64 address;       // page aligned
+    u64 file_offset;   // page aligned
+    u64 file_bytes;    // from file_offset on
+    u64 memory_bytes;  // >= file_bytes
+    abi::Protection protection;
+};
+
+inline constexpr unsigned max_segments = 8;
+
+struct ImageLayout {
+    u64 entry = 0;
+    u64 program_headers = 0;  // address in the process, 0 if not loaded
+    u32 program_header_count = 0;
+    u32 segment_count = 0;
+    u64 end = 0;              // first page-aligned address behind the last segment
+    Segment segments[max_segments];
+};
+
+// Checks everything that a hostile file could get wrong. Pure.
+Result<ImageLayout> parse_image(std::span<const std::byte> file);
+
+struct Image {
+    Pfn first = no_page;  // the core's; no_page = unused entry
+    u32 pages = 0;
+    u32 users = 0;        // processes, plus one while it is known by number
+    u32 generation = 0;
+    bool known = false;
+    ImageLayout layout;
+};
+extern Image images[max_images];
+
+// The area leaves the slot. -> image number
+Result<u32> create_image(Slot& slot, u64 area, u64 bytes);
+Result<> release_image(u32 number);
+Image* image_by_number(u32 number);
+void use_image(Image& image);
+void drop_image(Image& image);
+
+// Maps the segments into a new process: shared pages where nothing is written, private copies elsewhere.
+Result<> load_image(const Image& image, Process& process);
+
+}  // namespace ant::core

@@ -1,0 +1,413 @@
+#include "lifecycle.hpp"
+
+#include "calls.hpp"
+#include "images.hpp"
+#include "interrupt_lines.hpp"
+#include "replacement.hpp"
+#include "server_table.hpp"
+
+#include <cstring>
+
+namespace ant::core {
+
+constinit Slot slots[max_slots] = {};
+constinit Process processes[max_processes] = {};
+constinit Control controls[max_controls] = {};
+constinit Function functions[max_functions] = {};
+constinit Pfn control_zone = no_page;
+constinit u64 control_base = 0;
+constinit abi::FaultRecord fault_records[max_fault_records] = {};
+constinit u32 fault_count = 0;
+constinit BootFacts boot_facts = {};
+
+namespace {
+
+constinit u32 last_pid = 0;
+
+// The private half: program from 64 KiB up, stack at the top with an unmapped page below it, start-up page above.
+constexpr u64 startup_page = 0x0000'3fff'f000'0000;
+constexpr u64 stack_top = startup_page - page_size;
+constexpr unsigned stack_pages = 12;
+constexpr unsigned big_stack_pages = 64;  // programs with a C library
+
+constexpr unsigned areas_per_step = 32;
+constexpr unsigned pages_per_step = 64;
+constexpr unsigned controls_per_step = 128;
+
+u64 mix(u64 x) {  // SplitMix64's finaliser
+    x = (x ^ x >> 30) * 0xbf58'476d'1ce4'e5b9;
+    x = (x ^ x >> 27) * 0x94d0'49bb'1331'11eb;
+    return x ^ x >> 31;
+}
+
+Process* free_process() {
+    for (Process& p : processes)
+        if (p.state == Process::State::free) return &p;
+    return nullptr;
+}
+
+Slot* free_slot() {
+    for (Slot& s : slots)
+        if (!s.alive && s.name[0] == 0) return &s;
+    return nullptr;
+}
+
+Result<u64> callee_mask(const abi::ProcessRequest& request) {
+    u64 mask = 0;
+    for (const auto& name : request.callees) {
+        if (name[0] == 0) continue;
+        if (!valid_name(name)) return Failure(Error::invalid_argument);
+        if (same_name(name, "*")) return ~u64{0};
+        mask |= u64{1} << ANT_TRY(group_of(name));
+    }
+    return mask;
+}
+
+void reset_slot(Slot& slot) {
+    const u32 index = slot.index, generation = slot.generation;
+    slot = {};
+    slot.index = index;
+    slot.generation = generation;
+}
+
+Result<Slot*> create_slot(const abi::ProcessRequest& request, const char* arguments) {
+    if (!valid_name(request.name)) return Failure(Error::invalid_argument);
+    if (slot_by_name(request.name) != nullptr) return Failure(Error::exists);
+    Slot* slot = free_slot();
+    if (slot == nullptr) return Failure(Error::too_many);
+    slot->callees = ANT_TRY(callee_mask(request));
+    if (!slot->window.create()) return Failure(Error::no_memory);
+    copy_name(slot->name, request.name);
+    slot->priority = static_cast<u8>(request.priority);
+    slot->user_id = request.user_id;
+    slot->privileges = request.privileges;
+    slot->quota_pages = request.quota_pages;
+    slot->quota_calls = request.quota_calls;
+    slot->device = request.device;
+    unsigned lines = 0;
+    if (request.device != abi::no_device)
+        if (const u8 irq = machine::device_interrupt(request.device); irq != abi::no_irq) slot->irq[lines++] = irq;
+    for (const u8 irq : request.irq)
+        if (irq != abi::no_irq) slot->irq[lines++] = irq;
+    for (unsigned i = 0; i < 4; ++i) slot->ports[i] = request.ports[i];
+    slot->argument_bytes = request.argument_bytes;
+    slot->argc = request.argc;
+    slot->envc = request.envc;
+    std::memcpy(slot->arguments, arguments, request.argument_bytes);
+    slot->alive = true;
+    if (!attach_interrupts(*slot)) {
+        while (!slot->window.destroy(pages_per_step)) {}
+        reset_slot(*slot);
+        return Failure(Error::busy);
+    }
+    return slot;
+}
+
+bool map_private(Process& p, u64 address, Pfn& pfn, abi::Protection protection) {
+    pfn = pool.allocate_zeroed(PageKind::own);
+    if (pfn == no_page) return false;
+    ++p.private_pages;
+    if (p.space.map(address, pfn, protection)) return true;
+    pool.release(pfn, 1);
+    return false;
+}
+
+Result<> build_startup(Process& p, const ProcessPlan& plan, const Slot& slot) {
+    Pfn pfn;
+    const unsigned pages = (p.flags & abi::process_flag::tls) != 0 ? big_stack_pages : stack_pages;
+    for (unsigned i = 1; i <= pages; ++i)
+        if (!map_private(p, stack_top - i * page_size, pfn, abi::Protection::read_write)) return Failure(Error::no_memory);
+    if (!map_private(p, startup_page, pfn, abi::Protection::read_write)) return Failure(Error::no_memory);
+    auto* info = static_cast<abi::StartupInfo*>(machine::page(pfn));
+    const abi::ProcessRequest& request = *plan.request;
+    const ImageLayout& layout = plan.image->layout;
+    info->magic = abi::startup_magic;
+    info->pid = p.pid;
+    info->slot = slot.id();
+    info->argc = request.argc;
+    info->envc = request.envc;
+    info->arguments = startup_page + sizeof(abi::StartupInfo);
+    std::memcpy(info + 1, plan.arguments, request.argument_bytes);
+    info->program_headers = layout.program_headers;
+    info->program_header_count = layout.program_header_count;
+    info->replacing = plan.replaces != nullptr ? 1 : 0;
+    info->entry = layout.entry;
+    info->stack_top = stack_top;
+    info->stack_bytes = u64{pages} * page_size;
+    info->heap_start = layout.end;
+    info->tsc_khz = boot_facts.tsc_khz;
+    info->boot_tsc = boot_facts.boot_tsc;
+    info->random[0] = random_number();
+    info->random[1] = random_number();
+    info->framebuffer = boot_facts.framebuffer;
+    info->framebuffer_width = boot_facts.framebuffer_width;
+    info->framebuffer_height = boot_facts.framebuffer_height;
+    info->framebuffer_pitch = boot_facts.framebuffer_pitch;
+    info->framebuffer_bits = boot_facts.framebuffer_bits;
+    info->device = slot.device;
+    info->irq = slot.irq[0];
+    std::memcpy(info->name, slot.name, sizeof info->name);
+    std::memcpy(info->command_line, boot_facts.command_line, sizeof info->command_line);
+    return {};
+}
+static_assert(sizeof(abi::StartupInfo) + abi::max_argument_bytes <= page_size);
+
+void free_process_memory(Process& p) {
+    while (!p.space.destroy(pages_per_step)) {}
+    p.state = Process::State::free;
+}
+
+void record_fault(const Process& p, const Fault& fault, u32 status) {
+    abi::FaultRecord& r = fault_records[fault_count++ % max_fault_records];
+    r = {};
+    r.pid = p.pid;
+    r.slot = p.slot != nullptr ? p.slot->id() : 0;
+    r.vector = fault.vector;
+    r.error_code = fault.error_code;
+    r.address = fault.address;
+    r.exit_status = status;
+    r.time_ns = machine::ticks_to_ns(machine::now() - boot_facts.boot_tsc);
+    const auto& c = p.context;
+    r.instruction = c.rip;
+    const u64 registers[16] = {c.rax, c.rbx, c.rcx, c.rdx, c.rsi, c.rdi, c.rbp, c.rsp,
+                               c.r8,  c.r9,  c.r10, c.r11, c.r12, c.r13, c.r14, c.r15};
+    std::memcpy(r.registers, registers, sizeof registers);
+    const Slot* slot = p.slot != nullptr ? p.slot : replaced_slot(p);
+    if (slot != nullptr) {
+        std::memcpy(r.name, slot->name, sizeof r.name);
+        r.calls_failed = slot->queued + slot->deferred_count + (slot->current != nullptr ? 1 : 0);
+    }
+    std::memcpy(r.program, p.program, sizeof r.program);
+}
+
+// Takes a process out of whatever it waits for.
+void stop_running(Process& p) {
+    if (p.state == Process::State::ready) remove_ready(p);
+    if (p.state == Process::State::calling) {  // the late answer frees the control ICA
+        p.call->waiting = nullptr;
+        p.call->abandoned = true;
+        p.call = nullptr;
+    }
+    p.deadline = 0;
+    machine::forget_special(p);
+}
+
+void begin_teardown(Process& p) {
+    p.state = Process::State::ending;
+    p.teardown_stage = 0;
+    p.teardown_cursor = 0;
+    make_ready(p);
+}
+
+void tell_ended() {
+    for (Slot& slot : slots)
+        if (slot.alive && (slot.privileges & (abi::privilege::processes | abi::privilege::list)) != 0)
+            post_event(slot, abi::event::process_ended);
+}
+
+// Stages of the end of a slot. Each returns true when it is done.
+bool end_controls(Slot& slot, u64& cursor) {
+    for (unsigned n = 0; n < controls_per_step && cursor < max_controls; ++n, ++cursor) {
+        Control& c = controls[cursor];
+        if (c.holder != &slot) continue;
+        switch (c.state) {
+        case Control::State::queued:
+        case Control::State::held:
+            // Its own request, abandoned by itself, is held by somebody else; these are requests of others.
+            fail_call(slot, c, Error::server_died);
+            break;
+        case Control::State::returned:
+            if (c.result_list != nullptr) free_list(c.result_list);
+            c.result_list = nullptr;
+            c.result_data = no_page;  // areas end with the slot's
+            slot.results.remove(c);
+            if (c.depth != 0) {
+                c.state = Control::State::held;
+                fail_call(slot, c, Error::server_died);
+            } else {
+                free_control(c);
+            }
+            break;
+        case Control::State::owned: free_control(c); break;
+        case Control::State::free: break;
+        }
+    }
+    return cursor == max_controls;
+}
+
+bool end_areas(Slot& slot) {
+    for (unsigned n = 0; n < areas_per_step; ++n) {
+        const Pfn area = slot.first_area;
+        if (area == no_page) return true;
+        unlink_area(slot, area);
+        slot.window.unmap(area, pool[area].pages);
+        free_area(area);
+    }
+    return false;
+}
+
+// The moment of death: no new calls, no more DMA, no interrupts. Then the steps.
+void close_slot(Slot& slot) {
+    if (slot.device != abi::no_device) machine::quiesce_device(slot.device);
+    detach_interrupts(slot);
+    withdraw_all(slot);
+    slot.alive = false;
+    ++slot.generation;
+    slot.generation &= 0xff'ffff;
+}
+
+}  // namespace
+
+u64 random_number() {
+    boot_facts.random[0] += 0x9e37'79b9'7f4a'7c15;
+    return mix(boot_facts.random[0] ^ mix(boot_facts.random[1] + machine::now()));
+}
+
+Slot* slot_by_name(const char* name) {
+    for (Slot& slot : slots)
+        if (slot.alive && same_name(slot.name, name)) return &slot;
+    return nullptr;
+}
+
+Process* process_by_pid(u32 pid) {
+    for (Process& p : processes)
+        if (p.state != Process::State::free && p.pid == pid) return &p;
+    return nullptr;
+}
+
+bool same_name(const char* a, const char* b) { return std::strncmp(a, b, abi::name_bytes) == 0; }
+
+void copy_name(char (&to)[abi::name_bytes], const char* from) {
+    unsigned i = 0;
+    for (; i + 1 < abi::name_bytes && from[i] != 0; ++i) to[i] = from[i];
+    while (i < abi::name_bytes) to[i++] = 0;
+}
+
+// Printable, no spaces, ends inside the array.
+bool valid_name(const char (&name)[abi::name_bytes]) {
+    unsigned i = 0;
+    for (; i < abi::name_bytes && name[i] != 0; ++i)
+        if (name[i] <= ' ' || name[i] > '~') return false;
+    return i != 0 && i < abi::name_bytes;
+}
+
+Result<Process*> create_process(const ProcessPlan& plan) {
+    const abi::ProcessRequest& request = *plan.request;
+    Process* p = free_process();
+    if (p == nullptr) return Failure(Error::too_many);
+    *p = {};
+    if (!p->space.create()) return Failure(Error::no_memory);
+    p->pid = ++last_pid;
+    p->priority = static_cast<u8>(plan.priority);
+    p->flags = request.flags;
+    p->uses_fpu = (request.flags & abi::process_flag::fpu) != 0;
+    p->version = request.version;
+    p->started = machine::now();
+    copy_name(p->program, request.program);
+    Slot* slot = plan.replaces;
+    Result<> loaded = load_image(*plan.image, *p);
+    if (loaded && slot == nullptr) {
+        const auto created = create_slot(request, plan.arguments);
+        if (created)
+            slot = *created;
+        else
+            loaded = Failure(created.error());
+    }
+    if (loaded) {
+        loaded = build_startup(*p, plan, *slot);
+        if (!loaded && plan.replaces == nullptr) {
+            close_slot(*slot);
+            while (!slot->window.destroy(pages_per_step)) {}
+            reset_slot(*slot);
+        }
+    }
+    if (!loaded) {
+        free_process_memory(*p);
+        return Failure(loaded.error());
+    }
+    p->special = p->flags != 0;
+    for (const abi::PortRange& range : slot->ports) p->special = p->special || range.count != 0;
+    p->cr3 = p->space.root();
+    p->image = plan.image;
+    use_image(*plan.image);
+    p->context.rip = plan.image->layout.entry;
+    p->context.rflags = 0x202;
+    p->context.rsp = stack_top - 8;  // as after a call
+    p->context.rdi = startup_page;
+    p->state = Process::State::waiting;  // until start_process
+    if (plan.replaces == nullptr) {
+        p->slot = slot;
+        slot->process = p;
+        p->space.set_window(&slot->window);
+    }
+    return p;
+}
+
+void start_process(Process& process) { make_ready(process); }
+
+void end_process(Process& p, const Fault& fault, u32 status) {
+    if (p.state == Process::State::ending) return;
+    record_fault(p, fault, status);
+    stop_running(p);
+    p.exit_status = status;
+    if (p.replacement != nullptr) new_server_ended(p, status);
+    if (Slot* slot = p.slot; slot != nullptr) {
+        // A prepared successor takes over at once: then only this process ends.
+        if (server_ended(*slot)) {
+            retire_process(p);
+            return;
+        }
+        close_slot(*slot);
+    }
+    begin_teardown(p);
+}
+
+void retire_process(Process& p) {
+    p.slot = nullptr;
+    p.space.set_window(nullptr);
+    if (arch::cpu().loaded == &p) arch::cpu().loaded = nullptr;
+    machine::forget_special(p);
+    // Its memory is freed when nothing more important runs: that adds nothing to the blackout.
+    if (p.priority > abi::priority::application) p.priority = abi::priority::application;
+    begin_teardown(p);
+}
+
+bool end_step(Process& p) {
+    machine::leave_spaces();
+    Slot* slot = p.slot;
+    switch (p.teardown_stage) {
+    case 0:
+        if (slot != nullptr && !end_controls(*slot, p.teardown_cursor)) return false;
+        ++p.teardown_stage;
+        return false;
+    case 1:
+        if (slot != nullptr && !end_areas(*slot)) return false;
+        ++p.teardown_stage;
+        return false;
+    case 2:
+        if (slot != nullptr && !slot->window.destroy(pages_per_step)) return false;
+        if (slot != nullptr) reset_slot(*slot);
+        p.slot = nullptr;
+        ++p.teardown_stage;
+        return false;
+    default: break;
+    }
+    if (!p.space.destroy(pages_per_step)) return false;
+    if (p.fpu_page != no_page) pool.release(p.fpu_page, 1);
+    if (p.image != nullptr) drop_image(*p.image);
+    if (arch::cpu().current == &p) arch::cpu().current = nullptr;
+    p.state = Process::State::free;
+    tell_ended();
+    return true;
+}
+
+void give_boot_archive(Process& guardian, Pfn area, u64 bytes) {
+    link_area(*guardian.slot, area);
+    guardian.slot->window.map(area, pool[area].pages, true);
+    const u64 physical = guardian.space.translate(startup_page, false);
+    auto* info = static_cast<abi::StartupInfo*>(machine::page(static_cast<Pfn>(physical >> page_shift)));
+    info->boot_archive = address_of(area);
+    info->boot_archive_bytes = bytes;
+}
+
+}  // namespace ant::core

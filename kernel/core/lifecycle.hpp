@@ -1,0 +1,56 @@
+// Processes and slots: creation, exit, crash, kill. An end goes in steps, in the dying process's own time.
+#pragma once
+
+#include "objects.hpp"
+
+namespace ant::core {
+
+struct ProcessPlan {
+    Image* image;
+    const abi::ProcessRequest* request;  // name of the slot, rights, device; for a new server also
+    const char* arguments;               // request->argument_bytes, checked
+    Slot* replaces;                      // not null: a new server for this slot, without a slot of its own
+    unsigned priority;
+};
+
+// Created, not yet ready to run.
+Result<Process*> create_process(const ProcessPlan& plan);
+// Starts with StartupInfo in rdi.
+void start_process(Process& process);
+
+inline constexpr u32 fault_exit = 256, fault_kill = 257;
+
+// A fault as the arch layer saw it; vector fault_exit and fault_kill have no registers worth a look.
+struct Fault {
+    u32 vector;
+    u32 error_code;
+    u64 address;
+};
+// Ends a process: its calls are answered with an error, its areas come back. The process may be the running one: then
+// schedule() next.
+void end_process(Process& process, const Fault& fault, u32 status);
+// One step of the end; true when all is gone.
+bool end_step(Process& process);
+
+// After a hand-over: the old process ends, without its slot.
+void retire_process(Process& process);
+
+inline constexpr unsigned max_fault_records = 32;
+extern abi::FaultRecord fault_records[max_fault_records];
+extern u32 fault_count;  // ever
+
+// Startup facts that are the same for all.
+struct BootFacts {
+    u64 boot_tsc, tsc_khz;
+    u64 framebuffer;
+    u32 framebuffer_width, framebuffer_height, framebuffer_pitch, framebuffer_bits;
+    char command_line[128];
+    u64 random[2];
+};
+extern BootFacts boot_facts;
+u64 random_number();
+
+// The guardian's boot archive, an area of its own.
+void give_boot_archive(Process& guardian, Pfn area, u64 bytes);
+
+}  // namespace ant::core

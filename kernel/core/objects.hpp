@@ -1,0 +1,165 @@
+// The kernel objects: slots, processes, control ICAs. All come from fixed pools.
+//
+// A *slot* is a server as its clients know it: functions, queues, calls in work, areas and the page tables of
+// the ICA window that map them, rights, device. A *process* animates a slot. Replacing a server changes the
+// process behind the slot.
+//
+// One lock (interrupts off on the one CPU) guards everything here.
+#pragma once
+
+#include "list.hpp"
+#include "machine.hpp"
+#include "page_pool.hpp"
+#include "types.hpp"
+
+namespace ant::core {
+
+struct Replacement;
+
+// Data ICAs that travel with one call beyond the first.
+struct DataListRecord {
+    u32 count;
+    DataListRecord* next_free;
+    struct {
+        Pfn pfn;
+        abi::DataMode mode;
+    } entry[abi::max_data_list];
+};
+
+// One stage of a call, as the core keeps it. The copy in the page (abi::Frame) is for the server to read.
+struct CallFrame {
+    Slot* requester;
+    u32 requester_generation;
+    u32 flags;              // abi::flag
+    u32 function;
+    Pfn data;               // data ICA that went with the request, or no_page
+    DataListRecord* list;
+};
+
+// The descriptor of a control ICA.
+struct Control {
+    enum class State : u8 {
+        free,
+        owned,     // by `holder`, not in a call
+        queued,    // in the request queue of `holder`
+        held,      // current or deferred at `holder`
+        returned,  // in the result queue of `holder`
+    };
+    Link<Control> link;       // request queue, result queue, or list of deferred calls
+    Slot* holder = nullptr;
+    Slot* origin = nullptr;   // who reserved it, and is charged for it
+    u32 origin_generation = 0;
+    Slot* waiting = nullptr;  // the slot whose process waits in a synchronous request
+    u64 id = 0;               // survives redelivery
+    u64 deadline = 0;         // of an asynchronous call, 0 = none
+    u64 address = 0;          // in the ICA window
+    u32 index = 0;
+    State state = State::free;
+    u8 depth = 0;             // frames in use
+    bool deferred = false;    // held and linked into holder->deferred
+    bool abandoned = false;   // its requester gave up: the late answer frees it
+    u32 result_error = 0;     // returned: Error
+    std::int64_t result_value = 0;
+    Pfn result_data = no_page;
+    DataListRecord* result_list = nullptr;
+    u32 result_function = 0;
+    CallFrame frames[abi::max_stages];
+};
+
+struct Process {
+    enum class State : u8 { free, ready, running, receiving, calling, waiting, registering, handing_over, ending };
+
+    arch::UserContext context;   // first: entry.S relies on it
+    u64 cr3 = 0;                 // 152
+    u64 cpu_ticks = 0;           // 160
+    u64 foreign_entry = 0;       // 168: handler for system calls of another system, and its stack
+    u64 foreign_stack = 0;       // 176
+    u64 progress = 0;            // of a system call that goes in steps
+    Slot* slot = nullptr;        // null: replaces a server and has not registered, or was replaced
+    State state = State::free;
+    u8 priority = 0;
+    bool special = false;        // has FPU, thread pointer or I/O ports to switch
+    bool uses_fpu = false;
+    u64 deadline = 0;            // when a time-out or wait ends, 0 = none
+    Link<Process> ready;
+    Control* call = nullptr;     // calling: the synchronous request
+    machine::Space space;
+    u32 pid = 0;
+    u32 flags = 0;               // abi::process_flag
+    u32 version = 0;
+    u32 exit_status = 0;
+    u32 private_pages = 0;
+    u64 started = 0;             // ticks
+    u64 thread_pointer = 0;
+    u64 teardown_cursor = 0;     // ending: how far
+    u8 teardown_stage = 0;
+    Pfn fpu_page = no_page;
+    Image* image = nullptr;
+    Replacement* replacement = nullptr;  // of which this is the new process
+    char program[abi::name_bytes] = {};
+};
+
+struct Slot {
+    Process* process = nullptr;
+    u32 index = 0;
+    u32 generation = 0;
+    bool alive = false;
+    u8 priority = 0;
+    u64 callees = 0;                          // groups whose functions it may call
+    Control* current = nullptr;
+    u64 events = 0;
+    bool notify_replacement = false;          // tell the process at its next receive
+    // What is due at the next receive: interrupt lines delivered (low bits), the end of a blackout.
+    static constexpr u8 first_receive = 0x80, first_handler = 0x40;
+    u8 duties = 0;
+    u32 queued = 0;
+    List<Control, &Control::link> requests;
+    List<Control, &Control::link> results;
+    List<Control, &Control::link> deferred;
+    u32 control_count = 0, deferred_count = 0, result_count = 0;
+    machine::Window window;
+    Pfn first_area = no_page;                 // list through PageInfo
+    u32 area_count = 0, area_pages = 0, lent_count = 0;
+    u32 quota_pages = 0, quota_calls = 0;
+    u32 user_id = 0, privileges = 0;
+    u8 group = 0xff;                          // of the functions that it provides
+    u32 function_count = 0;
+    Pfn state_area = no_page;
+    u32 state_format = 0;
+    u32 device = abi::no_device;
+    u8 irq[3] = {abi::no_irq, abi::no_irq, abi::no_irq};  // of the device, then two more
+    abi::PortRange ports[4] = {};
+    u32 replacements = 0;
+    u64 calls_served = 0;
+    Replacement* replacement = nullptr;       // under way
+    u16 argument_bytes = 0, argc = 0, envc = 0;
+    char arguments[abi::max_argument_bytes] = {};  // for its next process
+    Pfn teardown_area = no_page;
+    char name[abi::name_bytes] = {};
+
+    // The number that processes see: unique for a long time.
+    [[nodiscard]] u32 id() const { return index | generation << 8; }
+};
+
+struct Function {
+    u32 id = 0;              // index | generation << 9; 0 = unused entry
+    Slot* slot = nullptr;    // who provides it
+    u16 op = 0;
+    u8 group = 0;
+    char name[abi::name_bytes] = {};
+};
+
+extern Slot slots[max_slots];
+extern Process processes[max_processes];
+extern Control controls[max_controls];
+extern Function functions[max_functions];
+extern Pfn control_zone;          // first page of the zone
+extern u64 control_base;          // its address in the ICA window
+
+Slot* slot_by_name(const char* name);
+Process* process_by_pid(u32 pid);
+bool same_name(const char* a, const char* b);
+void copy_name(char (&to)[abi::name_bytes], const char* from);
+bool valid_name(const char (&name)[abi::name_bytes]);
+
+}  // namespace ant::core

@@ -1,0 +1,88 @@
+// All of RAM: one descriptor per page, and buddy allocation of contiguous runs.
+//
+// Invariant: every page has exactly one kind, and a run of pages one head. Free pages carry a `zeroed` bit of
+// their own, so that merging blocks loses no zeroing; zero_ahead() sets it when the CPU is idle.
+#pragma once
+
+#include "types.hpp"
+
+#include <span>
+
+namespace ant::core {
+
+enum class PageKind : u8 {
+    reserved,  // not RAM, or the core's own image and tables from before the pool
+    free_head, // first page of a free block
+    free_body,
+    area,      // first page of a data ICA
+    body,      // further pages of an area or image
+    control,   // control zone: described by its Control
+    table,     // page table
+    own,       // private memory of a process
+    image,     // first page of a program image
+    core,      // the core's own records
+};
+
+struct alignas(32) PageInfo {
+    Pfn next = no_page;      // free list, or the owner's list of areas
+    Pfn previous = no_page;
+    u32 pages = 0;           // length of the run (heads)
+    u8 owner = 0;            // slot index of an area's owner
+    PageKind kind = PageKind::reserved;
+    u8 order = 0;            // free_head
+    bool zeroed = false;     // free pages
+    bool orphan = false;     // area whose owner is gone: freed when its last loan ends
+    bool lent_writable = false;
+    bool loan_mapped = false;
+    u16 loans = 0;
+    u8 borrower = 0;         // slot index, while loans != 0
+    u32 call = 0;            // control index + 1 while the area is under way in a queued call
+};
+static_assert(max_slots <= 256);
+static_assert(sizeof(PageInfo) == 32);
+
+class PagePool {
+public:
+    static constexpr unsigned orders = 18;  // up to 512 MiB in one run
+
+    // `info` has one entry per page up to the end of RAM, all reserved.
+    void init(std::span<PageInfo> info);
+    // Hands pages over to the pool. They need not be zero.
+    void add(Pfn first, std::size_t pages);
+
+    // Pages that are in use from the start, as one run.
+    void adopt(Pfn first, std::size_t pages, PageKind kind);
+
+    // A contiguous run; contents are NOT zeroed unless the pages' bits say so: see zero_run. no_page when there is none.
+    Pfn allocate(std::size_t pages, PageKind kind);
+    // Any run of pages back. `zero` true: the caller knows that they are zero.
+    void release(Pfn first, std::size_t pages, bool zero = false);
+
+    // Zeroes what is not yet zero in a run just allocated, at most `limit` pages from `from` on. -> next page index
+    std::size_t zero_run(Pfn first, std::size_t pages, std::size_t from, std::size_t limit);
+    // Allocates one zeroed page.
+    Pfn allocate_zeroed(PageKind kind);
+    // When idle: zeroes one free page ahead. False when there is nothing left to do.
+    bool zero_ahead();
+
+    [[nodiscard]] PageInfo& operator[](Pfn pfn) { return info_[pfn]; }
+    [[nodiscard]] const PageInfo& operator[](Pfn pfn) const { return info_[pfn]; }
+    [[nodiscard]] std::size_t size() const { return info_.size(); }
+    [[nodiscard]] std::size_t free_pages() const { return free_; }
+    [[nodiscard]] std::size_t zeroed_pages() const { return zeroed_; }
+    [[nodiscard]] std::size_t total_pages() const { return total_; }
+
+private:
+    void insert(Pfn head, unsigned order);
+    void unlink(Pfn head);
+    void release_block(Pfn head, unsigned order);
+
+    std::span<PageInfo> info_;
+    Pfn heads_[orders] = {};
+    std::size_t free_ = 0, zeroed_ = 0, total_ = 0;
+    Pfn cursor_ = 0;
+};
+
+extern PagePool pool;
+
+}  // namespace ant::core

@@ -1,0 +1,317 @@
+#include "replacement.hpp"
+
+#include "calls.hpp"
+#include "images.hpp"
+#include "lifecycle.hpp"
+
+#include <cstring>
+
+namespace ant::core {
+
+constinit abi::ReplaceResult history[max_history] = {};
+constinit u32 history_count = 0;
+
+namespace {
+
+constinit Replacement replacements[max_replacements] = {};
+constinit u32 last_ticket = 0;
+
+// What the history keeps beside each record.
+struct RecordKey {
+    Slot* asker;
+    u32 asker_generation;
+    bool complete;  // the asker may have it
+    bool taken;
+};
+constinit RecordKey keys[max_history] = {};
+
+// Slots whose new server has not yet served: their blackout goes on.
+struct Watched {
+    Slot* slot;
+    u32 number;  // of the record
+    u64 started, stopped;
+};
+constinit Watched watched[max_replacements] = {};
+
+u64 since(const Replacement& r, u64 time) { return machine::ticks_to_ns(time - r.started); }
+
+// Event n of P-time figure 5, counted from 1.
+void note(Replacement& r, unsigned n) { r.event[n - 1] = machine::now(); }
+
+Replacement* free_replacement() {
+    for (Replacement& r : replacements)
+        if (r.state == Replacement::State::free) return &r;
+    return nullptr;
+}
+
+u32 record(const Replacement& r, Error error) {
+    const u32 number = history_count++;
+    abi::ReplaceResult& h = history[number % max_history];
+    h = r.result;
+    h.error = error;
+    h.total_ns = since(r, machine::now());
+    for (unsigned i = 0; i < abi::replacement_events; ++i) h.event_ns[i] = r.event[i] == 0 ? 0 : since(r, r.event[i]);
+    keys[number % max_history] = {r.asker, r.asker_generation, error != Error::none, false};
+    return number;
+}
+
+void post_to(const RecordKey& key) {
+    if (key.asker->alive && key.asker->generation == key.asker_generation) post_event(*key.asker, abi::event::replacement);
+}
+
+// The blackout has ended, or the new server did before it served.
+void complete(Watched& w) {
+    const u64 time = machine::now();
+    const u32 number = w.number;
+    if (history_count - number <= max_history) {
+        abi::ReplaceResult& h = history[number % max_history];
+        h.blackout_ns = machine::ticks_to_ns(time - w.stopped);
+        h.total_ns = machine::ticks_to_ns(time - w.started);
+        keys[number % max_history].complete = true;
+        post_to(keys[number % max_history]);
+    }
+    w.slot = nullptr;
+}
+
+Watched* watched_of(const Slot& slot) {
+    for (Watched& w : watched)
+        if (w.slot == &slot) return &w;
+    return nullptr;
+}
+
+// The old server goes on serving, and the asker learns why.
+void fail(Replacement& r, Error error) {
+    const u32 number = record(r, error);
+    Slot& slot = *r.slot;
+    slot.replacement = nullptr;
+    slot.notify_replacement = false;
+    Process* fresh = r.fresh;
+    Process* old = slot.process;
+    r.state = Replacement::State::free;
+    post_to(keys[number % max_history]);
+    if (old != nullptr && old->state == Process::State::handing_over) {
+        finish(*old, Error::cancelled);
+        make_ready(*old);
+    }
+    if (fresh != nullptr) {
+        fresh->replacement = nullptr;
+        end_process(*fresh, {fault_kill, 0, 0}, 0);
+    }
+}
+
+void set_deadline(Replacement& r) {
+    r.deadline = deadline_after(r.timeout_us);
+    arm(r.deadline);
+}
+
+// Asks the old server to stop at its next receive.
+void notify_old(Replacement& r) {
+    note(r, 3);
+    set_deadline(r);
+    r.slot->notify_replacement = true;
+    wake_receiver(*r.slot);
+}
+
+// The slot changes hands: constant time.
+void commit(Replacement& r) {
+    Slot& slot = *r.slot;
+    Process& fresh = *r.fresh;
+    fresh.slot = &slot;
+    fresh.space.set_window(&slot.window);
+    slot.process = &fresh;
+    slot.notify_replacement = false;
+    slot.replacement = nullptr;
+    ++slot.replacements;
+    fresh.replacement = nullptr;
+    note(r, 8);
+    r.result.areas = slot.area_count;
+    r.result.calls = slot.queued + slot.deferred_count + slot.result_count;
+    finish(fresh, Error::none, 1);
+}
+
+// After the commit: the record, and the watch on the blackout. The asker is told when the new server has served, so
+// that a more important asker does not prolong it; as the paper has it, at once.
+void close(Replacement& r) {
+    note(r, 10);
+    r.state = Replacement::State::free;
+    const u32 number = record(r, Error::none);
+    if (r.as_paper) post_to(keys[number % max_history]);
+    for (Watched& w : watched) {
+        if (w.slot != nullptr) continue;
+        w = {r.slot, number, r.started, r.stopped};
+        r.slot->duties |= Slot::first_receive;
+        return;
+    }
+}
+
+}  // namespace
+
+Result<u32> begin_replacement(Process& asker, const abi::ReplaceRequest& request) {
+    const u64 start = machine::now();
+    if (!valid_name(request.name) || !valid_name(request.program)) return Failure(Error::invalid_argument);
+    Slot* slot = slot_by_name(request.name);
+    if (slot == nullptr || slot->process == nullptr) return Failure(Error::not_found);
+    if (slot == asker.slot) return Failure(Error::not_supported);
+    if (slot->replacement != nullptr || slot->process->state == Process::State::ending) return Failure(Error::busy);
+    Image* image = image_by_number(request.image);
+    if (image == nullptr) return Failure(Error::not_found);
+    Replacement* r = free_replacement();
+    if (r == nullptr) return Failure(Error::too_many);
+
+    abi::ProcessRequest plan{};
+    copy_name(plan.program, request.program);
+    plan.version = request.version;
+    plan.flags = slot->process->flags;
+    plan.argument_bytes = slot->argument_bytes;
+    plan.argc = slot->argc;
+    plan.envc = slot->envc;
+    // While it prepares it runs with the asker's priority, so that a busy system does not starve it.
+    const auto created = create_process({image, &plan, slot->arguments, slot, asker.priority});
+    if (!created) return Failure(created.error());
+
+    *r = {};
+    r->as_paper = request.as_paper != 0;
+    r->slot = slot;
+    r->fresh = *created;
+    r->asker = asker.slot;
+    r->asker_generation = asker.slot->generation;
+    r->timeout_us = request.timeout_us == 0 ? 2'000'000 : request.timeout_us;
+    r->started = start;
+    r->event[0] = start;
+    note(*r, 2);
+    r->result.ticket = ++last_ticket;
+    copy_name(r->result.name, slot->name);
+    r->result.old_pid = slot->process->pid;
+    r->result.new_pid = r->fresh->pid;
+    r->result.old_version = slot->process->version;
+    r->result.new_version = request.version;
+    r->result.as_paper = request.as_paper != 0;
+    r->result.start_ns = machine::ticks_to_ns(start - boot_facts.boot_tsc);
+    r->fresh->replacement = r;
+    slot->replacement = r;
+    if (r->as_paper) {
+        r->state = Replacement::State::stopping;
+        notify_old(*r);
+    } else {
+        r->state = Replacement::State::preparing;
+        note(*r, 6);
+        set_deadline(*r);
+        start_process(*r->fresh);
+    }
+    return r->result.ticket;
+}
+
+Result<bool> register_replacing(Process& process, u64 readable_formats) {
+    Replacement& r = *process.replacement;
+    note(r, 7);
+    Slot& slot = *r.slot;
+    const u32 format = slot.state_area == no_page ? 0 : slot.state_format;
+    if (r.state == Replacement::State::prepared) return Failure(Error::busy);
+    if ((readable_formats >> format & 1) == 0) {
+        fail(r, Error::state_refused);
+        return Failure(Error::state_refused);
+    }
+    process.priority = slot.priority;  // it is running, in no list
+    process.state = Process::State::registering;
+    process.deadline = 0;
+    if (r.state == Replacement::State::starting || slot.process == nullptr) {
+        Process* old = slot.process;
+        commit(r);
+        note(r, 9);
+        if (old != nullptr) retire_process(*old);
+        note(r, 12);
+        close(r);
+        return false;
+    }
+    r.state = Replacement::State::prepared;
+    notify_old(r);
+    return true;
+}
+
+Process* hand_over(Process& process) {
+    Slot* slot = process.slot;
+    Replacement* r = slot == nullptr ? nullptr : slot->replacement;
+    if (r == nullptr) return finish(process, Error::cancelled);
+    r->stopped = machine::now();
+    note(*r, 4);
+    if (r->state == Replacement::State::stopping) {  // as paper: now the new one is started
+        r->state = Replacement::State::starting;
+        note(*r, 5);
+        note(*r, 6);
+        set_deadline(*r);
+        process.state = Process::State::handing_over;
+        start_process(*r->fresh);
+        return schedule();
+    }
+    if (r->state != Replacement::State::prepared) return finish(process, Error::cancelled);
+    note(*r, 5);
+    Process& fresh = *r->fresh;
+    commit(*r);
+    note(*r, 9);
+    note(*r, 12);
+    retire_process(process);
+    close(*r);
+    return hand_to(fresh);
+}
+
+void serving_again(Slot& slot) {
+    if (Watched* w = watched_of(slot); w != nullptr) complete(*w);
+}
+
+Result<> take_result(Slot& asker, abi::ReplaceResult& result) {
+    const u32 kept = history_count < max_history ? history_count : max_history;
+    for (u32 i = history_count - kept; i != history_count; ++i) {
+        RecordKey& key = keys[i % max_history];
+        if (key.asker != &asker || key.asker_generation != asker.generation || key.taken || !key.complete) continue;
+        key.taken = true;
+        result = history[i % max_history];
+        return {};
+    }
+    return Failure(Error::would_block);
+}
+
+void new_server_ended(Process& process, u32 status) {
+    Replacement& r = *process.replacement;
+    process.replacement = nullptr;
+    r.result.exit_status = status;
+    r.fresh = nullptr;
+    fail(r, Error::exited_early);
+}
+
+bool server_ended(Slot& slot) {
+    Replacement* r = slot.replacement;
+    slot.process = nullptr;
+    slot.duties = 0;
+    if (Watched* w = watched_of(slot); w != nullptr) complete(*w);
+    if (r == nullptr) return false;
+    if (r->state != Replacement::State::prepared) {
+        fail(*r, Error::server_died);
+        return false;
+    }
+    // The call in work is lost with the server; everything queued and deferred goes on.
+    if (slot.current != nullptr) fail_call(slot, *slot.current, Error::restarted);
+    r->stopped = machine::now();
+    Process& fresh = *r->fresh;
+    commit(*r);
+    close(*r);
+    make_ready(fresh);
+    return true;
+}
+
+const Slot* replaced_slot(const Process& process) { return process.replacement == nullptr ? nullptr : process.replacement->slot; }
+
+u64 expire_replacements(u64 time) {
+    u64 first = ~u64{0};
+    for (Replacement& r : replacements) {
+        if (r.state == Replacement::State::free) continue;
+        if (r.deadline > time) {
+            if (r.deadline < first) first = r.deadline;
+            continue;
+        }
+        const bool waits_for_new = r.state == Replacement::State::preparing || r.state == Replacement::State::starting;
+        fail(r, waits_for_new ? Error::not_registered : Error::not_handed_over);
+    }
+    return first;
+}
+
+}  // namespace ant::core

@@ -1,0 +1,59 @@
+// Replacing a running OS server on extension (P-time figure 5, P-swap).
+//
+// States:   preparing -> prepared -> stopping -> (committed)
+//           stopping (as paper) -> starting -> (committed)
+// preparing: the new server runs up to its registration while the old one serves.
+// prepared:  it has registered; the old one is told at its next receive.
+// stopping:  as the paper has it: the old one has been told first, and the new one is not yet started.
+// starting:  as the paper has it: the old one has stopped; the new one runs up to its registration.
+// Any failure before the commit leaves the old server serving. The commit swaps one top-level page-table entry and a
+// few pointers, whatever the number of areas, calls and connections.
+#pragma once
+
+#include "objects.hpp"
+
+namespace ant::core {
+
+inline constexpr unsigned max_replacements = 8;
+inline constexpr unsigned max_history = 64;
+
+struct Replacement {
+    enum class State : u8 { free, preparing, prepared, stopping, starting };
+    State state = State::free;
+    bool as_paper = false;
+    Slot* slot = nullptr;
+    Process* fresh = nullptr;
+    Slot* asker = nullptr;
+    u32 asker_generation = 0;
+    u64 deadline = 0;       // of the present state
+    u64 timeout_us = 0;
+    u64 started = 0;        // ticks
+    u64 stopped = 0;        // end of the old server's last handler
+    u64 event[abi::replacement_events] = {};
+    abi::ReplaceResult result{};
+};
+
+// System calls of the asker.
+Result<u32> begin_replacement(Process& asker, const abi::ReplaceRequest& request);
+Result<> take_result(Slot& asker, abi::ReplaceResult& result);
+
+// Of the new server: registration. True when the process must wait (for the old one to hand over).
+Result<bool> register_replacing(Process& process, u64 readable_formats);
+// Of the old server, after it was told. -> the process to leave into
+Process* hand_over(Process& process);
+
+// The new server has come back from its first handler: the end of the blackout.
+void serving_again(Slot& slot);
+
+// A process that was to become a server ended before; a server ended: true when a prepared successor took over.
+void new_server_ended(Process& process, u32 status);
+[[nodiscard]] bool server_ended(Slot& slot);
+// For records: the slot that this process was to take over.
+const Slot* replaced_slot(const Process& process);
+
+u64 expire_replacements(u64 time);
+
+extern abi::ReplaceResult history[max_history];
+extern u32 history_count;  // ever
+
+}  // namespace ant::core

@@ -1,0 +1,136 @@
+#include "scheduler.hpp"
+
+#include "calls.hpp"
+#include "lifecycle.hpp"
+#include "replacement.hpp"
+
+#include <bit>
+
+namespace ant::core {
+
+constinit Scheduler scheduler;
+
+namespace {
+
+constexpr u64 never = ~u64{0};
+
+void enqueue(Process& process, bool first) {
+    process.state = process.state == Process::State::ending ? Process::State::ending : Process::State::ready;
+    auto& list = scheduler.ready[process.priority];
+    first ? list.push_front(process) : list.push_back(process);
+    scheduler.mask |= 1u << process.priority;
+    auto& cpu = arch::cpu();
+    // An equal waits from now on: the running process gets a time limit.
+    if (cpu.current != nullptr && cpu.current->priority == process.priority && cpu.quantum_end == never) {
+        cpu.quantum_end = deadline_after(quantum_us);
+        arm(cpu.quantum_end);
+    }
+}
+
+Process* pick() {
+    if (scheduler.mask == 0) return nullptr;
+    const unsigned priority = 31u - static_cast<unsigned>(std::countl_zero(scheduler.mask));
+    auto& list = scheduler.ready[priority];
+    Process* process = list.pop_front();
+    auto& cpu = arch::cpu();
+    if (list.empty()) {
+        scheduler.mask &= ~(1u << priority);
+        cpu.quantum_end = never;
+    } else {
+        cpu.quantum_end = deadline_after(quantum_us);
+        arm(cpu.quantum_end);
+    }
+    return process;
+}
+
+void idle() {
+    auto& cpu = arch::cpu();
+    if (cpu.current != nullptr) {
+        const u64 time = machine::now();
+        cpu.current->cpu_ticks += time - cpu.switched_at;
+        cpu.switched_at = time;
+        cpu.current = nullptr;
+    }
+    if (pool.zero_ahead())
+        machine::open_interrupts();
+    else
+        machine::wait_for_interrupt();
+}
+
+void expire(Process& process) {
+    process.deadline = 0;
+    switch (process.state) {
+    case Process::State::waiting:
+        finish(process);
+        make_ready(process);
+        break;
+    case Process::State::receiving:
+        finish(process, Error::timed_out);
+        make_ready(process);
+        break;
+    case Process::State::calling: call_timed_out(process); break;
+    case Process::State::registering:
+    case Process::State::handing_over:
+    case Process::State::free:
+    case Process::State::ready:
+    case Process::State::running:
+    case Process::State::ending: break;
+    }
+}
+
+}  // namespace
+
+void make_ready(Process& process) { enqueue(process, false); }
+void make_ready_first(Process& process) { enqueue(process, true); }
+
+void remove_ready(Process& process) {
+    auto& list = scheduler.ready[process.priority];
+    list.remove(process);
+    if (list.empty()) scheduler.mask &= ~(1u << process.priority);
+}
+
+Process* schedule() {
+    for (;;) {
+        Process* next = pick();
+        if (next == nullptr) {
+            idle();
+            continue;
+        }
+        if (next->state != Process::State::ending) [[likely]] return switch_to(*next);
+        // The end of a process goes in steps, in its own time; interrupts get in between.
+        if (!end_step(*next)) make_ready(*next);
+        machine::open_interrupts();
+    }
+}
+
+Process* resume(Process& running) {
+    if (scheduler.nothing_above(running.priority)) [[likely]] return switch_to(running);
+    make_ready_first(running);
+    return schedule();
+}
+
+bool timer_expired() {
+    auto& cpu = arch::cpu();
+    const u64 time = machine::now();
+    cpu.armed = never;
+    u64 first = expire_calls(time);
+    if (const u64 next = expire_replacements(time); next < first) first = next;
+    for (Process& process : processes) {
+        if (process.deadline == 0 || process.state == Process::State::free) continue;
+        if (process.deadline <= time)
+            expire(process);
+        else if (process.deadline < first)
+            first = process.deadline;
+    }
+    bool rotate = false;
+    if (cpu.quantum_end <= time) {
+        cpu.quantum_end = never;
+        rotate = cpu.current != nullptr && (scheduler.mask & 1u << cpu.current->priority) != 0;
+    } else if (cpu.quantum_end < first) {
+        first = cpu.quantum_end;
+    }
+    if (first != never) arm(first);
+    return rotate;
+}
+
+}  // namespace ant::core
