@@ -67,39 +67,69 @@ private:
 
 std::array<Connection, max_connections> connections;
 
-void accept_into(Socket& listener, Connection& connection) {
-    auto accepted = listener.accept();
-    if (accepted) connection.open(std::move(*accepted));
+Socket listener;
+PollSet set;
+bool polling = false;  // a poll is under way
+constexpr std::uint64_t retry_us = 20'000;
+
+// inet is not there yet, or not any more: what it knew of us is gone with it.
+void start_over() {
+    listener.close();
+    for (Connection& connection : connections) connection.close();
+    polling = false;
 }
 
-// Returns when inet does not answer any more.
-void serve(Socket listener) {
-    static PollSet set;
-    for (;;) {
-        Connection* spare = nullptr;
-        set.clear();
-        for (unsigned i = 0; i < max_connections; ++i) {
-            if (connections[i].free())
-                spare = &connections[i];
-            else
-                set.add(connections[i].socket(), connections[i].wanted(), i);
-        }
-        if (spare != nullptr) set.add(listener, inet::readiness::readable, listener_tag);
-        const auto waited = set.wait(~std::uint64_t{0}, [&](unsigned tag, std::uint16_t) {
-            if (tag == listener_tag)
-                accept_into(listener, *spare);
-            else
-                connections[tag].work();
-        });
-        if (!waited) return;
+Connection* find_free() {
+    for (Connection& connection : connections)
+        if (connection.free()) return &connection;
+    return nullptr;
+}
+
+void accept_one() {
+    Connection* connection = find_free();
+    if (connection == nullptr) return;
+    auto accepted = listener.accept();
+    if (accepted) connection->open(std::move(*accepted));
+}
+
+void start_poll() {
+    if (!listener) {
+        auto opened = open_listener(port, 32);
+        if (!opened) return;
+        listener = std::move(*opened);
     }
+    set.clear();
+    for (unsigned i = 0; i < max_connections; ++i)
+        if (!connections[i].free()) set.add(connections[i].socket(), connections[i].wanted(), i);
+    if (find_free() != nullptr) set.add(listener, inet::readiness::readable, listener_tag);
+    polling = static_cast<bool>(set.send(~std::uint64_t{0}));
+}
+
+Outcome on_poll(const CallResult& result) {
+    polling = false;
+    if (result.error != Error::none) {
+        start_over();
+        return {};
+    }
+    set.deliver(result, [](unsigned tag, std::uint16_t) {
+        if (tag == listener_tag)
+            accept_one();
+        else if (!connections[tag].free())
+            connections[tag].work();
+    });
+    return {};
+}
+
+std::uint64_t before_receive() {
+    if (!polling) start_poll();
+    return polling ? no_limit : retry_us;
 }
 
 }  // namespace
 
 int main() {
-    for (;;) {
-        serve(wait_for_listener(port, 32));
-        for (Connection& connection : connections) connection.close();
-    }
+    static Server server{startup().name};
+    server.on_result(Socket::default_server(), inet::poll, on_poll);
+    server.before_receive(before_receive);
+    panic("cannot serve: %s", error_text(server.run()));
 }

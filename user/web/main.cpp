@@ -1,4 +1,4 @@
-// The web server: one loop over all connections. Nobody is waited for but inet's poll, so a slow client costs
+// The web server: one loop over all connections. Nothing is waited for but inet's poll, so a slow client costs
 // its own three pages and nobody's time.
 #include "session.hpp"
 
@@ -153,14 +153,6 @@ Connection* make_room() {
     return worst;
 }
 
-void accept_some(Socket& listener) {
-    while (Connection* place = make_room()) {
-        auto accepted = listener.accept();
-        if (!accepted) return;
-        place->open(std::move(*accepted));
-    }
-}
-
 bool anybody_evictable() {
     const std::uint64_t now = clock_us();
     for (const Connection& connection : connections)
@@ -168,38 +160,79 @@ bool anybody_evictable() {
     return false;
 }
 
-// Returns when inet does not answer any more.
-void serve(Socket listener, const Ica& inbox) {
-    static PollSet set;
-    std::uint64_t checked_us = 0;
-    for (;;) {
-        set.clear();
-        for (unsigned i = 0; i < max_connections; ++i)
-            if (!connections[i].free()) set.add(connections[i].socket(), connections[i].wanted(), i);
-        if (anybody_evictable()) set.add(listener, inet::readiness::readable, listener_tag);
-        const auto waited = set.wait(check_us, [&](unsigned tag, std::uint16_t ready) {
-            if (tag == listener_tag)
-                accept_some(listener);
-            else if (!connections[tag].free())
-                connections[tag].work(ready, inbox);
-        });
-        if (!waited) return;
-        const std::uint64_t now = clock_us();
-        site.uptime_us = now;
-        if (now - checked_us < check_us) continue;
-        checked_us = now;
-        for (Connection& connection : connections)
-            if (!connection.free()) connection.check_time(now);
+Socket listener;
+Ica inbox;
+PollSet set;
+bool polling = false;  // a poll is under way
+std::uint64_t checked_us = 0;
+constexpr std::uint64_t retry_us = 20'000;
+
+// inet is not there yet, or not any more: what it knew of us is gone with it.
+void start_over() {
+    listener.close();
+    for (Connection& connection : connections) connection.close();
+}
+
+void accept_some() {
+    while (Connection* place = make_room()) {
+        auto accepted = listener.accept();
+        if (!accepted) return;
+        place->open(std::move(*accepted));
     }
+}
+
+void start_poll() {
+    if (!listener) {
+        auto opened = open_listener(port, 64);
+        if (!opened) return;
+        listener = std::move(*opened);
+    }
+    set.clear();
+    for (unsigned i = 0; i < max_connections; ++i)
+        if (!connections[i].free()) set.add(connections[i].socket(), connections[i].wanted(), i);
+    if (anybody_evictable()) set.add(listener, inet::readiness::readable, listener_tag);
+    polling = static_cast<bool>(set.send(check_us));
+}
+
+void check_times() {
+    const std::uint64_t now = clock_us();
+    site.uptime_us = now;
+    if (now - checked_us < check_us) return;
+    checked_us = now;
+    for (Connection& connection : connections)
+        if (!connection.free()) connection.check_time(now);
+}
+
+Outcome on_poll(const CallResult& result) {
+    polling = false;
+    if (result.error != Error::none) {
+        start_over();
+        return {};
+    }
+    site.uptime_us = clock_us();
+    set.deliver(result, [](unsigned tag, std::uint16_t ready) {
+        if (tag == listener_tag)
+            accept_some();
+        else if (!connections[tag].free())
+            connections[tag].work(ready, inbox);
+    });
+    check_times();
+    return {};
+}
+
+std::uint64_t before_receive() {
+    if (!polling) start_poll();
+    return polling ? no_limit : retry_us;
 }
 
 }  // namespace
 
 int main() {
-    const auto inbox = Ica::reserve(area_bytes);
-    if (!inbox) panic("no memory for a receive buffer");
-    for (;;) {
-        serve(wait_for_listener(port, 64), *inbox);
-        for (Connection& connection : connections) connection.close();
-    }
+    auto area = Ica::reserve(area_bytes);
+    if (!area) panic("no memory for a receive buffer");
+    inbox = std::move(*area);
+    static Server server{startup().name};
+    server.on_result(Socket::default_server(), inet::poll, on_poll);
+    server.before_receive(before_receive);
+    panic("cannot serve: %s", error_text(server.run()));
 }

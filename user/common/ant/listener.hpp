@@ -1,7 +1,7 @@
 // What TCP servers that wait for many sockets at once have in common.
 #pragma once
 
-#include <ant/process.hpp>
+#include <ant/server.hpp>
 #include <ant/sockets.hpp>
 
 #include <array>
@@ -17,18 +17,8 @@ inline Result<Socket> open_listener(std::uint16_t port, std::uint32_t backlog) {
     return socket;
 }
 
-// The same, as soon as inet is there to do it.
-inline Socket wait_for_listener(std::uint16_t port, std::uint32_t backlog) {
-    for (bool told = false;; wait_us(20'000)) {
-        auto socket = open_listener(port, backlog);
-        if (socket) return std::move(*socket);
-        const bool starting = socket.error() == Error::no_server || socket.error() == Error::not_found;
-        if (!told && !starting) log("port %u: %s", port, error_text(socket.error()));
-        told = told || !starting;
-    }
-}
-
-// The sockets that one poll waits for, each with a number of the caller's.
+// The sockets that one poll waits for, each with a number of the caller's. The poll is an asynchronous call: its
+// result comes to the server loop, so that the program stays a server that answers others.
 class PollSet {
 public:
     void clear() { count_ = 0; }
@@ -37,13 +27,19 @@ public:
         entries_[count_] = {socket.id(), wanted, 0};
         tags_[count_++] = tag;
     }
-    // Calls `ready(tag, readiness)` for each socket that is ready.
-    template <class Ready>
-    Result<> wait(std::uint64_t timeout_us, Ready ready) {
-        ANT_TRY(poll({entries_.data(), count_}, timeout_us));
-        for (unsigned i = 0; i < count_; ++i)
-            if (entries_[i].ready != 0) ready(tags_[i], entries_[i].ready);
+    Result<> send(std::uint64_t timeout_us) {
+        inet::Poll params{timeout_us, count_, 0, {}};
+        for (unsigned i = 0; i < count_; ++i) params.entry[i] = entries_[i];
+        ANT_TRY(Socket::default_server().send(inet::poll, params));
         return {};
+    }
+    // Calls `ready(tag, readiness)` for each socket that the result of a poll says is ready.
+    template <class Ready>
+    void deliver(const CallResult& result, Ready ready) const {
+        // A copy: the handlers make calls of their own.
+        const auto params = *reinterpret_cast<const inet::Poll*>(result.control + abi::parameter_base);
+        for (unsigned i = 0; i < count_; ++i)
+            if (params.entry[i].ready != 0) ready(tags_[i], params.entry[i].ready);
     }
 
 private:
