@@ -1,5 +1,5 @@
-// What the compiler calls on its own, and the few string functions that the core uses. `rep` in words: an emulator counts each
-// element.
+// What the compiler calls on its own, and the few string functions that the core uses.
+// `rep` in words: an emulator counts each element.
 #include <cstddef>
 #include <cstdint>
 
@@ -48,12 +48,6 @@ std::size_t strlen(const char* text) {
 
 int strncmp(const char* left, const char* right, std::size_t limit) {
     for (; limit > 0; --limit, ++left, ++right)
-        if (*left != *right || *left == 0) return static_cast<std::uint8_t>(*left) - static_cast<std::uint8_t>(*right);
-    return 0;
-}
-
-int strncmp(const char* left, const char* right, std::size_t bytes) {
-    for (; bytes > 0; --bytes, ++left, ++right)
         if (*left != *right || *left == 0) return static_cast<std::uint8_t>(*left) - static_cast<std::uint8_t>(*right);
     return 0;
 }
