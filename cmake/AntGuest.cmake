@@ -19,7 +19,7 @@ set(ANT_COMMON_FLAGS
 set(ANT_CXX_FLAGS
     -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-use-cxa-atexit)
 # C sources see musl's headers and nothing else.
-set(ANT_C_HEADERS -nostdinc -isystem ${ANT_MUSL_INCLUDE} -isystem ${ANT_GCC_INCLUDE})
+set(ANT_C_HEADERS -nostdinc -isystem${ANT_MUSL_INCLUDE} -isystem${ANT_GCC_INCLUDE})
 set(ANT_LINK_FLAGS
     -nostdlib -static -no-pie -Wl,-T,${ANT_LINK_SCRIPT} -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack
     -Wl,-z,separate-code -Wl,--gc-sections -Wl,--build-id=none -Wl,--no-warn-rwx-segments)

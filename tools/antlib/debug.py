@@ -36,8 +36,7 @@ def main(options) -> int:
 
 
 def debugger(stub: Path, further: list[str]) -> int:
-    kernel = next(path for path in (BUILD / "kernel/kernel", BUILD / "kernel/kernel.elf", BUILD / "kernel/ant-kernel")
-                  if path.is_file())
+    kernel = BUILD / "kernel/kernel"
     command = ["gdb", "-q", "-x", str(ROOT / "tools/gdb/ant.py"), "-ex", f"target remote {stub}", *further, str(kernel)]
     old = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is gdb's
     try:
