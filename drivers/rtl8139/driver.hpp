@@ -21,6 +21,7 @@
 #include <ant/interface/nic.hpp>
 
 #include <cstring>
+#include <utility>
 
 namespace rtl8139 {
 
@@ -49,9 +50,9 @@ public:
         initialise();
         return ant::Error::none;
     }
-    // After a replacement: the chip runs, nothing is touched. What happened in between is looked at
-    // with the first `before_receive`.
-    void resume() { look_again_ = true; }
+    // After a replacement: the chip runs, nothing is touched, and the first receive is not delayed. What the
+    // chip announced meanwhile comes as an interrupt; what the old process had put off is looked at after that.
+    void resume() { resumed_ = look_again_ = true; }
 
     // Events -----------------------------------------------------------------------------------------
     void interrupt() {
@@ -61,6 +62,7 @@ public:
     // Does what is due; returns for how long nothing will be (us, 0 = no limit, ~0 = not at all).
     [[nodiscard]] std::uint64_t before_receive() {
         if (look_again_) {
+            if (std::exchange(resumed_, false)) return ant::abi::poll;
             look_again_ = false;
             receive_all();
             transmit_more();
@@ -458,6 +460,7 @@ private:
     DescriptorRings<Bus, State> rings_;
     Classic<Bus, State> classic_;
     // Lost with the process, and no harm done: timers, and the call in work.
+    bool resumed_ = false;
     bool look_again_ = false;
     bool backing_off_ = false;
     std::uint64_t retry_at_ = 0;

@@ -84,12 +84,11 @@ void restore(ant::sys::State registered) {
 Outcome refuse(Call call, Error error) {
     Outcome outcome = error;
     const std::uint32_t flags = call.frame().flags;
-    const bool moved = (flags & ant::abi::flag::data_mask) == static_cast<std::uint32_t>(ant::abi::DataMode::move);
     if ((flags & ant::abi::flag::data_list) == 0) {
+        const bool moved = (flags & ant::abi::flag::data_mask) == static_cast<std::uint32_t>(ant::abi::DataMode::move);
         if (moved) outcome.data = {call.data(), ant::abi::DataMode::move};
         return outcome;
     }
-    if (moved) SystemHost::free_area(call.data());  // an answer carries either
     auto& list = call.params<ant::abi::DataList>();
     std::uint32_t back = 0;
     for (const auto& entry : call.data_list())

@@ -54,7 +54,7 @@ public:
     }
 
 private:
-    // Do list, head and fragments lie inside the parameter area, and the fragments fit an empty ring?
+    // Do list, head and fragments lie inside the parameter area?
     static bool complete(ant::Call call) {
         const std::size_t bytes = call.parameter_bytes();
         if ((call.frame().flags & ant::abi::flag::data_list) == 0 || bytes < sizeof(ant::abi::DataList)) return false;
@@ -64,21 +64,22 @@ private:
             sizeof(ant::abi::DataList) + areas * sizeof(ant::abi::DataListEntry) + sizeof(ant::nic::TransmitHead);
         if (bytes < head) return false;
         const std::size_t count = call.params_after_list<ant::nic::TransmitHead>().fragments;
-        return count != 0 && count <= cplus::ring_entries && bytes - head >= count * sizeof(ant::nic::Fragment);
+        return count != 0 && bytes - head >= count * sizeof(ant::nic::Fragment);
     }
 
     // Index behind the packet, 0 if there is something wrong with it.
     static std::size_t checked_packet(Fragments all, std::size_t first, std::span<const ant::abi::DataListEntry> areas,
                                       Mode mode) {
         std::uint32_t bytes = 0;
-        for (std::size_t i = first; i < all.size(); ++i) {
+        // A packet must fit the empty ring.
+        for (std::size_t i = first; i < all.size() && i - first < cplus::ring_entries; ++i) {
             const auto& fragment = all[i];
             if (!inside_lent_area(fragment, areas)) return 0;
             bytes += fragment.bytes;
             if (bytes > maximum_large_send) return 0;
             if (fragment.flags & ant::nic::fragment_flag::last) return size_allowed(fragment, bytes, mode) ? i + 1 : 0;
         }
-        return 0;  // no fragment says `last`
+        return 0;
     }
 
     static bool size_allowed(const ant::nic::Fragment& last, std::uint32_t bytes, Mode mode) {
