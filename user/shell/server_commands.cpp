@@ -38,8 +38,10 @@ int bring_down(const char* name, guardian::Fault fault) {
         victim.call(guardian::crash, {.fault = static_cast<std::uint32_t>(fault), .reserved = 0}, {}, crash_timeout_us);
     const Error error = answer ? Error::none : answer.error();
     const Error wanted = fault == guardian::Fault::hang ? Error::timed_out : Error::server_died;
-    if (error == wanted || error == Error::restarted) return status::success;
-    return error == Error::none ? fail(Error::not_supported, "the server went on") : fail(error);
+    if (error == Error::none) return fail(Error::not_supported, "the server went on");
+    if (error != wanted && error != Error::restarted) return fail(error);
+    out.print("%s: %s\n", name, error_text(error));
+    return status::success;
 }
 
 }  // namespace

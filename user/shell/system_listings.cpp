@@ -31,7 +31,7 @@ void describe(Json& json, const abi::AreaRecord& a) {
 
 void describe(Json& json, const abi::SystemRecord& s) {
     json.number("total_pages", s.total_pages);
-    json.number("free_pages", s.free_pages);
+    json.number("free", s.free_pages);
     json.number("zeroed_pages", s.zeroed_pages);
     json.number("kernel_bytes", s.kernel_bytes);
     json.number("kernel_pool_bytes", s.kernel_pool_bytes);
