@@ -146,6 +146,15 @@ Result<Pfn> owned_area(const Slot& slot, u64 address) {
     return static_cast<Pfn>(pfn);
 }
 
+Result<u32> borrowed_pages(const Slot& slot, u64 address) {
+    const u64 pfn = (address - abi::ica_base) >> page_shift;
+    if (address < abi::ica_base || pfn >= pool.size() || (address & (page_size - 1)) != 0) return Failure(Error::bad_address);
+    const PageInfo& info = pool[static_cast<Pfn>(pfn)];
+    const bool lent_here = info.kind == PageKind::area && info.loans != 0 && info.loan_mapped && info.borrower == slot.index;
+    if (!lent_here) return Failure(Error::not_owner);
+    return info.pages;
+}
+
 void link_area(Slot& slot, Pfn area) {
     PageInfo& info = pool[area];
     info.owner = static_cast<u8>(slot.index);

@@ -17,6 +17,8 @@ Result<Pfn> split_area(Slot& slot, u64 address, std::size_t pages);
 
 // The area that begins at this address, if the slot owns it and it is not under way in a call.
 Result<Pfn> owned_area(const Slot& slot, u64 address);
+// Pages of the area that begins at this address, if it is lent to the slot and mapped there.
+Result<u32> borrowed_pages(const Slot& slot, u64 address);
 
 // Ownership, without mapping.
 void link_area(Slot& slot, Pfn area);

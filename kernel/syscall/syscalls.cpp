@@ -114,8 +114,11 @@ Process* sys_ica_info(u64 address, u64, u64, u64, u64) {
     Slot* slot = slot_of(p);
     if (slot == nullptr) return refuse(p, Error::not_registered);
     const auto area = owned_area(*slot, address);
-    if (!area) return refuse(p, area.error());
-    return finish(p, Error::none, pool[*area].pages, pool[*area].loans != 0 ? 1 : 0);
+    if (area) return finish(p, Error::none, pool[*area].pages, pool[*area].loans != 0 ? 1 : 0);
+    // A borrower has to know how far it may go in what was lent to it.
+    const auto pages = borrowed_pages(*slot, address);
+    if (!pages) return refuse(p, area.error());
+    return finish(p, Error::none, *pages, 1);
 }
 
 // Servers ---------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ enum class Syscall : std::uint32_t {
     ica_reserve,
     ica_release,  // (address)
     ica_split,    // (address, pages): the tail becomes an area of its own -> rdx = its address
-    ica_info,     // (address): -> rdx = pages, rsi = 1 if on loan
+    ica_info,     // (address): of an own area or one lent to the caller -> rdx = pages, rsi = 1 if on loan
 
     // Servers ------------------------------------------------------------------------------------
     // server_register(readable_formats): the process is ready to serve. readable_formats is a mask of
