@@ -58,7 +58,7 @@ Result<std::size_t> Socket::send(std::span<const std::byte> data, std::uint32_t 
     if (data.size() <= inet::inline_bytes) {
         const auto fill = [&](inet::Send& params) {
             params = head;
-            __builtin_memcpy(&params + 1, data.data(), data.size());
+            if (!data.empty()) __builtin_memcpy(&params + 1, data.data(), data.size());
         };
         const auto sent = ANT_TRY(server_->call_in_place(inet::send, fill, head.bytes, {}, no_limit));
         return static_cast<std::size_t>(sent.value);
@@ -73,7 +73,10 @@ Result<std::size_t> Socket::send(std::span<const std::byte> data, std::uint32_t 
 Result<std::size_t> Socket::send(Ica&& area, std::size_t offset, std::size_t bytes, std::uint32_t flags) {
     const inet::Send head{id_, flags, {}, static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(bytes)};
     const auto sent = ANT_TRY(server_->call(inet::send, head, move(std::move(area)), no_limit));
-    return static_cast<std::size_t>(sent.value);
+    // The answer may be the NIC driver's: its value counts packets. See inet::Send.
+    if (sent.data == 0) return bytes;
+    (void)sys::ica_release(sent.data);
+    return Failure(Error::would_block);
 }
 
 Result<std::size_t> Socket::receive(std::span<std::byte> data, std::uint32_t flags, inet::Address* from) {

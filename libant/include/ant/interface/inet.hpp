@@ -49,16 +49,24 @@ inline constexpr std::uint32_t wait_all = 8;    // receive
 inline constexpr std::uint32_t to = 16;         // send: `address` is valid (datagram)
 }  // namespace message_flag
 
-// Data: one data ICA, moved (it is inet's until acknowledged, then freed) or lent_read (inet copies), or
-// none and up to inline_bytes bytes of payload right behind this structure in the parameter area.
-// -> value = bytes taken. Direct return: the answer may come from the NIC driver.
+// Data: one data ICA, moved or lent_read, or none and up to inline_bytes of payload right behind this structure in
+// the parameter area.
+// - Lent or inline: inet copies. -> value = bytes taken; fewer than `bytes` only without waiting, or when
+//   send_timeout_us has passed.
+// - Moved: no copy. The area is inet's until acknowledged, then freed. Success means that *the whole range* is
+//   taken, whatever the value: the answer may come straight from the NIC driver (direct return) and then counts
+//   packets. Without waiting and with earlier data still unsent: value 0, and the area comes back as the answer's
+//   data ICA. After any other error the area is gone. Error::server_died or restarted may be the driver's:
+//   the bytes are taken and will be sent again; if it was inet's, the next call fails as well.
 struct Send {
     std::uint32_t socket;
     std::uint32_t flags;
     Address address;
     std::uint32_t offset, bytes;  // of the payload inside the data ICA
 };
-// Data: one data ICA lent_write; filled from `offset`. -> value = bytes, 0 = end of stream
+// Data: one data ICA lent_write, filled from `offset`; or none: filled behind this structure in the parameter area,
+// as far as that reaches. -> value = bytes, 0 = end of stream. Waits without limit unless receive_timeout_us is set
+// (then would_block); a time-out of the call itself loses what arrives later.
 struct Receive {
     std::uint32_t socket;
     std::uint32_t flags;
