@@ -1,0 +1,23 @@
+/* Where lwIP asks this server (LWIP_HOOK_FILENAME). */
+#ifndef ANT_INET_LWIP_HOOKS_H
+#define ANT_INET_LWIP_HOOKS_H
+
+#include "lwip/ip_addr.h"
+#include "lwip/err.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+struct tcp_pcb;
+u32_t ant_lwip_initial_sequence(const ip_addr_t* local_ip, u16_t local_port, const ip_addr_t* remote_ip, u16_t remote_port);
+err_t ant_lwip_segment_arrives(struct tcp_pcb* pcb);
+#ifdef __cplusplus
+}
+#endif
+
+/* RFC 6528: numbers that nobody outside can guess. */
+#define LWIP_HOOK_TCP_ISN ant_lwip_initial_sequence
+/* Makes room in a listener's backlog before a flood of half-open connections shuts honest peers out. */
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, options, options_1, options_2, p) ant_lwip_segment_arrives(pcb)
+
+#endif

@@ -1,0 +1,96 @@
+// Protocol management: lwIP, the network interface with its NIC driver, addresses (DHCP or static), names, echo requests, timers.
+#pragma once
+
+#include "checksum.hpp"
+#include "receive_pages.hpp"
+#include "sent_areas.hpp"
+#include "transmitter.hpp"
+
+#include <ant/interface/inet.hpp>
+
+#include <lwip/ip4_addr.h>
+#include <lwip/netif.h>
+
+#include <cstdint>
+
+struct raw_pcb;
+
+namespace ant::inet_server {
+
+// Answers that arrive later, by the number that the asker chose.
+struct ProtocolEvents {
+    void (*resolved)(std::uint32_t ticket, std::uint32_t ip);  // ip 0: no such name
+    void (*pong)(std::uint16_t sequence, const inet::Pong& pong);
+};
+
+class Protocol {
+public:
+    explicit Protocol(const ProtocolEvents& events) : events_{events} {}
+
+    // Reserves lwIP's memory, starts it and the first address configuration. Once.
+    Result<> start();
+
+    // The driver in slot `attach.driver` has a card for us.
+    Result<> attach(Server& server, const inet::Attach& attach, std::uint32_t slot, Server::ResultHandler transmitted);
+    [[nodiscard]] bool attached() const { return driver_slot_ != 0; }
+    [[nodiscard]] std::uint32_t driver_slot() const { return driver_slot_; }
+    void set_link(bool up);
+    void input(pbuf* frame, std::uint32_t frame_flags);
+    void transmitted(const CallResult& result);
+
+    // Packets that this host sent to itself.
+    static void poll_loopback();
+    // Runs what is due. -> us until the next timer
+    std::uint64_t run_timers();
+    // Sends what was produced and releases areas that nobody needs any more. Before each receive.
+    void finish_batch();
+
+    void configure(const inet::Configure& addresses);
+    // true: known, `ip` is set. false: ProtocolEvents::resolved will tell.
+    Result<bool> resolve(const char* name, std::uint32_t ticket, std::uint32_t& ip);
+    Result<> ping(const inet::Ping& ping, std::uint16_t sequence);
+    void describe(inet::Interface& out) const;
+
+    ReceivePages& pages() { return pages_; }
+    SentAreas& areas() { return areas_; }
+    Transmitter& transmitter() { return transmitter_; }
+
+    std::uint32_t random() { return static_cast<std::uint32_t>(keyed_hash(key_, ++random_count_, 0)); }
+    [[nodiscard]] const HashKey& key() const { return key_; }
+
+private:
+    enum class Addressing : std::uint8_t { fixed, asking, fallback };
+    static constexpr std::uint32_t dhcp_patience_ms = 10'000;
+
+    static err_t init_netif(netif* interface);
+    static err_t link_output(netif* interface, pbuf* packet);
+    static void dhcp_overdue(void* self);
+    static std::uint8_t ping_answered(void* self, raw_pcb* pcb, pbuf* packet, const ip_addr_t*);
+    static void name_found(const char* name, const ip_addr_t* address, void* ticket);
+    void use_addresses(const inet::Configure& addresses, Addressing how);
+    void ask_for_address();
+
+    const ProtocolEvents& events_;
+    Heap heap_;
+    ReceivePages pages_;
+    SentAreas areas_;
+    Transmitter transmitter_{areas_, heap_};
+    HashKey key_{};
+    std::uint64_t random_count_ = 0;
+    netif netif_{};
+    raw_pcb* ping_pcb_ = nullptr;
+    std::uint16_t ping_id_ = 0;
+    Addressing addressing_ = Addressing::fixed;
+    std::uint32_t features_ = 0;
+    std::uint32_t driver_slot_ = 0;
+    char driver_name_[abi::name_bytes] = {};
+    Client driver_{driver_name_};
+    std::uint64_t received_packets_ = 0, received_bytes_ = 0, receive_errors_ = 0;
+};
+
+extern Protocol& protocol;
+
+// An address in the environment or on the wire of our interface: host byte order. 0 if it is none.
+std::uint32_t parse_address(const char* text);
+
+}  // namespace ant::inet_server

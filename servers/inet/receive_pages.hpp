@@ -1,0 +1,58 @@
+// Received frames stay in the pages in which the driver moved them here; lwIP sees them through custom pbufs.
+// A page that lwIP and the sockets no longer need goes back to the driver with the answer to its next ethinput.
+#pragma once
+
+#include "intrusive_list.hpp"
+
+#include <lwip/pbuf.h>
+
+#include <cstdint>
+
+namespace ant::inet_server {
+
+// Pages on their way back to the driver's ring. Beyond the bound they are released instead.
+class ReturnList {
+public:
+    static constexpr unsigned capacity = 128;
+    bool push(std::uint64_t page) {
+        if (count_ == capacity) return false;
+        pages_[count_++] = page;
+        return true;
+    }
+    std::uint64_t pop() { return count_ == 0 ? 0 : pages_[--count_]; }
+    [[nodiscard]] unsigned count() const { return count_; }
+
+private:
+    std::uint64_t pages_[capacity];
+    unsigned count_ = 0;
+};
+
+class ReceivePages {
+public:
+    // Frames up to this length are copied: a page for each would let tiny segments hold on to all memory.
+    static constexpr std::uint32_t small_frame = 256;
+    // Pages that protocol and sockets may hold together; beyond it frames are copied, or dropped.
+    static constexpr unsigned capacity = 1024;
+
+    // A pbuf over, or with a copy of, the frame; takes the page in any case. nullptr: no memory, dropped.
+    pbuf* take_frame(std::uint64_t page, std::uint32_t offset, std::uint32_t bytes);
+    // A copy of a frame that lies in somebody else's area.
+    static pbuf* copy_frame(const void* frame, std::uint32_t bytes);
+    // A page to go back to the driver, 0 if there is none.
+    std::uint64_t next_return() { return returns_.pop(); }
+    void give_back(std::uint64_t page);
+    [[nodiscard]] unsigned held() const { return buffers_.live(); }
+
+private:
+    struct Buffer {
+        pbuf_custom custom;  // first: lwIP hands its address back
+        std::uint64_t page;
+        ReceivePages* pages;
+    };
+    static void freed(pbuf* p);
+
+    Pool<Buffer, capacity> buffers_;
+    ReturnList returns_;
+};
+
+}  // namespace ant::inet_server

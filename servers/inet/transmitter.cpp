@@ -1,0 +1,202 @@
+#include "transmitter.hpp"
+
+#include <ant/process.hpp>
+
+#include <lwip/prot/ethernet.h>
+#include <lwip/prot/ip.h>
+#include <lwip/prot/ip4.h>
+
+namespace ant::inet_server {
+
+namespace {
+
+bool in_window(const void* p) {
+    const auto address = reinterpret_cast<std::uint64_t>(p);
+    return address - abi::ica_base < abi::ica_window_bytes;
+}
+
+}  // namespace
+
+void Transmitter::attach(Client* driver, std::uint32_t features) {
+    driver_ = driver;
+    features_ = features;
+}
+
+Transmitter::Flight* Transmitter::free_flight() {
+    for (Flight& flight : flights_)
+        if (flight.count == 0) return &flight;
+    return nullptr;
+}
+
+err_t Transmitter::add(pbuf* packet) {
+    if (driver_ == nullptr) return ERR_IF;
+    bool direct = pbuf_clen(packet) <= max_pieces;
+    for (const pbuf* p = packet; p != nullptr && direct; p = p->next) direct = p->len == 0 || in_window(p->payload);
+    if (direct) return add_pieces(packet);
+    // Constants of this program, or many tiny pieces: the driver cannot or should not read them where they are.
+    pbuf* copy = pbuf_clone(PBUF_RAW, PBUF_RAM, packet);
+    if (copy == nullptr) return ERR_MEM;
+    const err_t error = add_pieces(copy);
+    pbuf_free(copy);
+    return error;
+}
+
+err_t Transmitter::add_pieces(pbuf* packet) {
+    const unsigned pieces = pbuf_clen(packet);
+    if (packet_count_ == max_packets || fragment_count_ + pieces > max_fragments || area_count_ + pieces > abi::max_data_list)
+        flush();
+    if (packet_count_ == 0 && free_flight() == nullptr) {
+        refused_ = true;
+        return ERR_MEM;
+    }
+    add_fragments(packet);
+    pbuf_ref(packet);
+    packets_[packet_count_++] = packet;
+    counters_.bytes += packet->tot_len;
+    return ERR_OK;
+}
+
+void Transmitter::add_fragments(pbuf* packet) {
+    for (const pbuf* p = packet; p != nullptr; p = p->next) {
+        if (p->len == 0) continue;
+        const auto address = reinterpret_cast<std::uint64_t>(p->payload);
+        (void)add_area(address);
+        fragments_[fragment_count_++] = {address, p->len, 0, 0};
+    }
+    fragments_[fragment_count_ - 1].flags = static_cast<std::uint16_t>(nic::fragment_flag::last | offload_flags(packet));
+}
+
+// The area in which this address lies joins those to be lent. There is room: add_pieces saw to it.
+bool Transmitter::add_area(std::uint64_t address) {
+    std::uint64_t area = address & ~std::uint64_t{abi::page_size - 1};  // a received frame has a page of its own
+    std::uint64_t bytes = abi::page_size;
+    if (heap_.contains(address)) {
+        area = heap_.address;
+        bytes = heap_.bytes;
+    } else if (const SentArea* sent = areas_.find(address); sent != nullptr) {
+        area = sent->address;
+        bytes = sent->bytes;
+    }
+    for (unsigned i = 0; i < area_count_; ++i)
+        if (lent_[i].address == area) return false;
+    lent_[area_count_++] = {area, static_cast<std::uint32_t>(bytes / abi::page_size),
+                            static_cast<std::uint32_t>(abi::DataMode::lend_read)};
+    return true;
+}
+
+// Which checksums the chip is to fill in: none in the parts of a fragmented datagram.
+std::uint16_t Transmitter::offload_flags(const pbuf* packet) const {
+    if ((features_ & nic::feature::transmit_checksum) == 0) return 0;
+    constexpr unsigned head = SIZEOF_ETH_HDR + IP_HLEN;
+    if (packet->len < head) return 0;
+    const auto* frame = static_cast<const std::uint8_t*>(packet->payload);
+    if (frame[12] != 0x08 || frame[13] != 0x00) return 0;
+    std::uint16_t flags = nic::fragment_flag::ip_checksum;
+    const bool fragment = ((frame[20] & 0x3f) | frame[21]) != 0;
+    const std::uint8_t protocol = frame[23];
+    if (!fragment && protocol == IP_PROTO_TCP) flags |= nic::fragment_flag::tcp_checksum;
+    if (!fragment && protocol == IP_PROTO_UDP) flags |= nic::fragment_flag::udp_checksum;
+    return flags;
+}
+
+// DataList and nic::Transmit, at the beginning of the parameter area. -> bytes
+std::uint32_t Transmitter::write_parameters(std::uint64_t control) const {
+    auto* list = reinterpret_cast<abi::DataList*>(control + abi::parameter_base);
+    list->count = area_count_;
+    list->reserved = 0;
+    __builtin_memcpy(list->entries, lent_, area_count_ * sizeof lent_[0]);
+    auto* transmit = reinterpret_cast<nic::Transmit*>(&list->entries[area_count_]);
+    transmit->fragments = fragment_count_;
+    transmit->reserved = 0;
+    __builtin_memcpy(transmit->fragment, fragments_, fragment_count_ * sizeof fragments_[0]);
+    const auto end = reinterpret_cast<std::uint64_t>(&transmit->fragment[fragment_count_]);
+    return static_cast<std::uint32_t>(end - control - abi::parameter_base);
+}
+static_assert(sizeof(abi::DataList) + abi::max_data_list * sizeof(abi::DataListEntry) + sizeof(nic::Transmit) +
+                  128 * sizeof(nic::Fragment) <=
+              abi::parameter_capacity);
+
+void Transmitter::flush() {
+    if (packet_count_ == 0) return;
+    Flight* flight = free_flight();  // there when the batch was begun, and only flush and pass_on take one
+    const auto function = driver_->identifier(nic::transmit);
+    const auto control = controls::take();
+    if (flight == nullptr || !function || !control) {
+        if (control) controls::give(*control);
+        drop_batch();
+        return;
+    }
+    const std::uint32_t bytes = write_parameters(*control);
+    const sys::Raw sent = sys::raw(sys::Syscall::request_async, sys::pair(*function, abi::flag::data_list), *control,
+                                   sys::pair(abi::parameter_base, bytes), 0, no_limit);
+    if (sent.error != Error::none) {
+        controls::give(*control);
+        drop_batch();
+        return;
+    }
+    depart(*flight, *control, 0);
+}
+
+bool Transmitter::pass_on(Call call, const SentArea& area) {
+    if (packet_count_ == 0) return false;
+    bool lends_area = false;
+    for (unsigned i = 0; i < area_count_; ++i) lends_area |= lent_[i].address == area.address;
+    Flight* flight = free_flight();
+    const auto function = driver_->identifier(nic::transmit);
+    if (!lends_area || flight == nullptr || !function) return false;
+    const std::uint64_t control = call.control();
+    const std::uint32_t bytes = write_parameters(control);
+    const sys::Raw sent = sys::raw(sys::Syscall::forward, sys::pair(*function, abi::flag::data_list | abi::flag::direct_return),
+                                   control, sys::pair(abi::parameter_base, bytes), 0);
+    if (sent.error != Error::none) return false;
+    ++counters_.direct_returns;
+    ++passed_on_;
+    depart(*flight, 0, area.address);
+    return true;
+}
+
+void Transmitter::depart(Flight& flight, std::uint64_t control, std::uint64_t area) {
+    flight.control = control;
+    flight.area = area;
+    flight.count = packet_count_;
+    __builtin_memcpy(flight.packet, packets_, packet_count_ * sizeof packets_[0]);
+    counters_.packets += packet_count_;
+    clear_batch();
+}
+
+void Transmitter::drop_batch() {
+    counters_.dropped += packet_count_;
+    for (unsigned i = 0; i < packet_count_; ++i) pbuf_free(packets_[i]);
+    clear_batch();
+}
+
+void Transmitter::release(Flight& flight) {
+    const unsigned count = flight.count;
+    flight.count = 0;
+    for (unsigned i = 0; i < count; ++i) pbuf_free(flight.packet[i]);
+}
+
+bool Transmitter::completed(std::uint64_t control, Error error) {
+    for (Flight& flight : flights_) {
+        if (flight.count == 0 || flight.control != control) continue;
+        if (error != Error::none) counters_.dropped += flight.count;
+        release(flight);
+        break;
+    }
+    const bool refused = refused_;
+    refused_ = false;
+    return refused;
+}
+
+void Transmitter::check_passed_on() {
+    if (passed_on_ == 0) return;
+    for (Flight& flight : flights_) {
+        if (flight.count == 0 || flight.control != 0) continue;
+        const auto info = sys::ica_info(flight.area);
+        if (info && info->on_loan) continue;
+        --passed_on_;
+        release(flight);
+    }
+}
+
+}  // namespace ant::inet_server

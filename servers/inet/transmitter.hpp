@@ -1,0 +1,87 @@
+// Packets on their way to the NIC driver. linkoutput adds them to a batch; when the handler or timer that made
+// them is done, the batch goes to the driver in one call. Nothing is copied: the driver gets the areas on loan.
+#pragma once
+
+#include "sent_areas.hpp"
+
+#include <ant/client.hpp>
+#include <ant/interface/nic.hpp>
+#include <ant/server.hpp>
+
+#include <lwip/err.h>
+#include <lwip/pbuf.h>
+
+#include <cstdint>
+
+namespace ant::inet_server {
+
+struct Heap {
+    std::uint64_t address = 0;
+    std::uint64_t bytes = 0;
+    [[nodiscard]] bool contains(std::uint64_t a) const { return a - address < bytes; }
+};
+
+class Transmitter {
+public:
+    struct Counters {
+        std::uint64_t packets = 0, bytes = 0, dropped = 0, direct_returns = 0;
+    };
+
+    Transmitter(SentAreas& areas, const Heap& heap) : areas_{areas}, heap_{heap} {}
+
+    void attach(Client* driver, std::uint32_t features);
+    // linkoutput: ERR_MEM when too much is under way.
+    err_t add(pbuf* packet);
+    // Sends the batch to the driver.
+    void flush();
+    // Sends it by passing on the call that moved `area` here; the driver's answer goes straight to the AP.
+    // False: not possible this time, the batch is still here and the call as well.
+    bool pass_on(Call call, const SentArea& area);
+    // The driver answered. True: packets had been refused meanwhile for want of room.
+    bool completed(std::uint64_t control, Error error);
+    // Batches sent by pass_on are answered to the AP: the end of the loan tells that the driver is done.
+    void check_passed_on();
+    [[nodiscard]] const Counters& counters() const { return counters_; }
+
+private:
+    static constexpr unsigned max_packets = 64;
+    static constexpr unsigned max_fragments = 128;
+    static constexpr unsigned max_pieces = 8;  // of one packet; more are copied into one
+    static constexpr unsigned max_flights = 32;
+
+    struct Flight {                 // a batch that the driver has
+        std::uint64_t control = 0;  // of the call; 0 for one passed on
+        std::uint64_t area = 0;     // passed on: on loan until the driver is done
+        unsigned count = 0;         // 0: unused
+        pbuf* packet[max_packets];
+    };
+
+    err_t add_pieces(pbuf* packet);
+    bool add_area(std::uint64_t address);
+    void add_fragments(pbuf* packet);
+    [[nodiscard]] std::uint16_t offload_flags(const pbuf* packet) const;
+    Flight* free_flight();
+    std::uint32_t write_parameters(std::uint64_t control) const;
+    void depart(Flight& flight, std::uint64_t control, std::uint64_t area);
+    void release(Flight& flight);
+    void drop_batch();
+    void clear_batch() { packet_count_ = fragment_count_ = area_count_ = 0; }
+
+    SentAreas& areas_;
+    const Heap& heap_;
+    Client* driver_ = nullptr;
+    std::uint32_t features_ = 0;
+
+    // The batch.
+    unsigned packet_count_ = 0, fragment_count_ = 0, area_count_ = 0;
+    pbuf* packets_[max_packets];
+    nic::Fragment fragments_[max_fragments];
+    abi::DataListEntry lent_[abi::max_data_list];
+
+    Flight flights_[max_flights];
+    unsigned passed_on_ = 0;
+    bool refused_ = false;
+    Counters counters_;
+};
+
+}  // namespace ant::inet_server
