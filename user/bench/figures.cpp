@@ -1,0 +1,71 @@
+#include "figures.hpp"
+
+#include <ant/console.hpp>
+#include <ant/process.hpp>
+
+#include <algorithm>
+
+namespace ant::bench {
+namespace {
+
+constexpr unsigned hundredths = 100;
+
+// Per run, with two digits behind the point where there are some.
+struct PerRun {
+    char text[24];
+    PerRun(std::uint64_t total, unsigned runs) {
+        const std::uint64_t scaled = (total * hundredths + runs / 2) / runs;
+        if (scaled % hundredths == 0)
+            format(text, sizeof text, "%lu", scaled / hundredths);
+        else
+            format(text, sizeof text, "%lu.%02lu", scaled / hundredths, scaled % hundredths);
+    }
+};
+
+}  // namespace
+
+Result<Records> Records::make() {
+    Records records;
+    records.area_ = ANT_TRY(Ica::reserve(abi::page_size));
+    return records;
+}
+
+Result<abi::SystemRecord> Records::system() const {
+    ANT_TRY(sys::list(abi::ListKind::system, area_.address()));
+    return *area_.as<abi::SystemRecord>();
+}
+
+Counters difference(const abi::SystemRecord& before, const abi::SystemRecord& after) {
+    return {after.cr3_writes - before.cr3_writes, after.invalidations - before.invalidations,
+            after.msr_writes - before.msr_writes, after.fpu_switches - before.fpu_switches,
+            after.device_accesses - before.device_accesses};
+}
+
+std::uint64_t Samples::percentile(unsigned percent) const { return values_[(count_ - 1) * percent / 100]; }
+
+void Samples::print(const char* id, const char* unit, const Counters& counters, unsigned runs) {
+    if (count_ == 0) return;
+    std::sort(values_.begin(), values_.begin() + count_);
+    const std::uint64_t median = percentile(50);
+    console::print("figure id=%s unit=%s n=%u value=%lu min=%lu p50=%lu p99=%lu max=%lu", id, unit, count_, median, values_[0],
+                   median, percentile(99), values_[count_ - 1]);
+    if (runs != 0) {
+        console::print(" cr3=%s invlpg=%s msr=%s fpu=%s mmio=%s", PerRun{counters.cr3, runs}.text,
+                       PerRun{counters.invlpg, runs}.text, PerRun{counters.msr, runs}.text, PerRun{counters.fpu, runs}.text,
+                       PerRun{counters.mmio, runs}.text);
+    }
+    console::print("\n");
+}
+
+void print_figure(const char* id, const char* unit, std::uint64_t value) {
+    console::print("figure id=%s unit=%s n=1 value=%lu min=%lu p50=%lu p99=%lu max=%lu\n", id, unit, value, value, value, value,
+                   value);
+}
+
+std::uint64_t ticks_to_ns(std::uint64_t ticks) {
+    constexpr std::uint64_t ns_per_ms = 1'000'000;
+    const std::uint64_t per_ms = startup().tsc_khz;
+    return ticks / per_ms * ns_per_ms + ticks % per_ms * ns_per_ms / per_ms;
+}
+
+}  // namespace ant::bench

@@ -1,0 +1,7 @@
+#pragma once
+
+namespace ant::bench {
+
+int measure_ipc();
+
+}  // namespace ant::bench

@@ -1,0 +1,42 @@
+// bench NAME: measures, and prints lines that tools/ant reads.
+#include "ipc.hpp"
+#include "memory.hpp"
+
+#include <ant/abi/manifest.hpp>
+#include <ant/child.hpp>
+#include <ant/console.hpp>
+#include <ant/process.hpp>
+
+ANT_MANIFEST(.version = 1, .name = "bench", .privileges = ant::abi::privilege::list, .callees = "*");
+
+namespace {
+
+using namespace ant;
+
+// In a process of its own: it runs at a higher priority, to see what happens to others.
+int measure_replace() {
+    const auto ended = start_child("bench-replace", {}, {.wait = true, .timeout_us = no_limit});
+    if (!ended) console::print("bench replace: %s\n", error_text(ended.error()));
+    return ended ? static_cast<int>(ended->exit_status) : 1;
+}
+
+struct Bench {
+    std::string_view name;
+    int (*run)();
+};
+constexpr Bench benches[] = {
+    {"ipc", bench::measure_ipc}, {"replace", measure_replace}, {"memory", bench::measure_memory}, {"boot", bench::measure_boot}};
+
+}  // namespace
+
+int main() {
+    const std::string_view name = argument(1);
+    for (const Bench& bench : benches) {
+        if (bench.name != name) continue;
+        const int status = bench.run();
+        if (status == 0) console::print("bench %s done\n", argument(1));
+        return status;
+    }
+    console::print("usage: bench ipc|replace|memory|boot\n");
+    return 2;
+}

@@ -1,0 +1,70 @@
+// bench memory: what the core and the whole system take. bench boot: when the prompt was there.
+#include "memory.hpp"
+
+#include "figures.hpp"
+
+#include <ant/console.hpp>
+#include <ant/process.hpp>
+
+#include <string_view>
+
+namespace ant::bench {
+namespace {
+
+// Private pages of this very process, which is not there when the prompt waits.
+Result<std::uint64_t> own_pages(const Ica& area) {
+    const auto listing = ANT_TRY(sys::list(abi::ListKind::processes, area.address()));
+    for (std::size_t i = 0; i < listing.records; ++i) {
+        const auto& record = *reinterpret_cast<const abi::ProcessRecord*>(area.data() + i * listing.record_bytes);
+        if (record.pid == startup().pid) return record.private_pages + area.pages();
+    }
+    return Failure(Error::not_found);
+}
+
+Result<> measure_pages() {
+    const Records records = ANT_TRY(Records::make());
+    const Ica area = ANT_TRY(Ica::reserve(16 * abi::page_size));
+    const auto system = ANT_TRY(records.system());
+    const std::uint64_t own = ANT_TRY(own_pages(area)) + records.area().pages();
+    const std::uint64_t used = system.total_pages - system.free_pages - own;
+    print_figure("memory.kernel", "bytes", system.kernel_bytes + system.kernel_pool_bytes);
+    print_figure("memory.system", "bytes", used * abi::page_size);
+    console::print(
+        "note memory.kernel is the core's image and its tables; memory.system is all memory that is not free, "
+        "programs of the boot archive and the core included\n");
+    console::print("note total %lu bytes, free %lu bytes\n", system.total_pages * abi::page_size,
+                   system.free_pages * abi::page_size);
+    return {};
+}
+
+// Number behind `before` in the log; the shell writes that line with its first prompt.
+Result<std::uint64_t> number_in_log(std::string_view log, std::string_view before) {
+    const auto at = log.find(before);
+    if (at == std::string_view::npos) return Failure(Error::not_found);
+    std::uint64_t value = 0;
+    for (const char c : log.substr(at + before.size())) {
+        if (c < '0' || c > '9') break;
+        value = value * 10 + static_cast<std::uint64_t>(c - '0');
+    }
+    return value;
+}
+
+Result<> measure_prompt() {
+    const Ica area = ANT_TRY(Ica::reserve(16 * abi::page_size));
+    const auto listing = ANT_TRY(sys::list(abi::ListKind::log, area.address()));
+    print_figure("boot.kernel_to_prompt", "ns", ANT_TRY(number_in_log({area.as<const char>(), listing.records}, "prompt at ")));
+    return {};
+}
+
+int report(const char* name, const Result<>& measured) {
+    if (measured) return 0;
+    console::print("bench %s: %s\n", name, error_text(measured.error()));
+    return 1;
+}
+
+}  // namespace
+
+int measure_memory() { return report("memory", measure_pages()); }
+int measure_boot() { return report("boot", measure_prompt()); }
+
+}  // namespace ant::bench

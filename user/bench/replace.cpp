@@ -1,0 +1,128 @@
+// bench-replace: replaces rtl8139 again and again while a transfer between the two cards runs through it, and
+// calls it every 10 us to see what a client sees. Between inet and driver in priority.
+#include "figures.hpp"
+
+#include <ant/abi/manifest.hpp>
+#include <ant/child.hpp>
+#include <ant/console.hpp>
+#include <ant/interface/inet.hpp>
+#include <ant/interface/nic.hpp>
+#include <ant/process.hpp>
+
+ANT_MANIFEST(.version = 1, .name = "bench-replace", .priority = 20, .privileges = ant::abi::privilege::list, .callees = "*");
+
+namespace {
+
+using namespace ant;
+using console::print;
+
+constexpr unsigned replacements = 60, quiet_replacements = 10;
+constexpr std::uint64_t probe_us = 10, pause_us = 5'000, patience_us = 20'000'000;
+constexpr std::uint32_t sink_ip = 0x0a4d0001, source_ip = 0x0a4d0002, netmask = 0xffffff00;  // 10.77.0.1 and .2
+constexpr std::uint64_t bytes_of_a_running_transfer = 1 << 20;
+
+Client driver{"rtl8139"};
+Client keeper{"guardian"};
+Client receiving{"inet"}, sending{"inet.1"};
+bench::Samples totals, blackouts, gaps;
+
+Result<inet::Interface> interface_of(Client& server) { return ANT_TRY(server.call(inet::interface)).result; }
+
+Result<> configure(Client& server, std::uint32_t ip) {
+    ANT_TRY(server.call(inet::configure, {ip, netmask, 0, 0}));
+    for (std::uint64_t waited = 0; waited < patience_us; waited += pause_us) {
+        const auto interface = ANT_TRY(interface_of(server));
+        if (interface.up != 0 && interface.link_up != 0 && interface.ip == ip) return {};
+        wait_us(pause_us);
+    }
+    return Failure(Error::timed_out);
+}
+
+Result<std::uint64_t> bytes_received() { return ANT_TRY(interface_of(receiving)).received_bytes; }
+
+Result<> start_transfer() {
+    char ip[16];
+    format(ip, sizeof ip, "%u", sink_ip);
+    ANT_TRY(start_child("bench-transfer", {"sink", "5555"}, {.as = "bench-sink"}));
+    ANT_TRY(start_child("bench-transfer", {"source", "inet.1", ip, "5555"}, {.as = "bench-source"}));
+    for (std::uint64_t waited = 0; waited < patience_us; waited += pause_us) {
+        if (ANT_TRY(bytes_received()) >= bytes_of_a_running_transfer) return {};
+        wait_us(pause_us);
+    }
+    return Failure(Error::timed_out);
+}
+
+guardian::Replace request() {
+    guardian::Replace request{};
+    request.count = 1;
+    std::memcpy(request.server[0].name, "rtl8139", sizeof "rtl8139");
+    return request;
+}
+
+void add_result(const guardian::Replaced& replaced) {
+    totals.add(replaced.result[0].total_ns);
+    blackouts.add(replaced.result[0].blackout_ns);
+}
+
+// One replacement with a client that calls the server every 10 us until it is over. -> the longest call in ticks
+Result<std::uint64_t> replace_under_probe() {
+    const std::uint64_t control = ANT_TRY(keeper.send(guardian::replace, request()));
+    std::uint64_t longest = 0;
+    for (;;) {
+        const std::uint64_t begin = time_stamp();
+        ANT_TRY(driver.call(nic::info));
+        longest = std::max(longest, time_stamp() - begin);
+        const sys::Raw receipt = sys::raw(sys::Syscall::receive, abi::poll);
+        if (receipt.error == Error::none && receipt.rdi == control) break;
+        wait_us(probe_us);
+    }
+    const auto replaced = *reinterpret_cast<const guardian::Replaced*>(control + abi::parameter_base);
+    controls::give(control);
+    if (replaced.result[0].error != Error::none) return Failure(replaced.result[0].error);
+    add_result(replaced);
+    return longest;
+}
+
+Result<> replace_under_transfer() {
+    const std::uint64_t begin_bytes = ANT_TRY(bytes_received()), begin_ns = clock_ns();
+    for (unsigned i = 0; i < replacements; ++i) {
+        gaps.add(bench::ticks_to_ns(ANT_TRY(replace_under_probe())));
+        wait_us(pause_us);
+    }
+    const std::uint64_t bytes = ANT_TRY(bytes_received()) - begin_bytes, ns = clock_ns() - begin_ns;
+    print("note %u replacements while %lu bytes came through the driver in %lu us\n", replacements, bytes, ns / 1000);
+    return {};
+}
+
+// What one replacement costs in accesses, with nothing else going on.
+Result<bench::Counters> count_quietly(const bench::Records& records) {
+    const auto before = ANT_TRY(records.system());
+    for (unsigned i = 0; i < quiet_replacements; ++i) ANT_TRY(keeper.call(guardian::replace, request(), {}, patience_us));
+    return bench::difference(before, ANT_TRY(records.system()));
+}
+
+Result<> measure() {
+    const bench::Records records = ANT_TRY(bench::Records::make());
+    ANT_TRY(configure(receiving, sink_ip));
+    ANT_TRY(configure(sending, source_ip));
+    const bench::Counters counters = ANT_TRY(count_quietly(records));
+    ANT_TRY(start_transfer());
+    const auto replaced = replace_under_transfer();
+    stop_child("bench-source");
+    stop_child("bench-sink");
+    if (!replaced) return replaced;
+    totals.print("replace.rtl8139.planned.total", "ns", counters, quiet_replacements);
+    blackouts.print("replace.rtl8139.planned.blackout", "ns", {}, 0);
+    gaps.print("replace.rtl8139.planned.gap", "ns", {}, 0);
+    print("note accesses beside total: of %u replacements without a transfer\n", quiet_replacements);
+    return {};
+}
+
+}  // namespace
+
+int main() {
+    const auto measured = measure();
+    if (measured) return 0;
+    print("bench replace: %s (it needs two cards)\n", error_text(measured.error()));
+    return 1;
+}
