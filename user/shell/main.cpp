@@ -57,7 +57,10 @@ void show_prompt() {
     if (size.column != 0) out.write("\n");  // a program has left its last line open
     out.write(prompt);
     out.flush();
-    if (prompt_ns == 0) prompt_ns = clock_ns();
+    if (prompt_ns == 0) {
+        prompt_ns = clock_ns();
+        log("prompt at %lu ns", prompt_ns);  // `bench boot` looks for this line
+    }
     editor.begin(prompt.size(), columns_of(size));
 }
 
