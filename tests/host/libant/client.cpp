@@ -1,0 +1,137 @@
+#include <ant/client.hpp>
+
+#include <ant/process.hpp>
+#include <ant/sockets.hpp>
+#include <ant/state.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <cstring>
+#include <numeric>
+
+#include "fake_core.hpp"
+
+using fake::Core;
+
+namespace {
+
+struct Pair {
+    std::uint64_t a, b;
+};
+constexpr ant::Function<Pair, Pair> swap_pair{"swap", 3};
+
+void prepare() {
+    ant::controls::release_all();
+    Core::get().reset();
+}
+
+template <class T>
+T& parameters(const fake::Call& call) {
+    return *reinterpret_cast<T*>(call.b + (call.c & 0xffff'ffff));
+}
+
+fake::Raw value(std::uint64_t n) { return {ant::Error::none, n, 0, 0, 0, 0}; }
+
+}  // namespace
+
+TEST_CASE("a synchronous call finds the function once and reads the answer in place", "[client]") {
+    prepare();
+    fake::on(fake::Syscall::request) = [](const fake::Call& call) {
+        auto& p = parameters<Pair>(call);
+        std::swap(p.a, p.b);
+        CHECK(call.c >> 32 == sizeof(Pair));
+        return value(3);
+    };
+    ant::Client client{"server.1"};
+    for (int i = 0; i < 2; ++i) {
+        const auto answer = client.call(swap_pair, {1, 2});
+        REQUIRE(answer);
+        CHECK(answer->result.a == 2);
+        CHECK(answer->value == 3);
+    }
+    CHECK(Core::get().functions.contains("server.1.swap"));
+    CHECK(Core::get().of(fake::Syscall::function_find).size() == 1);
+    CHECK(Core::get().of(fake::Syscall::ica_reserve).size() == 1);
+}
+
+TEST_CASE("a time-out costs the control ICA, another error does not", "[client]") {
+    prepare();
+    ant::Client client{"server"};
+    fake::on(fake::Syscall::request) = [](const fake::Call&) { return fake::failed(ant::Error::server_died); };
+    CHECK(client.call(swap_pair).error() == ant::Error::server_died);
+    const std::uint64_t control = ant::controls::synchronous;
+    CHECK(control != 0);
+    fake::on(fake::Syscall::request) = [](const fake::Call&) { return fake::failed(ant::Error::timed_out); };
+    CHECK(client.call(swap_pair).error() == ant::Error::timed_out);
+    CHECK(ant::controls::synchronous == 0);
+    fake::on(fake::Syscall::request) = [](const fake::Call&) { return value(0); };
+    CHECK(client.call(swap_pair));
+    CHECK(ant::controls::synchronous != 0);
+}
+
+TEST_CASE("an asynchronous call that is refused gives its control ICA back", "[client]") {
+    prepare();
+    ant::Client client{"server"};
+    fake::on(fake::Syscall::request_async) = [](const fake::Call&) { return fake::failed(ant::Error::queue_full); };
+    for (int i = 0; i < 5; ++i) CHECK(client.send(swap_pair).error() == ant::Error::queue_full);
+    CHECK(Core::get().of(fake::Syscall::ica_reserve).size() == 1);
+}
+
+TEST_CASE("too long a name is refused, not cut", "[client]") {
+    prepare();
+    ant::Client client{"a-slot-with-a-name-of-27-chars"};
+    CHECK(client.call(swap_pair).error() == ant::Error::invalid_argument);
+}
+
+TEST_CASE("a state area is recognised by the next version, and only if it is whole", "[state]") {
+    prepare();
+    auto state = ant::StateArea::create(sizeof(Pair), 2);
+    REQUIRE(state);
+    REQUIRE(state->as<Pair>() != nullptr);
+    CHECK(state->as<std::array<Pair, 2>>() == nullptr);
+    *state->as<Pair>() = {5, 6};
+    state->seal();
+    const auto registered = Core::get().of(fake::Syscall::state_register);
+    REQUIRE(registered.size() == 1);
+    const ant::sys::State fetched{registered[0].a, 2};
+    state->keep();
+    {
+        auto adopted = ant::StateArea::adopt(fetched);
+        REQUIRE(adopted);
+        CHECK(adopted->format() == 2);
+        CHECK(adopted->as<Pair>()->b == 6);
+        adopted->as<Pair>()->b = 7;  // not sealed
+        adopted->keep();
+    }
+    CHECK(ant::StateArea::adopt(fetched).error() == ant::Error::state_refused);
+    CHECK(ant::StateArea::adopt({fetched.address, 3}).error() == ant::Error::state_refused);
+    CHECK(ant::StateArea::adopt({0, 0}).error() == ant::Error::not_found);
+}
+
+TEST_CASE("a socket sends little inline and much through an area that it lends", "[socket]") {
+    prepare();
+    std::vector<std::byte> seen;
+    fake::on(fake::Syscall::request) = [&](const fake::Call& call) {
+        const auto& head = parameters<ant::inet::Send>(call);
+        const auto mode = call.a >> 32 & ant::abi::flag::data_mask;
+        const auto* from = reinterpret_cast<const std::byte*>(&head + 1);
+        if (mode != 0)
+            from = reinterpret_cast<const std::byte*>(call.d) + head.offset;
+        else
+            CHECK(call.c >> 32 == sizeof head + head.bytes);
+        seen.assign(from, from + head.bytes);
+        return value(head.bytes);
+    };
+    ant::Socket socket = ant::Socket::adopt(4);
+    for (std::size_t bytes : {std::size_t{0}, std::size_t{1}, std::size_t{2048}, std::size_t{2049}, std::size_t{65536}}) {
+        std::vector<std::byte> data(bytes);
+        for (std::size_t i = 0; i < bytes; ++i) data[i] = static_cast<std::byte>(i);
+        const auto sent = socket.send(data);
+        REQUIRE(sent);
+        CHECK(*sent == bytes);
+        CHECK(seen == data);
+    }
+    std::vector<std::byte> too_much(100'000);
+    CHECK(*socket.send(too_much) == 65536);
+    (void)socket.detach();
+}
