@@ -106,7 +106,7 @@ void* memmove(void* to, const void* from, std::size_t n) {
 }
 
 void* memset(void* to, int value, std::size_t n) {
-    const Word pattern = 0x0101'0101'0101'0101 * static_cast<std::uint8_t>(value);
+    const Word pattern = Word{0x0101'0101'0101'0101} * static_cast<std::uint8_t>(value);
     if (n >= 8) {
         void* d = to;
         std::size_t words = n / 8;

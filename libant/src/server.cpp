@@ -34,7 +34,7 @@ constexpr std::uint64_t relayed_bit = 1 << 16;
 struct Server::Receipt {
     Error error;
     std::uint64_t events;
-    std::uint64_t what;  // abi::Receipt | op << 8 | function << 32
+    std::uint64_t what;  // abi::Receipt | (op, or error of a result) << 8 | relayed_bit | function << 32
     std::uint64_t control, value, data;
 };
 
@@ -50,12 +50,6 @@ struct Server::Receipt {
 // The first word of an Outcome, without its kind, is the argument of `reply`.
 constexpr unsigned kind_shift = 40;
 static_assert(offsetof(Outcome, error) == 0 && offsetof(Outcome, list) == 4 && offsetof(Outcome, kind) * 8 == kind_shift);
-
-// The core writes the outcome of a call into the frame of that call, which lies above the current one.
-Error Server::result_error(const Receipt& receipt) {
-    const auto* page = reinterpret_cast<const abi::ControlIca*>(receipt.control);
-    return static_cast<Error>(reinterpret_cast<const abi::Frame*>(page->currentp)->error);
-}
 
 Server::Server(const char* slot) : slot_{slot} { on(guardian::crash, crash_as_asked); }
 
@@ -198,8 +192,8 @@ void Server::recover(Error error, std::uint64_t answered) {
 
 Server::Receipt Server::take_result(const Receipt& receipt) {
     const bool relayed = (receipt.what & relayed_bit) != 0;
-    const CallResult result{receipt.control, result_error(receipt), static_cast<std::int64_t>(receipt.value), receipt.data,
-                            relayed};
+    const CallResult result{receipt.control, static_cast<Error>(receipt.what >> 8 & 0xff),
+                            static_cast<std::int64_t>(receipt.value), receipt.data, relayed};
     const ResultHandler handler = result_handler(static_cast<std::uint32_t>(receipt.what >> 32));
     const Outcome outcome = handler != nullptr ? handler(result) : default_result(result);
     if (!relayed) {

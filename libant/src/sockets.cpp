@@ -11,6 +11,9 @@ constinit Client default_inet{"inet"};
 // What inet's reply may take beyond the time that a caller of poll set.
 constexpr std::uint64_t poll_slack_us = 5'000'000;
 
+// What fits into the parameter area behind inet::Receive.
+constexpr std::size_t inline_receive_bytes = abi::parameter_capacity - sizeof(inet::Receive);
+
 }  // namespace
 
 Client& Socket::default_server() { return default_inet; }
@@ -80,6 +83,7 @@ Result<std::size_t> Socket::send(Ica&& area, std::size_t offset, std::size_t byt
 }
 
 Result<std::size_t> Socket::receive(std::span<std::byte> data, std::uint32_t flags, inet::Address* from) {
+    if (data.size() <= inline_receive_bytes) return receive_inline(data, flags, from);
     const Ica& area = *ANT_TRY(transfer::area());
     const std::size_t most = data.size() < area.size() ? data.size() : area.size();
     const inet::Receive params{id_, flags, {}, 0, static_cast<std::uint32_t>(most)};
@@ -88,6 +92,17 @@ Result<std::size_t> Socket::receive(std::span<std::byte> data, std::uint32_t fla
     if (bytes > most) return Failure(Error::io_error);
     __builtin_memcpy(data.data(), area.data(), bytes);
     if (from != nullptr) *from = received.result.address;
+    return bytes;
+}
+
+Result<std::size_t> Socket::receive_inline(std::span<std::byte> data, std::uint32_t flags, inet::Address* from) {
+    const auto most = static_cast<std::uint32_t>(data.size());
+    const auto fill = [&](inet::Receive& params) { params = {id_, flags, {}, 0, most}; };
+    const auto received = ANT_TRY(server_->call_in_place(inet::recv, fill, most, {}, no_limit));
+    const auto bytes = static_cast<std::size_t>(received.value);
+    if (bytes > most) return Failure(Error::io_error);
+    if (bytes != 0) __builtin_memcpy(data.data(), received.result + 1, bytes);
+    if (from != nullptr) *from = received.result->address;
     return bytes;
 }
 

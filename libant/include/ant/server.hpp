@@ -174,7 +174,6 @@ private:
     Receipt take_result(const Receipt& receipt);
     Receipt receive();
     static Outcome default_result(const CallResult& result);
-    static Error result_error(const Receipt& receipt);
     [[nodiscard]] ResultHandler result_handler(std::uint32_t function) const;
     void deliver_events(std::uint64_t events);
     static void recover(Error error, std::uint64_t answered);

@@ -54,6 +54,7 @@ public:
     Result<inet::Address> peer_address() const;
 
 private:
+    Result<std::size_t> receive_inline(std::span<std::byte> data, std::uint32_t flags, inet::Address* from);
     static constexpr std::uint32_t none = ~std::uint32_t{0};
     Socket(Client& server, std::uint32_t id) : server_{&server}, id_{id} {}
     Client* server_ = nullptr;

@@ -44,7 +44,8 @@ struct Delivered {
         return {ant::Error::none, events, static_cast<unsigned>(Receipt::request) | op << 8, control, 0, 0};
     }
     [[nodiscard]] fake::Raw result(std::uint64_t function, bool relayed, std::uint64_t value = 0, std::uint64_t data = 0) const {
-        const std::uint64_t what = static_cast<unsigned>(Receipt::result) | (relayed ? 1U << 16 : 0) | function << 32;
+        const std::uint64_t what =
+            static_cast<unsigned>(Receipt::result) | frame.error << 8 | (relayed ? 1U << 16 : 0) | function << 32;
         return {ant::Error::none, 0, what, control, value, data};
     }
 };
