@@ -356,13 +356,14 @@ Process* sys_set_thread_pointer(u64 address, u64, u64, u64, u64) {
 
 Process* sys_log(u64 text, u64 bytes, u64, u64, u64) {
     Process& p = caller();
-    char line[256];
-    if (bytes > sizeof line) bytes = sizeof line;
+    char line[200];
+    if (bytes > sizeof line - 1) bytes = sizeof line - 1;
     if (const auto read = copy_in(p, text, {reinterpret_cast<std::byte*>(line), bytes}); !read) return refuse(p, read.error());
     const char* name = p.slot != nullptr ? p.slot->name : p.program;
     for (u64 i = 0; i < bytes; ++i)
         if (line[i] < ' ' || line[i] > '~') line[i] = ' ';
-    arch::log("%s: %.*s\n", name, static_cast<int>(bytes), line);
+    line[bytes] = 0;
+    arch::log("%s: %s\n", name, line);
     return finish(p);
 }
 
