@@ -351,7 +351,8 @@ private:
     // One batch of frames to inet. True if there may be more.
     bool receive_some(auto& chip) {
         if (state_.inputs >= maximum_inputs || backing_off_) return false;
-        if (!state_.attached) return discard_all(chip);
+        // inet takes calls in order: what follows an ifattach finds the card attached.
+        if (!state_.attached && !state_.attaching) return discard_all(chip);
         fill_reserve();
         FrameBatch batch{state_.receive_next};
         const Look stopped_at = collect(chip, batch);

@@ -28,13 +28,14 @@ using ant::Outcome;
 using CardDriver = Driver<MmioBus, SystemHost>;
 
 constinit MmioBus bus;
-constinit std::optional<ant::Client> inet_client;
+constinit ant::Server* server = nullptr;
+constinit std::optional<ant::Client> inet;
 constinit std::optional<SystemHost> host;
 constinit std::optional<CardDriver> driver;
 constinit NativeState scratch{};
 
 [[noreturn]] void give_up(const char* why) {
-    ant::log("%s: %s", ant::startup().name, why);
+    ant::log("%s", why);
     ant::exit(1);
 }
 
@@ -43,9 +44,9 @@ constinit NativeState scratch{};
 void log_card(const PciCard& card) {
     const ant::nic::Info info = driver->info();
     const bool descriptors = (info.features & ant::nic::feature::descriptor_rings) != 0;
-    ant::log("%s: RTL8139 rev %x at %02x:%02x.%u, %s mode, %02x:%02x:%02x:%02x:%02x:%02x, link %s", ant::startup().name,
-             card.revision(), card.bus(), card.slot(), card.function(), descriptors ? "C+" : "classic", info.mac[0], info.mac[1],
-             info.mac[2], info.mac[3], info.mac[4], info.mac[5], info.link_up ? "up" : "down");
+    ant::log("RTL8139 rev %x at %02x:%02x.%u, %s mode, %02x:%02x:%02x:%02x:%02x:%02x, link %s", card.revision(), card.bus(),
+             card.slot(), card.function(), descriptors ? "C+" : "classic", info.mac[0], info.mac[1], info.mac[2], info.mac[3],
+             info.mac[4], info.mac[5], info.link_up ? "up" : "down");
 }
 
 void map_registers() {
@@ -149,17 +150,26 @@ void on_event(std::uint64_t events) {
     if (events & ant::abi::event::interrupt) driver->interrupt();
 }
 
-void prepare(ant::Server& server, ant::Client& inet) {
-    server.on(ant::nic::info, on_info);
-    server.on(ant::nic::transmit, on_transmit);
-    server.on(ant::nic::statistics, on_statistics);
-    server.on(ant::nic::set_multicast, on_set_multicast);
-    server.on_result(inet, ant::inet::ethinput, on_delivered);
-    server.on_result(inet, ant::inet::ifattach, on_attached);
-    server.on_event(on_event);
-    server.before_receive([] { return driver->before_receive(); });
-    server.on_start(start);
-    server.on_restore(restore);
+bool expect_results() {
+    if (!inet->identifier(ant::inet::ethinput) || !inet->identifier(ant::inet::ifattach)) return false;
+    server->on_result(*inet, ant::inet::ethinput, on_delivered);
+    server->on_result(*inet, ant::inet::ifattach, on_attached);
+    return true;
+}
+
+void prepare() {
+    const char* inet_slot = ant::environment("INET");
+    inet.emplace(inet_slot != nullptr ? inet_slot : "inet");
+    host.emplace(*inet, expect_results);
+    host->inet_known();  // at a replacement it is, and need not be looked up in the blackout
+    server->on(ant::nic::info, on_info);
+    server->on(ant::nic::transmit, on_transmit);
+    server->on(ant::nic::statistics, on_statistics);
+    server->on(ant::nic::set_multicast, on_set_multicast);
+    server->on_event(on_event);
+    server->before_receive([] { return driver->before_receive(); });
+    server->on_start(start);
+    server->on_restore(restore);
 }
 
 }  // namespace
@@ -171,10 +181,8 @@ int main() {
     if (ant::startup().replacing == 0) {
         if (const char* problem = PciCard{ant::startup().device}.problem()) give_up(problem);
     }
-    const char* inet_slot = ant::environment("INET");
-    host.emplace(inet_client.emplace(inet_slot != nullptr ? inet_slot : "inet"));
-    ant::Server server{ant::startup().name};
-    prepare(server, *inet_client);
-    ant::log("%s: %s", ant::startup().name, ant::error_text(server.run()));
-    return 1;
+    ant::Server loop{ant::startup().name};
+    server = &loop;
+    prepare();
+    give_up(ant::error_text(loop.run()));
 }
