@@ -42,7 +42,7 @@ void print_commands(bool as_json) {
     if (as_json) json.begin_array();
     for (const Command& command : commands) {
         if (!as_json) {
-            out.print("  %-9s %-42s %s\n", command.name, command.parameters, command.summary);
+            out.print("  %-9s %s\n", command.name, command.summary);
             continue;
         }
         json.begin_object();
@@ -51,7 +51,9 @@ void print_commands(bool as_json) {
         json.text("summary", command.summary);
         json.end_object();
     }
-    if (as_json) json.end_array(), json.end_line();
+    if (!as_json) return out.write("`help COMMAND` shows how a command is used.\n");
+    json.end_array();
+    json.end_line();
 }
 
 int usage(const Command& command) {

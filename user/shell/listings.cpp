@@ -35,7 +35,7 @@ const char* state_name(std::uint32_t state) {
 }
 
 void print_process(const abi::ProcessRecord& p) {
-    out.print("%5u %4u %-18.32s %-18.32s %3u %4u %4u %-12s %6u %10llu.%03llu\n", p.pid, p.slot, p.name, p.program, p.version,
+    out.print("%4u %4u %-14.32s %-14.32s %3u %4u %4u %-10s %5u %6llu.%03llu\n", p.pid, p.slot, p.name, p.program, p.version,
               p.priority, p.user_id, state_name(p.state), p.private_pages, static_cast<ull>(p.cpu_ns / 1'000'000),
               static_cast<ull>(p.cpu_ns / 1000 % 1000));
 }
@@ -55,7 +55,7 @@ void describe_process(Json& json, const abi::ProcessRecord& p) {
 }
 
 void print_server(const abi::ServerRecord& s) {
-    out.print("%-18.32s %5u %-18.32s %3u %5u %8u %6u %7u %8u %5u %6u\n", s.name, s.functions, s.program, s.version, s.pid,
+    out.print("%-13.32s %4u %-13.32s %3u %4u %8u %5u %4u %5u %5u %5u\n", s.name, s.functions, s.program, s.version, s.pid,
               s.replacements, s.queued, s.current, s.deferred, s.areas, s.area_pages);
 }
 
@@ -160,17 +160,15 @@ void describe_fault(Json& json, const abi::FaultRecord& f) {
 }  // namespace
 
 int list_processes(Arguments& arguments) {
-    return listing<abi::ProcessRecord>(
-        arguments, ListKind::processes,
-        "  PID SLOT NAME               PROGRAM            VER PRIO USER STATE         PAGES         CPU ms\n", print_process,
-        describe_process);
+    return listing<abi::ProcessRecord>(arguments, ListKind::processes,
+                                       " PID SLOT NAME           PROGRAM        VER PRIO USER STATE      PAGES     CPU ms\n",
+                                       print_process, describe_process);
 }
 
 int list_servers(Arguments& arguments) {
-    return listing<abi::ServerRecord>(
-        arguments, ListKind::servers,
-        "SLOT               FUNCS PROGRAM            VER   PID RESTARTS QUEUED CURRENT DEFERRED AREAS  PAGES\n", print_server,
-        describe_server);
+    return listing<abi::ServerRecord>(arguments, ListKind::servers,
+                                      "SLOT          FUNC PROGRAM       VER  PID RESTARTS QUEUE CURR DEFER AREAS PAGES\n",
+                                      print_server, describe_server);
 }
 
 int list_faults(Arguments& arguments) {
