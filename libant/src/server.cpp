@@ -61,10 +61,10 @@ void Server::handle(const char* name, std::uint16_t op, std::uint32_t parameter_
     ops_[op] = {handler, parameter_bytes};
 }
 
-void Server::handle_result(std::uint32_t function, ResultHandler handler) {
+void Server::handle_result(const ResultEntry& wanted) {
     for (ResultEntry& entry : results_) {
-        if (entry.handler != nullptr && entry.function != function) continue;
-        entry = {function, handler};
+        if (entry.handler != nullptr && (entry.client != wanted.client || entry.op != wanted.op)) continue;
+        entry = wanted;
         return;
     }
     panic("too many result handlers");
@@ -206,9 +206,12 @@ Server::Receipt Server::take_result(const Receipt& receipt) {
     return receive();
 }
 
-Server::ResultHandler Server::result_handler(std::uint32_t function) const {
-    for (const ResultEntry& entry : results_)
-        if (entry.function == function) return entry.handler;
+Server::ResultHandler Server::result_handler(std::uint32_t function) {
+    for (const ResultEntry& entry : results_) {
+        if (entry.handler == nullptr) break;
+        const auto id = entry.client->identifier(entry.name, entry.op);
+        if (id && *id == function) return entry.handler;
+    }
     return nullptr;
 }
 

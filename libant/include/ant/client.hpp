@@ -58,9 +58,12 @@ public:
     // The function identifier, looked up once.
     template <class P, class R>
     Result<std::uint32_t> identifier(const Function<P, R>& function) {
-        std::uint32_t& id = ids_[function.op % ids_.size()];
+        return identifier(function.name, function.op);
+    }
+    Result<std::uint32_t> identifier(const char* name, std::uint16_t op) {
+        std::uint32_t& id = ids_[op % ids_.size()];
         if (id != 0) [[likely]] return id;
-        id = ANT_TRY(find(function.name));
+        id = ANT_TRY(find(name));
         return id;
     }
 

@@ -129,8 +129,7 @@ public:
     // Results of calls that this process sent with Client::send, or forwarded.
     template <class P, class R>
     void on_result(Client& client, const Function<P, R>& function, ResultHandler handler) {
-        const auto id = client.identifier(function);
-        if (id) handle_result(*id, handler);
+        handle_result({&client, function.name, function.op, handler});
     }
     void on_event(EventHandler handler) { event_ = handler; }
     // Called before each receive; returns the longest time to wait there in us (no_limit = for ever; abi::poll).
@@ -152,14 +151,17 @@ private:
         RequestHandler handler = unknown_operation;
         std::uint64_t parameter_bytes = 0;  // at least
     };
+    // The callee may not be there yet: its function is looked up when a result comes.
     struct ResultEntry {
-        std::uint32_t function = 0;
+        Client* client = nullptr;
+        const char* name = nullptr;
+        std::uint16_t op = 0;
         ResultHandler handler = nullptr;
     };
 
     static Outcome unknown_operation(Call);
     void handle(const char* name, std::uint16_t op, std::uint32_t parameter_bytes, RequestHandler handler);
-    void handle_result(std::uint32_t function, ResultHandler handler);
+    void handle_result(const ResultEntry& wanted);
     [[nodiscard]] Result<std::uint64_t> provided_operations() const;
     Result<> register_operations(std::uint64_t provided) const;
     Result<> start();
@@ -174,7 +176,7 @@ private:
     Receipt take_result(const Receipt& receipt);
     Receipt receive();
     static Outcome default_result(const CallResult& result);
-    [[nodiscard]] ResultHandler result_handler(std::uint32_t function) const;
+    [[nodiscard]] ResultHandler result_handler(std::uint32_t function);
     void deliver_events(std::uint64_t events);
     static void recover(Error error, std::uint64_t answered);
     [[nodiscard]] std::uint64_t timeout() const { return before_receive_ == nullptr ? no_limit : before_receive_(); }
