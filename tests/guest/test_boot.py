@@ -1,7 +1,5 @@
 """The one image boots on every kind of machine."""
 
-import re
-
 import pytest
 
 from harness import Machine, qemu
@@ -48,7 +46,7 @@ def test_keyboard_types_into_the_shell():
 
 def test_runs_without_a_network_card():
     with Machine("boot-no-card", cards=[]) as guest:
-        assert re.search(r"rtl8139", guest.console.transcript), "it must say that there is no RTL8139"
+        assert "no RTL8139" in guest.console.transcript, "it must say that there is no RTL8139"
         guest.run("ps")
         assert guest.power_off() == qemu.POWERED_OFF
 

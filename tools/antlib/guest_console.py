@@ -1,5 +1,6 @@
 """Drives the guest's console over a socket: waits for the prompt, types a line, reads the answer."""
 
+import codecs
 import re
 import select
 import socket
@@ -8,7 +9,8 @@ from pathlib import Path
 from typing import Callable
 
 PROMPT = "ant> "
-ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\r")
+ESCAPES = re.compile(r"\x1b\[[0-9;=?]*[A-Za-z]|\x1b[()][A-Z0-9]|\r")
+UNFINISHED_ESCAPE = re.compile(r"\x1b(?:\[[0-9;=?]*|[()])?$")
 
 
 class ConsoleClosed(Exception):
@@ -28,6 +30,8 @@ class GuestConsole:
         self.socket = serial
         self.log = open(log, "ab", buffering=0) if log else None
         self.echo = echo
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self.unfinished = ""
         self.pending = ""
         self.transcript = ""
 
@@ -49,11 +53,18 @@ class GuestConsole:
             raise ConsoleClosed(self.tail())
         if self.log:
             self.log.write(data)
-        text = ESCAPES.sub("", data.decode("utf-8", "replace"))
+        text = self.plain(self.decoder.decode(data))
         self.pending += text
         self.transcript += text
         if self.echo:
             self.echo(text)
+
+    def plain(self, text: str) -> str:
+        """Without escape sequences, which may be cut in two by the socket."""
+        text = self.unfinished + text
+        cut = UNFINISHED_ESCAPE.search(text)
+        self.unfinished = cut[0] if cut else ""
+        return ESCAPES.sub("", text[:cut.start()] if cut else text)
 
     def tail(self, lines: int = 25) -> str:
         return "\n".join(self.transcript.splitlines()[-lines:])
