@@ -12,7 +12,7 @@
 
 ANT_MANIFEST(.version = INET_VERSION, .name = "inet", .priority = ant::abi::priority::server,
              .privileges = ant::abi::privilege::list, .quota_pages = 8192, .quota_calls = 256,
-             .callees = "rtl8139 rtl8139.1 rtl8139.2 rtl8139.3 guardian console");
+             .callees = "rtl8139");
 
 namespace ant::inet_server {
 

@@ -6,6 +6,8 @@
 #include <lwip/prot/ip.h>
 #include <lwip/prot/ip4.h>
 
+#include <algorithm>
+
 namespace ant::inet_server {
 
 namespace {
@@ -42,7 +44,7 @@ err_t Transmitter::add(pbuf* packet) {
 }
 
 err_t Transmitter::add_pieces(pbuf* packet) {
-    const unsigned pieces = pbuf_clen(packet);
+    const unsigned pieces = 2 * pbuf_clen(packet);  // each may lie in two areas, see add_fragments
     if (packet_count_ == max_packets || fragment_count_ + pieces > max_fragments || area_count_ + pieces > abi::max_data_list)
         flush();
     if (packet_count_ == 0 && free_flight() == nullptr) {
@@ -56,18 +58,24 @@ err_t Transmitter::add_pieces(pbuf* packet) {
     return ERR_OK;
 }
 
+// lwIP joins bytes that lie side by side, also where one area ends and the next begins; a fragment for the
+// driver lies in one area.
 void Transmitter::add_fragments(pbuf* packet) {
     for (const pbuf* p = packet; p != nullptr; p = p->next) {
-        if (p->len == 0) continue;
-        const auto address = reinterpret_cast<std::uint64_t>(p->payload);
-        (void)add_area(address);
-        fragments_[fragment_count_++] = {address, p->len, 0, 0};
+        auto address = reinterpret_cast<std::uint64_t>(p->payload);
+        for (std::uint32_t rest = p->len; rest != 0;) {
+            const auto bytes = static_cast<std::uint32_t>(std::min<std::uint64_t>(rest, lend_area_of(address)));
+            fragments_[fragment_count_++] = {address, bytes, 0, 0};
+            address += bytes;
+            rest -= bytes;
+        }
     }
     fragments_[fragment_count_ - 1].flags = static_cast<std::uint16_t>(nic::fragment_flag::last | offload_flags(packet));
 }
 
 // The area in which this address lies joins those to be lent. There is room: add_pieces saw to it.
-bool Transmitter::add_area(std::uint64_t address) {
+// -> bytes from there to the area's end
+std::uint64_t Transmitter::lend_area_of(std::uint64_t address) {
     std::uint64_t area = address & ~std::uint64_t{abi::page_size - 1};  // a received frame has a page of its own
     std::uint64_t bytes = abi::page_size;
     if (heap_.contains(address)) {
@@ -77,11 +85,10 @@ bool Transmitter::add_area(std::uint64_t address) {
         area = sent->address;
         bytes = sent->bytes;
     }
-    for (unsigned i = 0; i < area_count_; ++i)
-        if (lent_[i].address == area) return false;
-    lent_[area_count_++] = {area, static_cast<std::uint32_t>(bytes / abi::page_size),
-                            static_cast<std::uint32_t>(abi::DataMode::lend_read)};
-    return true;
+    if (std::none_of(lent_, lent_ + area_count_, [&](const auto& lent) { return lent.address == area; }))
+        lent_[area_count_++] = {area, static_cast<std::uint32_t>(bytes / abi::page_size),
+                                static_cast<std::uint32_t>(abi::DataMode::lend_read)};
+    return area + bytes - address;
 }
 
 // Which checksums the chip is to fill in: none in the parts of a fragmented datagram.

@@ -57,7 +57,7 @@ private:
     };
 
     err_t add_pieces(pbuf* packet);
-    bool add_area(std::uint64_t address);
+    std::uint64_t lend_area_of(std::uint64_t address);
     void add_fragments(pbuf* packet);
     [[nodiscard]] std::uint16_t offload_flags(const pbuf* packet) const;
     Flight* free_flight();
