@@ -28,7 +28,6 @@ using ant::Outcome;
 using CardDriver = Driver<MmioBus, SystemHost>;
 
 constinit MmioBus bus;
-constinit ant::Server* server = nullptr;
 constinit std::optional<ant::Client> inet;
 constinit std::optional<SystemHost> host;
 constinit std::optional<CardDriver> driver;
@@ -150,26 +149,19 @@ void on_event(std::uint64_t events) {
     if (events & ant::abi::event::interrupt) driver->interrupt();
 }
 
-bool expect_results() {
-    if (!inet->identifier(ant::inet::ethinput) || !inet->identifier(ant::inet::ifattach)) return false;
-    server->on_result(*inet, ant::inet::ethinput, on_delivered);
-    server->on_result(*inet, ant::inet::ifattach, on_attached);
-    return true;
-}
-
-void prepare() {
+void prepare(ant::Server& server) {
     const char* inet_slot = ant::environment("INET");
-    inet.emplace(inet_slot != nullptr ? inet_slot : "inet");
-    host.emplace(*inet, expect_results);
-    host->inet_known();  // at a replacement it is, and need not be looked up in the blackout
-    server->on(ant::nic::info, on_info);
-    server->on(ant::nic::transmit, on_transmit);
-    server->on(ant::nic::statistics, on_statistics);
-    server->on(ant::nic::set_multicast, on_set_multicast);
-    server->on_event(on_event);
-    server->before_receive([] { return driver->before_receive(); });
-    server->on_start(start);
-    server->on_restore(restore);
+    host.emplace(inet.emplace(inet_slot != nullptr ? inet_slot : "inet"));
+    server.on(ant::nic::info, on_info);
+    server.on(ant::nic::transmit, on_transmit);
+    server.on(ant::nic::statistics, on_statistics);
+    server.on(ant::nic::set_multicast, on_set_multicast);
+    server.on_result(*inet, ant::inet::ethinput, on_delivered);
+    server.on_result(*inet, ant::inet::ifattach, on_attached);
+    server.on_event(on_event);
+    server.before_receive([] { return driver->before_receive(); });
+    server.on_start(start);
+    server.on_restore(restore);
 }
 
 }  // namespace
@@ -181,8 +173,7 @@ int main() {
     if (ant::startup().replacing == 0) {
         if (const char* problem = PciCard{ant::startup().device}.problem()) give_up(problem);
     }
-    ant::Server loop{ant::startup().name};
-    server = &loop;
-    prepare();
-    give_up(ant::error_text(loop.run()));
+    ant::Server server{ant::startup().name};
+    prepare(server);
+    give_up(ant::error_text(server.run()));
 }

@@ -12,8 +12,7 @@ namespace rtl8139 {
 
 class SystemHost {
 public:
-    // `expect_results` registers for the results of calls to inet; false while inet's functions do not exist yet.
-    SystemHost(ant::Client& inet, bool (*expect_results)()) : inet_{inet}, expect_results_{expect_results} {}
+    explicit SystemHost(ant::Client& inet) : inet_{inet} {}
 
     static std::uint64_t take_area(std::size_t pages) { return ant::sys::ica_reserve(pages).value_or(0); }
     static void free_area(std::uint64_t address) { (void)ant::sys::ica_release(address); }
@@ -21,7 +20,6 @@ public:
         return outcome(inet_.send_list(ant::inet::ethinput, areas, input));
     }
     ant::Error attach(const ant::inet::Attach& card) {
-        if (!inet_known()) return ant::Error::not_found;
         ant::inet::Attach named = card;
         ant::format(named.driver, sizeof named.driver, "%s", ant::startup().name);
         return outcome(inet_.send(ant::inet::ifattach, named));
@@ -32,17 +30,10 @@ public:
     static std::uint64_t now_us() { return ant::clock_us(); }
     static void pause_us(std::uint64_t us) { ant::wait_us(us); }
 
-    bool inet_known() {
-        if (!inet_known_) inet_known_ = expect_results_();
-        return inet_known_;
-    }
-
 private:
     static ant::Error outcome(const ant::Result<std::uint64_t>& sent) { return sent ? ant::Error::none : sent.error(); }
 
     ant::Client& inet_;
-    bool (*expect_results_)();
-    bool inet_known_ = false;
 };
 
 }  // namespace rtl8139
