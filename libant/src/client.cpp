@@ -42,16 +42,19 @@ Result<std::uint64_t> first_synchronous() {
 
 }  // namespace controls
 
-Error Client::failed(Error error) {
+Error Client::failed(Error error, std::uint16_t op) {
     // The server still has the call and with it the control ICA: the late answer frees it.
     if (error == Error::timed_out) controls::synchronous = 0;
+    // The identifier is of a server that has ended; one of the same name that comes later has another.
+    if (error == Error::not_found) ids_[op % ids_.size()] = 0;
     return error;
 }
 
-Result<std::uint64_t> Client::sent(const sys::Raw& r, std::uint64_t control) {
+Result<std::uint64_t> Client::sent(const sys::Raw& r, std::uint64_t control, std::uint16_t op) {
     if (r.error == Error::none) [[likely]]
         return control;
     controls::give(control);
+    if (r.error == Error::not_found) ids_[op % ids_.size()] = 0;
     return Failure(r.error);
 }
 

@@ -36,6 +36,10 @@ struct Server::Receipt {
     std::uint64_t events;
     std::uint64_t what;  // abi::Receipt | (op, or error of a result) << 8 | relayed_bit | function << 32
     std::uint64_t control, value, data;
+
+    [[nodiscard]] CallResult result() const {
+        return {control, static_cast<Error>(what >> 8 & 0xff), static_cast<std::int64_t>(value), data, (what & relayed_bit) != 0};
+    }
 };
 
 [[gnu::always_inline]] inline Server::Receipt Server::received(const sys::Raw& r) {
@@ -111,6 +115,8 @@ void Server::restore() {
     restore_(state ? *state : sys::State{});
 }
 
+[[gnu::always_inline]] inline Server::Receipt Server::receive() { return received(sys::raw(sys::Syscall::receive, timeout())); }
+
 // The hot loop. The core clears what it does not set, so that after an error rsi is Receipt::event and the way
 // to a request needs no test of its own.
 void Server::serve() {
@@ -124,8 +130,22 @@ void Server::serve() {
         const std::uint32_t kind = static_cast<std::uint32_t>(receipt.what) - static_cast<std::uint32_t>(abi::Receipt::request);
         const std::uint32_t op = std::rotr(kind, 8);
         if (op >= max_ops) [[unlikely]] {
-            receipt = take_other(Receipt{receipt}, control);
-            control = 0;
+            if (static_cast<abi::Receipt>(receipt.what & 0xff) != abi::Receipt::result) {
+                receipt = take_other(Receipt{receipt}, control);
+                control = 0;
+                continue;
+            }
+            const CallResult result = receipt.result();
+            const ResultHandler handler = result_handler(static_cast<std::uint32_t>(receipt.what >> 32));
+            const Outcome outcome = handler(result);
+            control = result.control;
+            if (result.relayed) {
+                receipt = finish(control, outcome, timeout());
+            } else {
+                controls::give(control);
+                control = 0;
+                receipt = receive();
+            }
             continue;
         }
         control = receipt.control;
@@ -135,23 +155,24 @@ void Server::serve() {
             continue;
         }
         const Outcome outcome = entry.handler(Call{control});
-        const std::uint64_t timeout_us = timeout();
-        std::uint64_t status;
-        __builtin_memcpy(&status, &outcome, sizeof status);
-        if (status >> kind_shift != 0) [[unlikely]]
-            receipt = finish_otherwise(control, outcome, timeout_us);
-        else
-            receipt = reply_and_receive(control, outcome, status, timeout_us);
+        receipt = finish(control, outcome, timeout());
     }
 }
 
-Server::Receipt Server::receive() { return received(sys::raw(sys::Syscall::receive, timeout())); }
+// Does with the call what its handler said, and receives the next.
+[[gnu::always_inline]] inline Server::Receipt Server::finish(std::uint64_t control, const Outcome& outcome,
+                                                             std::uint64_t timeout_us) {
+    std::uint64_t status;
+    __builtin_memcpy(&status, &outcome, sizeof status);
+    if (status >> kind_shift != 0) [[unlikely]]
+        return finish_otherwise(control, outcome, timeout_us);
+    return reply_and_receive(control, outcome, status, timeout_us);
+}
 
 void Server::deliver_events(std::uint64_t events) {
     if (event_ != nullptr) event_(events);
 }
 
-// Does with the call what its handler said, and receives the next.
 Server::Receipt Server::finish_otherwise(std::uint64_t control, const Outcome& outcome, std::uint64_t timeout_us) {
     switch (outcome.kind) {
         case Outcome::Kind::deferred:
@@ -166,11 +187,11 @@ Server::Receipt Server::finish_otherwise(std::uint64_t control, const Outcome& o
                              timeout_us);
 }
 
-// Everything but requests in range. `answered`: the call that the system call before was to answer or forward.
+// Everything but requests in range and results. `answered`: the call that the system call before was to answer or forward.
 Server::Receipt Server::take_other(const Receipt& receipt, std::uint64_t answered) {
     switch (static_cast<abi::Receipt>(receipt.what & 0xff)) {
         case abi::Receipt::result:
-            return take_result(receipt);
+            break;  // taken by the loop itself
         case abi::Receipt::request:
             return finish_otherwise(receipt.control, Error::bad_function, timeout());
         case abi::Receipt::replacement:
@@ -190,29 +211,23 @@ void Server::recover(Error error, std::uint64_t answered) {
     (void)answer(answered, error);
 }
 
-Server::Receipt Server::take_result(const Receipt& receipt) {
-    const bool relayed = (receipt.what & relayed_bit) != 0;
-    const CallResult result{receipt.control, static_cast<Error>(receipt.what >> 8 & 0xff),
-                            static_cast<std::int64_t>(receipt.value), receipt.data, relayed};
-    const ResultHandler handler = result_handler(static_cast<std::uint32_t>(receipt.what >> 32));
-    const Outcome outcome = handler != nullptr ? handler(result) : default_result(result);
-    if (!relayed) {
-        controls::give(result.control);
-        return receive();
+[[gnu::always_inline]] inline Server::ResultHandler Server::result_handler(std::uint32_t function) {
+    for (const ResultEntry& entry : results_) {
+        if (entry.function == function) return entry.handler;
+        if (entry.handler == nullptr) break;
     }
-    const Receipt next = finish_otherwise(result.control, outcome, timeout());
-    if (next.error == Error::none || next.error == Error::timed_out) return next;
-    recover(next.error, result.control);
-    return receive();
+    return find_result_handler(function);
 }
 
-Server::ResultHandler Server::result_handler(std::uint32_t function) {
-    for (const ResultEntry& entry : results_) {
+Server::ResultHandler Server::find_result_handler(std::uint32_t function) {
+    for (ResultEntry& entry : results_) {
         if (entry.handler == nullptr) break;
         const auto id = entry.client->identifier(entry.name, entry.op);
-        if (id && *id == function) return entry.handler;
+        if (!id || *id != function) continue;
+        entry.function = function;
+        return entry.handler;
     }
-    return nullptr;
+    return default_result;
 }
 
 // Nobody waits for this result here: a relayed one goes on to its requester as it came, of an own call

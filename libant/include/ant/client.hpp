@@ -78,7 +78,7 @@ public:
         put(control, params);
         const sys::Raw r = sys::raw(sys::Syscall::request, sys::pair(id, static_cast<std::uint32_t>(data.mode)), control,
                                     sys::pair(abi::parameter_base, wire<P, R>), data.address, timeout_us);
-        return finish<R>(r, control);
+        return finish<R>(r, control, function.op);
     }
 
     // As call, for large parameters and for payload behind them: `fill(P&)` writes both into the parameter
@@ -95,7 +95,7 @@ public:
         const sys::Raw r = sys::raw(sys::Syscall::request, sys::pair(id, static_cast<std::uint32_t>(data.mode)), control,
                                     sys::pair(abi::parameter_base, sent_bytes < least ? least : sent_bytes), data.address,
                                     timeout_us);
-        if (r.error != Error::none) [[unlikely]] return Failure(failed(r.error));
+        if (r.error != Error::none) [[unlikely]] return Failure(failed(r.error, function.op));
         return AnswerInPlace<R>{reinterpret_cast<const R*>(control + abi::parameter_base), static_cast<std::int64_t>(r.rdx),
                                 r.rsi};
     }
@@ -110,7 +110,7 @@ public:
         const std::uint32_t bytes = put_list(control, entries, params);
         const sys::Raw r = sys::raw(sys::Syscall::request, sys::pair(id, abi::flag::data_list), control,
                                     sys::pair(abi::parameter_base, bytes), 0, timeout_us);
-        return finish<R>(r, control);
+        return finish<R>(r, control, function.op);
     }
 
     // Asynchronous: the result arrives at the server loop (Server::on_result).
@@ -123,7 +123,7 @@ public:
         put(control, params);
         return sent(sys::raw(sys::Syscall::request_async, sys::pair(id, flags | static_cast<std::uint32_t>(data.mode)), control,
                              sys::pair(abi::parameter_base, wire<P, R>), data.address, timeout_us),
-                    control);
+                    control, function.op);
     }
     template <class P, class R>
     Result<std::uint64_t> send_list(const Function<P, R>& function, std::span<const abi::DataListEntry> entries,
@@ -133,7 +133,7 @@ public:
         const std::uint32_t bytes = put_list(control, entries, params);
         return sent(sys::raw(sys::Syscall::request_async, sys::pair(id, flags | abi::flag::data_list), control,
                              sys::pair(abi::parameter_base, bytes), 0, timeout_us),
-                    control);
+                    control, function.op);
     }
 
 private:
@@ -155,8 +155,8 @@ private:
     }
 
     template <class R>
-    static Result<Answer<R>> finish(const sys::Raw& r, std::uint64_t control) {
-        if (r.error != Error::none) [[unlikely]] return Failure(failed(r.error));
+    Result<Answer<R>> finish(const sys::Raw& r, std::uint64_t control, std::uint16_t op) {
+        if (r.error != Error::none) [[unlikely]] return Failure(failed(r.error, op));
         Answer<R> answer;
         if constexpr (wire_bytes<R> != 0)
             __builtin_memcpy(&answer.result, reinterpret_cast<const void*>(control + abi::parameter_base), sizeof(R));
@@ -165,8 +165,8 @@ private:
         return answer;
     }
 
-    static Error failed(Error error);
-    static Result<std::uint64_t> sent(const sys::Raw& r, std::uint64_t control);
+    Error failed(Error error, std::uint16_t op);
+    Result<std::uint64_t> sent(const sys::Raw& r, std::uint64_t control, std::uint16_t op);
     Result<std::uint32_t> find(const char* function);
 
     const char* slot_;

@@ -157,6 +157,7 @@ private:
         const char* name = nullptr;
         std::uint16_t op = 0;
         ResultHandler handler = nullptr;
+        std::uint32_t function = 0;  // as found last
     };
 
     static Outcome unknown_operation(Call);
@@ -171,12 +172,13 @@ private:
     static Receipt received(const sys::Raw& r);
     static Receipt reply_and_receive(std::uint64_t control, const Outcome& outcome, std::uint64_t status,
                                      std::uint64_t timeout_us);
+    static Receipt finish(std::uint64_t control, const Outcome& outcome, std::uint64_t timeout_us);
     static Receipt finish_otherwise(std::uint64_t control, const Outcome& outcome, std::uint64_t timeout_us);
     Receipt take_other(const Receipt& receipt, std::uint64_t answered);
-    Receipt take_result(const Receipt& receipt);
     Receipt receive();
     static Outcome default_result(const CallResult& result);
     [[nodiscard]] ResultHandler result_handler(std::uint32_t function);
+    [[nodiscard]] ResultHandler find_result_handler(std::uint32_t function);
     void deliver_events(std::uint64_t events);
     static void recover(Error error, std::uint64_t answered);
     [[nodiscard]] std::uint64_t timeout() const { return before_receive_ == nullptr ? no_limit : before_receive_(); }
