@@ -83,15 +83,18 @@ void init_objects(const arch::BootInfo& info) {
     if (control_zone == no_page) arch::panic("not enough memory: no room for the control ICAs");
     for (u32 i = 0; i < max_controls; ++i) pool[control_zone + i].kind = PageKind::control;
     control_base = address_of(control_zone);
+    arch::init_paging(control_zone, arch::features().nx);
     for (u32 i = 0; i < max_controls; ++i) {
         controls[i].index = i;
         controls[i].address = control_base + i * page_size;
+        controls[i].page = static_cast<abi::ControlIca*>(machine::page(control_zone + i));
+        controls[i].leaf = physical_of(control_zone + i) | arch::leaf_read_write;
     }
     for (u32 i = 0; i < max_slots; ++i) slots[i].index = i;
     init_lists();
-    arch::init_paging(control_zone, arch::features().nx);
     boot_facts.boot_tsc = arch::entry_tsc;
     boot_facts.tsc_khz = arch::timer::tsc_khz();
+    machine::tick_rate = boot_facts.tsc_khz / 1000;
     boot_facts.framebuffer = info.framebuffer;
     boot_facts.framebuffer_width = info.framebuffer_width;
     boot_facts.framebuffer_height = info.framebuffer_height;

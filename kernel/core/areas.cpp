@@ -76,7 +76,7 @@ void end_loan(Pfn area) {
 }
 
 // A process's DataList, checked into a record. Areas to be moved are marked, so that none comes twice.
-Result<DataListRecord*> check_list(Slot& from, Slot& to, Control& control, u64 parameters, u32 bytes) {
+Result<DataListRecord*> check_list(Slot& from, Slot& to, Control& control, u64 parameters, u32 bytes, bool moves_only) {
     auto* in_page = reinterpret_cast<abi::DataList*>(static_cast<std::byte*>(machine::page(control_zone + control.index)) +
                                                      (parameters & (page_size - 1)));
     const u32 count = *const_cast<volatile u32*>(&in_page->count);
@@ -90,7 +90,7 @@ Result<DataListRecord*> check_list(Slot& from, Slot& to, Control& control, u64 p
     for (u32 i = 0; i < count && error == Error::none; ++i) {
         auto& entry = in_page->entries[i];
         const auto mode = static_cast<abi::DataMode>(entry.mode);
-        if (entry.mode == 0 || entry.mode > 3) {
+        if (entry.mode == 0 || entry.mode > 3 || (moves_only && mode != abi::DataMode::move)) {
             error = Error::invalid_argument;
             break;
         }
@@ -251,7 +251,7 @@ Result<Cargo> load_cargo(Slot& from, Slot& to, Control& control, u32 flags, u64 
     const u32 call = control.index + 1;
     if ((flags & abi::flag::data_list) != 0) {
         if (mode_of(flags) != abi::DataMode::none) return Failure(Error::invalid_argument);
-        cargo.list = ANT_TRY(check_list(from, to, control, parameters, bytes));
+        cargo.list = ANT_TRY(check_list(from, to, control, parameters, bytes, (flags & moves_only_flag) != 0));
         for (u32 i = 0; i < cargo.list->count; ++i)
             if (const auto& e = cargo.list->entry[i]; e.mode == abi::DataMode::move) load_area(from, to, e.pfn, e.mode, call);
     } else if (mode_of(flags) != abi::DataMode::none) {

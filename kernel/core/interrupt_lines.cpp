@@ -1,6 +1,6 @@
 #include "interrupt_lines.hpp"
 
-#include "calls.hpp"
+#include "controls.hpp"
 
 namespace ant::core {
 

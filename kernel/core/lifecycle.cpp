@@ -1,6 +1,6 @@
 #include "lifecycle.hpp"
 
-#include "calls.hpp"
+#include "controls.hpp"
 #include "images.hpp"
 #include "interrupt_lines.hpp"
 #include "replacement.hpp"
@@ -90,6 +90,7 @@ Result<Slot*> create_slot(const abi::ProcessRequest& request, const char* argume
     for (const u8 irq : request.irq)
         if (irq != abi::no_irq) slot->irq[lines++] = irq;
     for (unsigned i = 0; i < 4; ++i) slot->ports[i] = request.ports[i];
+    slot->call_identity = request.user_id | u64{slot->id()} << 32;
     slot->argument_bytes = request.argument_bytes;
     slot->argc = request.argc;
     slot->envc = request.envc;

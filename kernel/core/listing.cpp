@@ -176,7 +176,6 @@ Listed list_system(Pfn area, bool with_audit) {
     r.uptime_ns = machine::ticks_to_ns(machine::now() - boot_facts.boot_tsc);
     r.idle_ns = machine::ticks_to_ns(cpu.idle_ticks);
     r.tsc_khz = boot_facts.tsc_khz;
-    r.switches = cpu.counters.switches;
     r.interrupts = cpu.counters.interrupts;
     r.system_calls = cpu.system_calls;
     r.cr3_writes = cpu.counters.cr3_writes;

@@ -37,7 +37,7 @@ struct CallFrame {
 };
 
 // The descriptor of a control ICA.
-struct Control {
+struct alignas(128) Control {
     enum class State : u8 {
         free,
         owned,     // by `holder`, not in a call
@@ -47,6 +47,8 @@ struct Control {
     };
     Link<Control> link;       // request queue, result queue, or list of deferred calls
     Slot* holder = nullptr;
+    abi::ControlIca* page = nullptr;  // through the direct map
+    u64 leaf = 0;             // the leaf entry that maps it
     Slot* origin = nullptr;   // who reserved it, and is charged for it
     u32 origin_generation = 0;
     Slot* waiting = nullptr;  // the slot whose process waits in a synchronous request
@@ -56,6 +58,7 @@ struct Control {
     u32 index = 0;
     State state = State::free;
     u8 depth = 0;             // frames in use
+    u16 op = 0;               // of the newest frame's function
     bool deferred = false;    // held and linked into holder->deferred
     bool abandoned = false;   // its requester gave up: the late answer frees it
     u32 result_error = 0;     // returned: Error
@@ -103,12 +106,13 @@ struct Slot {
     Process* process = nullptr;
     u32 index = 0;
     u32 generation = 0;
+    u64 call_identity = 0;                    // user id | number << 32: what a Frame says of a requester
     bool alive = false;
     u8 priority = 0;
     u64 callees = 0;                          // groups whose functions it may call
     Control* current = nullptr;
-    u64 events = 0;
-    bool notify_replacement = false;          // tell the process at its next receive
+    u64 events = 0;                           // and tell_replacement
+    static constexpr u64 tell_replacement = u64{1} << 63;  // at its next receive
     // What is due at the next receive: interrupt lines delivered (low bits), the end of a blackout.
     static constexpr u8 first_receive = 0x80, first_handler = 0x40;
     u8 duties = 0;
@@ -141,11 +145,11 @@ struct Slot {
     [[nodiscard]] u32 id() const { return index | generation << 8; }
 };
 
-struct Function {
+struct alignas(64) Function {
     u32 id = 0;              // index | generation << 9; 0 = unused entry
-    Slot* slot = nullptr;    // who provides it
     u16 op = 0;
     u8 group = 0;
+    Slot* slot = nullptr;    // who provides it
     char name[abi::name_bytes] = {};
 };
 

@@ -1,6 +1,6 @@
 #include "replacement.hpp"
 
-#include "calls.hpp"
+#include "controls.hpp"
 #include "images.hpp"
 #include "lifecycle.hpp"
 
@@ -84,7 +84,7 @@ void fail(Replacement& r, Error error) {
     const u32 number = record(r, error);
     Slot& slot = *r.slot;
     slot.replacement = nullptr;
-    slot.notify_replacement = false;
+    slot.events &= ~Slot::tell_replacement;
     Process* fresh = r.fresh;
     Process* old = slot.process;
     r.state = Replacement::State::free;
@@ -108,7 +108,7 @@ void set_deadline(Replacement& r) {
 void notify_old(Replacement& r) {
     note(r, 3);
     set_deadline(r);
-    r.slot->notify_replacement = true;
+    r.slot->events |= Slot::tell_replacement;
     wake_receiver(*r.slot);
 }
 
@@ -119,7 +119,7 @@ void commit(Replacement& r) {
     fresh.slot = &slot;
     fresh.space.set_window(&slot.window);
     slot.process = &fresh;
-    slot.notify_replacement = false;
+    slot.events &= ~Slot::tell_replacement;
     slot.replacement = nullptr;
     ++slot.replacements;
     fresh.replacement = nullptr;

@@ -1,6 +1,6 @@
 #include "scheduler.hpp"
 
-#include "calls.hpp"
+#include "controls.hpp"
 #include "lifecycle.hpp"
 #include "replacement.hpp"
 

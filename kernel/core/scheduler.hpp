@@ -36,13 +36,27 @@ inline void arm(u64 deadline) {
         machine::arm_timer(deadline);
     }
 }
-inline u64 deadline_after(u64 microseconds) {
+inline u64 deadline_after(u64 microseconds, u64 time = machine::now()) {
     constexpr u64 longest = u64{1} << 42;  // about 50 days
-    return machine::now() + (microseconds < longest ? microseconds : longest) * machine::ticks_per_us();
+    return time + (microseconds < longest ? microseconds : longest) * machine::ticks_per_us();
 }
 
 // Timer interrupt: ends waits and time-outs. True when the running process has had its turn and an equal waits.
 [[nodiscard]] bool timer_expired();
+
+// From the running process, which has blocked and lost pages, to another.
+inline Process* switch_from(Process& blocked, Process& next, u64 time) {
+    auto& cpu = arch::cpu();
+    blocked.cpu_ticks += time - cpu.switched_at;
+    cpu.switched_at = time;
+    if (next.special || cpu.special_loaded) [[unlikely]] machine::switch_special(&blocked, next);
+    cpu.current = &next;
+    ++cpu.counters.cr3_writes;
+    machine::load_root(next.cr3);
+    cpu.loaded = &next;
+    next.state = Process::State::running;
+    return &next;
+}
 
 // Makes `next` the running process: accounting, address space.
 inline Process* switch_to(Process& next) {
@@ -53,7 +67,6 @@ inline Process* switch_to(Process& next) {
         cpu.switched_at = time;
         if (next.special || cpu.special_loaded) [[unlikely]] machine::switch_special(cpu.current, next);
         cpu.current = &next;
-        ++cpu.counters.switches;
     }
     if (cpu.loaded != &next) {
         ++cpu.counters.cr3_writes;
@@ -69,6 +82,12 @@ inline Process* switch_to(Process& next) {
 inline Process* hand_to(Process& next) {
     if (scheduler.nothing_above(next.priority)) [[likely]] return switch_to(next);
     make_ready(next);
+    return schedule();
+}
+inline Process* hand_from(Process& blocked, Process& next, u64 time) {
+    if (scheduler.nothing_above(next.priority)) [[likely]] return switch_from(blocked, next, time);
+    make_ready(next);
+    arch::cpu().loaded = nullptr;
     return schedule();
 }
 

@@ -2,6 +2,7 @@
 
 #include "../core/areas.hpp"
 #include "../core/calls.hpp"
+#include "../core/controls.hpp"
 #include "../core/images.hpp"
 #include "../core/lifecycle.hpp"
 #include "../core/listing.hpp"

@@ -12,7 +12,7 @@ namespace ant::arch {
 
 struct Counters {
     std::uint64_t cr3_writes = 0, invalidations = 0, msr_writes = 0, fpu_switches = 0;
-    std::uint64_t interrupts = 0, switches = 0;
+    std::uint64_t interrupts = 0;
 };
 
 // GS base points here while the core runs. entry.S knows the first four offsets.

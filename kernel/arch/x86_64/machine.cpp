@@ -69,10 +69,7 @@ namespace ant::machine {
 using core::u16;
 using core::u8;
 
-u64 ticks_per_us() {
-    static const u64 ticks = arch::timer::tsc_khz() / 1000;
-    return ticks;
-}
+constinit u64 tick_rate = 0;
 u64 ticks_to_ns(u64 ticks) { return arch::timer::ticks_to_ns(ticks); }
 
 void arm_timer(u64 deadline) { arch::timer::arm(deadline); }

@@ -20,7 +20,8 @@ inline u64 now() {
     asm volatile("rdtsc" : "=a"(low), "=d"(high));
     return low | u64{high} << 32;
 }
-u64 ticks_per_us();
+extern u64 tick_rate;  // ticks in a microsecond
+inline u64 ticks_per_us() { return tick_rate; }
 u64 ticks_to_ns(u64 ticks);
 
 // Asks for a timer interrupt at that time, or earlier. Replaces the one asked for before.

@@ -91,7 +91,7 @@ u64* Window::directory(Pfn pfn, bool reserve) {
     return table_at(top) + ((pfn >> 9) & 511);
 }
 
-bool Window::prepare(Pfn first, std::size_t pages) {
+bool Window::prepare_tables(Pfn first, std::size_t pages) {
     for (Pfn at = first, end = first + static_cast<Pfn>(pages); at < end; at = (at | 511) + 1) {
         u64* d = directory(at, true);
         if (d == nullptr) return false;
@@ -104,8 +104,7 @@ bool Window::prepare(Pfn first, std::size_t pages) {
     return true;
 }
 
-void Window::map(Pfn first, std::size_t pages, bool writable) {
-    const u64 flags = writable ? leaf_read_write : leaf_read_only;
+void Window::map_regions(Pfn first, std::size_t pages, u64 flags) {
     const Pfn end = first + static_cast<Pfn>(pages);
     for (Pfn at = first; at < end;) {
         u64* d = directory(at, false);
@@ -117,23 +116,13 @@ void Window::map(Pfn first, std::size_t pages, bool writable) {
             at += pages_per_large;
             continue;
         }
-        u64* leaf = table_at(*d) + (at & 511);
         const Pfn stop = end < (at | 511) + 1 ? end : (at | 511) + 1;
-        u64 value = physical_of(at) | flags;
-        const u64* const last = leaf + (stop - at);
-        while (last - leaf >= 8) {
-            for (unsigned i = 0; i < 8; ++i) {
-                leaf[i] = value;
-                value += core::page_size;
-            }
-            leaf += 8;
-        }
-        for (; leaf != last; value += core::page_size) *leaf++ = value;
+        fill(table_at(*d) + (at & 511), stop - at, physical_of(at) | flags);
         at = stop;
     }
 }
 
-void Window::unmap(Pfn first, std::size_t pages) {
+void Window::unmap_regions(Pfn first, std::size_t pages) {
     const Pfn end = first + static_cast<Pfn>(pages);
     for (Pfn at = first; at < end;) {
         u64* d = directory(at, false);
@@ -147,13 +136,7 @@ void Window::unmap(Pfn first, std::size_t pages) {
             continue;
         }
         const Pfn stop = end < (at | 511) + 1 ? end : (at | 511) + 1;
-        u64* leaf = table_at(*d) + (at & 511);
-        u64* const last = leaf + (stop - at);
-        while (last - leaf >= 8) {
-            for (unsigned i = 0; i < 8; ++i) leaf[i] = 0;
-            leaf += 8;
-        }
-        while (leaf != last) *leaf++ = 0;
+        clear(table_at(*d) + (at & 511), stop - at);
         at = stop;
     }
 }

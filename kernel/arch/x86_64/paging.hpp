@@ -33,12 +33,25 @@ public:
     [[nodiscard]] bool destroy(unsigned limit);
 
     // Reserves the tables for a run. The only step of a move that can fail.
-    [[nodiscard]] bool prepare(Pfn first, std::size_t pages);
-    void map(Pfn first, std::size_t pages, bool writable);
-    void unmap(Pfn first, std::size_t pages);
+    [[nodiscard]] bool prepare(Pfn first, std::size_t pages) {
+        return leaves_of(first, pages) != nullptr || prepare_tables(first, pages);
+    }
+    void map(Pfn first, std::size_t pages, bool writable) {
+        const u64 flags = writable ? leaf_read_write : leaf_read_only;
+        if (u64* leaves = leaves_of(first, pages); leaves != nullptr) [[likely]]
+            fill(leaves, pages, core::physical_of(first) | flags);
+        else
+            map_regions(first, pages, flags);
+    }
+    void unmap(Pfn first, std::size_t pages) {
+        if (u64* leaves = leaves_of(first, pages); leaves != nullptr) [[likely]]
+            clear(leaves, pages);
+        else
+            unmap_regions(first, pages);
+    }
 
     // Control ICAs: their leaf tables exist from birth.
-    void map_control(u32 index, Pfn pfn) { control_leaves_[index] = core::physical_of(pfn) | leaf_read_write; }
+    void map_control(u32 index, u64 leaf) { control_leaves_[index] = leaf; }
     void unmap_control(u32 index) { control_leaves_[index] = 0; }
 
     [[nodiscard]] u64 root() const { return root_; }
@@ -46,6 +59,27 @@ public:
     [[nodiscard]] u64 leaf(Pfn pfn) const;
 
 private:
+    // The leaf entries of a run that lies in one leaf table, if that is there: the usual case, straight to it.
+    [[nodiscard]] u64* leaves_of(Pfn first, std::size_t pages) const {
+        if ((first & 511) + pages > 512 || pages == 512 || first >> 18 != 0 || first_directory_ == nullptr) [[unlikely]]
+            return nullptr;
+        const u64 d = first_directory_[first >> 9];
+        if ((d & (entry::present | entry::large)) != entry::present) [[unlikely]] return nullptr;
+        return table_at(d) + (first & 511);
+    }
+    static void fill(u64* leaf, std::size_t pages, u64 value) {
+        for (u64* const last = leaf + (pages & ~std::size_t{7}); leaf != last; leaf += 8)
+            for (unsigned i = 0; i < 8; ++i, value += core::page_size) leaf[i] = value;
+        for (u64* const last = leaf + (pages & 7); leaf != last; value += core::page_size) *leaf++ = value;
+    }
+    static void clear(u64* leaf, std::size_t pages) {
+        for (u64* const last = leaf + (pages & ~std::size_t{7}); leaf != last; leaf += 8)
+            for (unsigned i = 0; i < 8; ++i) leaf[i] = 0;
+        for (u64* const last = leaf + (pages & 7); leaf != last;) *leaf++ = 0;
+    }
+    [[nodiscard]] bool prepare_tables(Pfn first, std::size_t pages);
+    void map_regions(Pfn first, std::size_t pages, u64 flags);
+    void unmap_regions(Pfn first, std::size_t pages);
     [[nodiscard]] u64* directory(Pfn pfn, bool reserve);   // entry of the page directory
     u64 root_ = 0;                   // physical address of the page-directory-pointer table
     u64* first_directory_ = nullptr; // of the first GiB

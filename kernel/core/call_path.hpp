@@ -1,0 +1,121 @@
+// The pieces that every call goes through, inline: they are what a round trip costs.
+//
+// All of them assume what their callers have checked. None of them can fail.
+#pragma once
+
+#include "areas.hpp"
+#include "scheduler.hpp"
+
+namespace ant::core {
+
+inline constexpr u32 cargo_flags = abi::flag::data_mask | abi::flag::data_list;
+
+// In a receipt of a result: a call that this relay had forwarded comes back through it.
+inline constexpr u64 relayed_bit = u64{1} << 16;
+
+inline u64 frame_address(const Control& c, unsigned depth) {
+    return c.address + offsetof(abi::ControlIca, frames) + depth * sizeof(abi::Frame);
+}
+
+// The control ICA that the slot holds or owns at this address, else nullptr.
+inline Control* control_at(const Slot& slot, u64 address) {
+    const u64 offset = address - control_base;
+    if (offset >= u64{max_controls} * page_size) [[unlikely]] return nullptr;
+    Control& c = controls[offset >> page_shift];
+    return c.holder == &slot && c.address == address ? &c : nullptr;
+}
+
+// Pushes a stage. The page gets a copy for the server to read (P-ipc table 1).
+[[gnu::always_inline]] inline void push_frame(Control& c, Slot& requester, const Process& process, const Function& f, u32 flags,
+                                              u64 parameters, const Cargo& cargo) {
+    const unsigned depth = c.depth;
+    c.depth = static_cast<u8>(depth + 1);
+    c.op = f.op;
+    CallFrame& k = c.frames[depth];
+    k.requester = &requester;
+    k.requester_generation = requester.generation;
+    k.flags = flags;
+    k.function = f.id;
+    k.data = cargo.data;
+    k.list = cargo.list;
+    abi::Frame& w = c.page->frames[depth];
+    const u64 here = frame_address(c, depth);
+    c.page->currentp = here;
+    w.previous = depth == 0 ? 0 : here - sizeof(abi::Frame);
+    w.requester_pid = process.pid;
+    w.requester_slot = static_cast<u32>(requester.call_identity >> 32);
+    w.user_id = static_cast<u32>(requester.call_identity);
+    w.flags = flags;
+    w.callee_slot = static_cast<u32>(f.slot->call_identity >> 32);
+    w.function = f.id;
+    w.parameters = c.address + static_cast<u32>(parameters);
+    w.parameter_bytes = static_cast<u32>(parameters >> 32);
+    w.error = 0;
+    w.value = 0;
+    w.data = cargo.data == no_page ? 0 : address_of(cargo.data);
+}
+
+inline void set_receipt(Process& t, u64 what, u64 control, u64 events, u64 value, u64 data) {
+    t.context.rax = 0;
+    t.context.rdx = events;
+    t.context.rsi = what;
+    t.context.rdi = control;
+    t.context.r8 = value;
+    t.context.r9 = data;
+}
+
+// Gives a call to the process of `s`, which receives.
+[[gnu::always_inline]] inline void deliver_request(Slot& s, Process& t, Control& c, const CallFrame& k, u64 events) {
+    c.holder = &s;
+    c.state = Control::State::held;
+    s.current = &c;
+    s.window.map_control(c.index, c.leaf);
+    u64 data = 0;
+    if ((k.flags & cargo_flags) != 0) [[unlikely]] {
+        arrive_cargo(s, k.flags, {k.data, k.list});
+        data = k.data == no_page ? 0 : address_of(k.data);
+    }
+    set_receipt(t, static_cast<u64>(abi::Receipt::request) | u64{c.op} << 8, c.address, events, 0, data);
+}
+
+// Gives a result: the requester's own control ICA comes back, or a call that it forwarded.
+[[gnu::always_inline]] inline void deliver_result(Slot& s, Process& t, Control& c, Error error, std::int64_t value, u32 function,
+                                                  u64 data, u64 events) {
+    u64 what = static_cast<u64>(abi::Receipt::result) | static_cast<u64>(error) << 8 | u64{function} << 32;
+    c.holder = &s;
+    if (c.depth != 0) {
+        what |= relayed_bit;
+        c.state = Control::State::held;
+        s.current = &c;
+    } else {
+        c.state = Control::State::owned;
+    }
+    s.window.map_control(c.index, c.leaf);
+    set_receipt(t, what, c.address, events, static_cast<u64>(value), data);
+}
+
+// Takes a call out of the hands of its holder.
+inline void let_go(Slot& me, Control& c) {
+    if (me.current == &c) [[likely]] {
+        me.current = nullptr;
+    } else if (c.deferred) {
+        me.deferred.remove(c);
+        --me.deferred_count;
+        c.deferred = false;
+    }
+    me.window.unmap_control(c.index);
+}
+
+inline bool anything_pending(const Slot& s) {
+    return (reinterpret_cast<u64>(s.requests.front()) | reinterpret_cast<u64>(s.results.front()) | s.events) != 0;
+}
+
+// Slow paths of calls.cpp that ends of processes and time-outs use as well (controls.cpp).
+// Pops the stages that need not see the result, and those whose relay is gone. -> who gets it, or nullptr
+Slot* pop_to_receiver(Control& c, Error& error);
+// Hands the answer to its receiver. -> the process that became able to run
+Process* pass_result(Slot& to, Control& c, Error error, std::int64_t value, const Cargo& cargo);
+// What comes first: a pending replacement, then results, then requests; events with each of them.
+void take_next(Slot& s, Process& t);
+
+}  // namespace ant::core

@@ -1,0 +1,124 @@
+#include "controls.hpp"
+
+namespace ant::core {
+
+namespace {
+
+constinit u32 timed_calls = 0;  // asynchronous calls with a deadline
+
+}  // namespace
+
+Result<Control*> reserve_control(Slot& slot) {
+    if (slot.control_count >= slot.quota_calls) return Failure(Error::over_quota);
+    static constinit u32 cursor = 0;
+    for (u32 i = 0; i < max_controls; ++i) {
+        Control& c = controls[cursor++ % max_controls];
+        if (c.state != Control::State::free) continue;
+        machine::zero_page(control_zone + c.index);
+        c.state = Control::State::owned;
+        c.holder = &slot;
+        c.origin = &slot;
+        c.origin_generation = slot.generation;
+        ++slot.control_count;
+        slot.window.map_control(c.index, c.leaf);
+        return &c;
+    }
+    return Failure(Error::too_many);
+}
+
+Result<> release_control(Slot& slot, u64 address) {
+    Control* c = control_at(slot, address);
+    if (c == nullptr || c->state != Control::State::owned) return Failure(Error::not_owner);
+    slot.window.unmap_control(c->index);
+    lost_pages(slot, control_zone + c->index, 1);
+    free_control(*c);
+    return {};
+}
+
+void free_control(Control& c) {
+    if (c.origin != nullptr && c.origin->generation == c.origin_generation) --c.origin->control_count;
+    stop_deadline(c);
+    c.state = Control::State::free;
+    c.holder = nullptr;
+    c.waiting = nullptr;
+    c.origin = nullptr;
+    c.depth = 0;
+    c.abandoned = false;
+    c.deferred = false;
+}
+
+void fail_call(Slot& holder, Control& c, Error error) {
+    const CallFrame& k = c.frames[c.depth - 1];
+    if (c.state == Control::State::queued) {
+        holder.requests.remove(c);
+        --holder.queued;
+        if ((k.flags & cargo_flags) != 0) discard_cargo(holder, k.flags, {k.data, k.list});
+    } else {
+        let_go(holder, c);
+    }
+    Slot* to = pop_to_receiver(c, error);
+    if (to == nullptr) {
+        free_control(c);
+        return;
+    }
+    if (Process* woken = pass_result(*to, c, error, 0, {}); woken != nullptr) make_ready(*woken);
+}
+
+void wake_receiver(Slot& slot) {
+    Process* t = slot.process;
+    if (t == nullptr || t->state != Process::State::receiving || !anything_pending(slot)) return;
+    t->deadline = 0;
+    take_next(slot, *t);
+    make_ready(*t);
+}
+
+void post_event(Slot& slot, u64 events) {
+    slot.events |= events;
+    wake_receiver(slot);
+}
+
+void start_deadline(Control& c, u64 timeout_us) {
+    if (timeout_us == 0) return;
+    c.deadline = deadline_after(timeout_us);
+    ++timed_calls;
+    arm(c.deadline);
+}
+
+void stop_deadline(Control& c) {
+    if (c.deadline == 0) return;
+    c.deadline = 0;
+    --timed_calls;
+}
+
+// The requester no longer waits: its side is unmapped first, and the late answer frees the control ICA.
+void call_timed_out(Process& process) {
+    Control& c = *process.call;
+    Slot& me = *process.slot;
+    process.call = nullptr;
+    me.window.unmap_control(c.index);
+    lost_pages(me, control_zone + c.index, 1);
+    c.waiting = nullptr;
+    c.abandoned = true;
+    if (c.state == Control::State::queued) fail_call(*c.holder, c, Error::timed_out);
+    finish(process, Error::timed_out);
+    process.context.rdi = 1;  // the control ICA is gone
+    make_ready(process);
+}
+
+u64 expire_calls(u64 time) {
+    u64 first = ~u64{0};
+    if (timed_calls == 0) return first;
+    for (Control& c : controls) {
+        if (c.deadline == 0) continue;
+        if (c.deadline > time) {
+            if (c.deadline < first) first = c.deadline;
+            continue;
+        }
+        stop_deadline(c);
+        // A call in work cannot be taken from its server: the requester gets the result when it comes.
+        if (c.state == Control::State::queued) fail_call(*c.holder, c, Error::timed_out);
+    }
+    return first;
+}
+
+}  // namespace ant::core
