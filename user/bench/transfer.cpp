@@ -47,7 +47,7 @@ Result<> source(Client& server, inet::Address to) {
     for (;;) {
         Ica area = ANT_TRY(Ica::reserve(area_bytes));
         stream.fill(area.bytes());
-        ANT_TRY(socket.send(std::move(area), 0, area_bytes, inet::message_flag::more));
+        ANT_TRY(socket.send(std::move(area), 0, area_bytes));
     }
 }
 

@@ -115,8 +115,7 @@ private:
     Result<std::size_t> write_area() {
         Ica area = ANT_TRY(Ica::reserve(area_bytes));
         const std::size_t bytes = session().output(area.bytes());
-        const bool more = bytes < session().output_bytes();
-        return socket_.send(std::move(area), 0, bytes, inet::message_flag::dont_wait | (more ? inet::message_flag::more : 0));
+        return socket_.send(std::move(area), 0, bytes, inet::message_flag::dont_wait);
     }
     // Ends our direction. The client may still be sending: closing at once would reset the connection and
     // could destroy the answer that is under way to it.
