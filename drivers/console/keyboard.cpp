@@ -50,7 +50,7 @@ constexpr Sequence other_keys[] = {
 Keys typed(std::string_view text) {
     Keys keys;
     keys.count = static_cast<std::uint8_t>(std::min(text.size(), sizeof(keys.bytes)));
-    std::copy_n(text.data(), keys.count, keys.bytes);
+    std::copy_n(text.begin(), keys.count, keys.bytes);
     return keys;
 }
 

@@ -1,5 +1,6 @@
 #include "commands.hpp"
 
+#include "interrupt_watch.hpp"
 #include "json.hpp"
 
 #include <algorithm>
@@ -119,7 +120,9 @@ int show_status(Arguments&) {
 int repeat_command(Arguments& arguments) {
     const auto times = parse_number(arguments[1]);
     if (!times || arguments.size() < 3) return status::show_usage;
+    InterruptWatch watch;
     for (std::uint64_t i = 0; i < *times; ++i) {
+        if (watch.fired()) return status::interrupted;
         Arguments command = arguments.without_first(2);
         const int result = run_command(command);
         if (result != status::success) return result;

@@ -9,6 +9,10 @@ namespace {
 
 constexpr std::uint64_t withdrawal_us = 1'000'000;
 
+unsigned depth = 0;         // of nested watches
+std::uint64_t waiting = 0;  // control ICA of the call that waits for Ctrl-C; 0: none
+bool has_been_typed = false;
+
 std::optional<Finished> finished(const sys::Raw& receipt) {
     if (receipt.error != Error::none) return std::nullopt;
     if (static_cast<abi::Receipt>(receipt.rsi & 0xff) != abi::Receipt::result) return std::nullopt;
@@ -20,15 +24,17 @@ std::optional<Finished> finished(const sys::Raw& receipt) {
 std::optional<Finished> next_result(std::uint64_t timeout_us) { return finished(sys::raw(sys::Syscall::receive, timeout_us)); }
 
 InterruptWatch::InterruptWatch() {
+    if (depth++ != 0) return;
+    has_been_typed = false;
     const auto sent = console_client.send(console::interrupt, {.withdraw = 0, .reserved = 0});
-    if (sent) control_ = *sent;
+    if (sent) waiting = *sent;
 }
 
 InterruptWatch::~InterruptWatch() {
-    if (control_ == 0) return;
+    if (--depth != 0 || waiting == 0) return;
     // The answer to the first call is under way when the second one is answered.
     (void)console_client.call(console::interrupt, {.withdraw = 1, .reserved = 0});
-    while (control_ != 0) {
+    while (waiting != 0) {
         const auto result = next_result(withdrawal_us);
         if (!result) return;
         (void)took(*result);
@@ -36,18 +42,20 @@ InterruptWatch::~InterruptWatch() {
 }
 
 bool InterruptWatch::took(const Finished& finished) {
-    if (control_ == 0 || finished.control != control_) return false;
-    fired_ = finished.error == Error::none;
-    controls::give(control_);
-    control_ = 0;
+    if (waiting == 0 || finished.control != waiting) return false;
+    has_been_typed = finished.error == Error::none;
+    controls::give(waiting);
+    waiting = 0;
     return true;
 }
 
+bool InterruptWatch::has_fired() const { return has_been_typed; }
+
 bool InterruptWatch::fired() {
-    if (control_ == 0) return fired_;
+    if (waiting == 0) return has_been_typed;
     const auto result = next_result(abi::poll);
     if (result) (void)took(*result);
-    return fired_;
+    return has_been_typed;
 }
 
 }  // namespace ant::shell

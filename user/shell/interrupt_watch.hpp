@@ -21,7 +21,8 @@ struct Finished {
 // Waits for a result of Client::send. nothing: none within that time (no_limit, abi::poll).
 std::optional<Finished> next_result(std::uint64_t timeout_us);
 
-// While this object lives, Ctrl-C does not count as input but ends the command.
+// While such an object lives, Ctrl-C does not count as input but ends the command. Watches may be nested
+// (a command inside `repeat`): they are one watch then, and what has fired stays so until the outermost ends.
 class InterruptWatch {
 public:
     InterruptWatch();
@@ -33,11 +34,7 @@ public:
     bool fired();
     // For those that have: true if the result was that of the watch.
     bool took(const Finished& finished);
-    [[nodiscard]] bool has_fired() const { return fired_; }
-
-private:
-    std::uint64_t control_ = 0;  // of the call that waits for Ctrl-C
-    bool fired_ = false;
+    [[nodiscard]] bool has_fired() const;
 };
 
 }  // namespace ant::shell

@@ -23,12 +23,12 @@ bool slot_exists(std::string_view name) {
 Result<FixedText<abi::name_bytes>> free_slot(std::string_view program) {
     program = program.substr(0, program.find('@'));
     for (unsigned i = 0; i < most_instances; ++i) {
-        char name[2 * abi::name_bytes];
-        const int length = static_cast<int>(program.size());
-        const std::size_t size = i == 0 ? format(name, sizeof name, "%.*s", length, program.data())
-                                        : format(name, sizeof name, "%.*s.%u", length, program.data(), i);
-        if (size >= abi::name_bytes) return Failure(Error::invalid_argument);
-        if (!slot_exists({name, size})) return FixedText<abi::name_bytes>{{name, size}};
+        FixedText<2 * abi::name_bytes> name{program};
+        char suffix[8] = {};
+        if (i != 0) format(suffix, sizeof suffix, ".%u", i);
+        name.append(suffix);
+        if (name.size() >= abi::name_bytes) return Failure(Error::invalid_argument);
+        if (!slot_exists(name.view())) return FixedText<abi::name_bytes>{name.view()};
     }
     return Failure(Error::too_many);
 }

@@ -16,7 +16,7 @@ public:
     void clear() { size_ = 0; }
     void append(std::string_view text) {
         const std::size_t n = std::min(text.size(), Capacity - size_);
-        std::copy_n(text.data(), n, text_ + size_);
+        std::copy_n(text.begin(), n, text_ + size_);
         size_ += n;
     }
     void append(char c) { append({&c, 1}); }
