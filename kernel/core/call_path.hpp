@@ -13,46 +13,54 @@ inline constexpr u32 cargo_flags = abi::flag::data_mask | abi::flag::data_list;
 // In a receipt of a result: a call that this relay had forwarded comes back through it.
 inline constexpr u64 relayed_bit = u64{1} << 16;
 
+// Keeps the compiler from deriving every access anew from an index into the pool.
+template <class T>
+[[gnu::always_inline]] inline T* opaque(T* pointer) {
+    asm("" : "+r"(pointer));
+    return pointer;
+}
+
 inline u64 frame_address(const Control& c, unsigned depth) {
     return c.address + offsetof(abi::ControlIca, frames) + depth * sizeof(abi::Frame);
 }
 
 // The control ICA that the slot holds or owns at this address, else nullptr.
-inline Control* control_at(const Slot& slot, u64 address) {
+[[gnu::always_inline]] inline Control* control_at(const Slot& slot, u64 address) {
     const u64 offset = address - control_base;
     if (offset >= u64{max_controls} * page_size) [[unlikely]] return nullptr;
-    Control& c = controls[offset >> page_shift];
-    return c.holder == &slot && c.address == address ? &c : nullptr;
+    Control* c = opaque(&controls[offset >> page_shift]);
+    return c->holder == &slot && c->address == address ? c : nullptr;
 }
 
-// Pushes a stage. The page gets a copy for the server to read (P-ipc table 1).
-[[gnu::always_inline]] inline void push_frame(Control& c, Slot& requester, const Process& process, const Function& f, u32 flags,
-                                              u64 parameters, const Cargo& cargo) {
-    const unsigned depth = c.depth;
+// Pushes stage `depth` (= c.depth). The page gets a copy for the server to read (P-ipc table 1).
+[[gnu::always_inline]] inline void push_frame(Control& c, unsigned depth, Slot& requester, const Process& process, const Function& f,
+                                              u32 flags, u64 parameters, const Cargo& cargo) {
     c.depth = static_cast<u8>(depth + 1);
     c.op = f.op;
-    CallFrame& k = c.frames[depth];
+    CallFrame& k = *opaque(&c.frames[depth]);
     k.requester = &requester;
     k.requester_generation = requester.generation;
     k.flags = flags;
     k.function = f.id;
-    k.data = cargo.data;
-    k.list = cargo.list;
-    abi::Frame& w = c.page->frames[depth];
+    abi::ControlIca* page = c.page;
+    abi::Frame* w = opaque(&page->frames[depth]);
     const u64 here = frame_address(c, depth);
-    c.page->currentp = here;
-    w.previous = depth == 0 ? 0 : here - sizeof(abi::Frame);
-    w.requester_pid = process.pid;
-    w.requester_slot = static_cast<u32>(requester.call_identity >> 32);
-    w.user_id = static_cast<u32>(requester.call_identity);
-    w.flags = flags;
-    w.callee_slot = static_cast<u32>(f.slot->call_identity >> 32);
-    w.function = f.id;
-    w.parameters = c.address + static_cast<u32>(parameters);
-    w.parameter_bytes = static_cast<u32>(parameters >> 32);
-    w.error = 0;
-    w.value = 0;
-    w.data = cargo.data == no_page ? 0 : address_of(cargo.data);
+    page->currentp = here;
+    const auto pair = [](u32& low, u64 value) { *reinterpret_cast<u64 [[gnu::may_alias]]*>(&low) = value; };
+    w->previous = depth == 0 ? 0 : here - sizeof(abi::Frame);
+    pair(w->requester_pid, process.identity);
+    pair(w->user_id, requester.user_id | u64{flags} << 32);
+    pair(w->callee_slot, f.identity);
+    w->parameters = c.address + static_cast<u32>(parameters);
+    pair(w->parameter_bytes, parameters >> 32);
+    w->value = 0;
+    u64 data = 0;
+    if ((flags & cargo_flags) != 0) [[unlikely]] {
+        k.data = cargo.data;
+        k.list = cargo.list;
+        data = cargo.data == no_page ? 0 : address_of(cargo.data);
+    }
+    w->data = data;
 }
 
 inline void set_receipt(Process& t, u64 what, u64 control, u64 events, u64 value, u64 data) {

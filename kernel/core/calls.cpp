@@ -20,65 +20,46 @@ bool good_parameters(u64 parameters) {
     return offset >= abi::parameter_base && offset + bytes <= page_size;
 }
 
-// Whom a request reaches.
-struct Target {
-    Error error = Error::none;
-    const Function* function = nullptr;
-    Slot* callee = nullptr;
-    Process* receiver = nullptr;  // its process, if that waits in receive: then it gets the call at once
-    Cargo cargo{};
-};
-
 Error why_not(const Slot& me, u32 function) {
     const Function& f = functions[function & (max_functions - 1)];
     if (f.id != function || f.id == 0) return Error::not_found;
     return (me.callees >> f.group & 1) == 0 ? Error::denied : Error::no_server;
 }
 
+// The function, if somebody provides it and the slot may call it.
+[[gnu::always_inline]] inline const Function* function_at(const Slot& me, u32 id) {
+    const Function* f = opaque(&functions[id & (max_functions - 1)]);
+    return f->id == id && f->slot != nullptr && (me.callees >> f->group & 1) != 0 ? f : nullptr;
+}
+
+// The process of the slot, if it waits in receive: then it gets the call at once.
+[[gnu::always_inline]] inline Process* receiver_of(const Slot& s) {
+    Process* p = s.process;
+    return p != nullptr && p->state == Process::State::receiving ? p : nullptr;
+}
+
 // What is not needed for a call without data to a server that waits.
-void aim_further(Target& t, Slot& me, Control& c, u32 flags, u64 data, u64 parameters, bool waits) {
-    if (waits && t.callee == &me) {  // it would wait for itself
-        t.error = Error::invalid_argument;
-    } else if (t.receiver == nullptr && t.callee->queued >= max_queue) {
-        t.error = Error::queue_full;
-    } else if ((flags & cargo_flags) != 0) {
-        const auto cargo = load_cargo(me, *t.callee, c, flags, data, parameters, static_cast<u32>(parameters >> 32));
-        if (cargo)
-            t.cargo = *cargo;
-        else
-            t.error = cargo.error();
-    }
+Error aim_further(Slot& me, Slot& callee, Control& c, u32 flags, u64 data, u64 parameters, bool waits, Cargo& cargo) {
+    if (waits && &callee == &me) return Error::invalid_argument;  // it would wait for itself
+    if (callee.queued >= max_queue) return Error::queue_full;
+    if ((flags & cargo_flags) == 0) return Error::none;
+    const auto loaded = load_cargo(me, callee, c, flags, data, parameters, static_cast<u32>(parameters >> 32));
+    if (!loaded) return loaded.error();
+    cargo = *loaded;
+    return Error::none;
 }
 
-[[gnu::always_inline]] inline Target aim(Slot& me, Control& c, u32 function, u32 flags, u64 parameters, u64 data, bool waits) {
-    Target t;
-    const Function& f = functions[function & (max_functions - 1)];
-    t.function = &f;
-    t.callee = f.slot;
-    if (f.id != function || t.callee == nullptr || (me.callees >> f.group & 1) == 0) [[unlikely]] {
-        t.error = why_not(me, function);
-        return t;
-    }
-    if (!good_parameters(parameters)) [[unlikely]] {
-        t.error = Error::invalid_argument;
-        return t;
-    }
-    if (Process* p = t.callee->process; p != nullptr && p->state == Process::State::receiving) [[likely]] t.receiver = p;
-    if (t.receiver == nullptr || (flags & cargo_flags) != 0) [[unlikely]] aim_further(t, me, c, flags, data, parameters, waits);
-    return t;
-}
-
-// A stage has been pushed: the callee gets it, now or later.
-[[gnu::always_inline]] inline void pass_request(const Target& t, Control& c) {
-    if (t.receiver != nullptr) [[likely]] {
-        t.receiver->deadline = 0;
-        deliver_request(*t.callee, *t.receiver, c, c.frames[c.depth - 1], 0);
+// A stage has been pushed: the callee gets it, now (`receiver`) or later.
+[[gnu::always_inline]] inline void pass_request(Slot& callee, Process* receiver, Control& c, const CallFrame& k) {
+    if (receiver != nullptr) [[likely]] {
+        receiver->deadline = 0;
+        deliver_request(callee, *receiver, c, k, 0);
         return;
     }
-    c.holder = t.callee;
+    c.holder = &callee;
     c.state = Control::State::queued;
-    t.callee->requests.push_back(c);
-    ++t.callee->queued;
+    callee.requests.push_back(c);
+    ++callee.queued;
 }
 
 // A blackout ends when the new server's first handler returns, or when it finds nothing to do.
@@ -221,12 +202,12 @@ Process* answer_further(Slot& me, Control& c, Error error, std::int64_t value, u
                                               Error& refused) {
     refused = Error::none;
     const unsigned depth = c.depth - 1u;
-    const CallFrame& k = c.frames[depth];
+    const CallFrame& k = *opaque(&c.frames[depth]);
     Slot& to = *k.requester;
     const bool plain = ((k.flags & (cargo_flags | abi::flag::direct_return)) | (data_mode & abi::flag::data_mask) | list) == 0 &&
                        to.generation == k.requester_generation;
     if (plain) [[likely]] {
-        abi::Frame& w = c.page->frames[depth];
+        abi::Frame& w = *opaque(&c.page->frames[depth]);
         if (depth == 0 ? c.waiting != nullptr : to.process != nullptr && to.process->state == Process::State::receiving) [[likely]] {
             w.error = static_cast<u32>(error);
             w.value = value;
@@ -319,13 +300,21 @@ Process* request(u64 function_flags, u64 control, u64 parameters, u64 data, u64 
     Control* c = control_at(*me, control);
     if (c == nullptr || c->state != Control::State::owned) [[unlikely]] return fail(p, Error::not_owner);
     const u32 flags = static_cast<u32>(function_flags >> 32) & request_flags;
+    const Function* f = function_at(*me, static_cast<u32>(function_flags));
+    if (f == nullptr) [[unlikely]] return fail(p, why_not(*me, static_cast<u32>(function_flags)));
+    if (!good_parameters(parameters)) [[unlikely]] return fail(p, Error::invalid_argument);
+    Slot& callee = *f->slot;
+    Process* receiver = receiver_of(callee);
     p.state = Process::State::calling;  // on its way out: no single page is flushed, the switch does it
-    const Target t = aim(*me, *c, static_cast<u32>(function_flags), flags, parameters, data, true);
-    if (t.error != Error::none) [[unlikely]] {
-        p.state = Process::State::running;
-        return fail(p, t.error);
+    Cargo cargo;
+    if (receiver == nullptr || (flags & cargo_flags) != 0) [[unlikely]] {
+        const Error error = aim_further(*me, callee, *c, flags, data, parameters, true, cargo);
+        if (error != Error::none) {
+            p.state = Process::State::running;
+            return fail(p, error);
+        }
     }
-    push_frame(*c, *me, p, *t.function, flags, parameters, t.cargo);
+    push_frame(*c, 0, *me, p, *f, flags, parameters, cargo);
     c->page->call_id = c->id = ++next_call_id;
     c->waiting = me;
     p.call = c;
@@ -334,8 +323,8 @@ Process* request(u64 function_flags, u64 control, u64 parameters, u64 data, u64 
         p.deadline = deadline_after(timeout_us, time);
         arm(p.deadline);
     }
-    pass_request(t, *c);
-    if (t.receiver != nullptr) [[likely]] return hand_from(p, *t.receiver, time);
+    pass_request(callee, receiver, *c, c->frames[0]);
+    if (receiver != nullptr) [[likely]] return hand_from(p, *receiver, time);
     return schedule();
 }
 
@@ -346,15 +335,23 @@ Process* request_async(u64 function_flags, u64 control, u64 parameters, u64 data
     Control* c = control_at(*me, control);
     if (c == nullptr || c->state != Control::State::owned) [[unlikely]] return fail(p, Error::not_owner);
     const u32 flags = (static_cast<u32>(function_flags >> 32) & request_flags) | abi::flag::async;
-    const Target t = aim(*me, *c, static_cast<u32>(function_flags), flags, parameters, data, false);
-    if (t.error != Error::none) [[unlikely]] return fail(p, t.error);
-    push_frame(*c, *me, p, *t.function, flags, parameters, t.cargo);
+    const Function* f = function_at(*me, static_cast<u32>(function_flags));
+    if (f == nullptr) [[unlikely]] return fail(p, why_not(*me, static_cast<u32>(function_flags)));
+    if (!good_parameters(parameters)) [[unlikely]] return fail(p, Error::invalid_argument);
+    Slot& callee = *f->slot;
+    Process* receiver = receiver_of(callee);
+    Cargo cargo;
+    if (receiver == nullptr || (flags & cargo_flags) != 0) [[unlikely]] {
+        const Error error = aim_further(*me, callee, *c, flags, data, parameters, false, cargo);
+        if (error != Error::none) return fail(p, error);
+    }
+    push_frame(*c, 0, *me, p, *f, flags, parameters, cargo);
     c->page->call_id = c->id = ++next_call_id;
     start_deadline(*c, timeout_us);
     me->window.unmap_control(c->index);
     finish(p, Error::none, c->id);
-    pass_request(t, *c);
-    return go_on_after(p, control, t.receiver);
+    pass_request(callee, receiver, *c, c->frames[0]);
+    return go_on_after(p, control, receiver);
 }
 
 Process* receive(u64 timeout_us) {
@@ -398,18 +395,28 @@ Process* reply_and_receive(u64 control, u64 value, u64 data_mode, u64 error_list
 
 namespace {
 
-// Multi-stage: passes a call that is held on to the next server.
-[[gnu::always_inline]] inline Error pass_on(Process& p, u64 function_flags, u64 control, u64 parameters, u64 data, Target& t) {
+// Multi-stage: passes a call that is held on to the next server, which has it at once if it is `receiver`.
+[[gnu::always_inline]] inline Error pass_on(Process& p, u64 function_flags, u64 control, u64 parameters, u64 data,
+                                            Process*& receiver) {
     Slot* me = p.slot;
     Control* c = me == nullptr ? nullptr : control_at(*me, control);
     if (c == nullptr || c->state != Control::State::held) [[unlikely]] return Error::not_owner;
-    if (c->depth == abi::max_stages) [[unlikely]] return Error::too_many;
+    const unsigned depth = c->depth;
+    if (depth == abi::max_stages) [[unlikely]] return Error::too_many;
     const u32 flags = (static_cast<u32>(function_flags >> 32) & (request_flags | abi::flag::direct_return)) | abi::flag::async;
-    t = aim(*me, *c, static_cast<u32>(function_flags), flags, parameters, data, false);
-    if (t.error != Error::none) [[unlikely]] return t.error;
+    const Function* f = function_at(*me, static_cast<u32>(function_flags));
+    if (f == nullptr) [[unlikely]] return why_not(*me, static_cast<u32>(function_flags));
+    if (!good_parameters(parameters)) [[unlikely]] return Error::invalid_argument;
+    Slot& callee = *f->slot;
+    receiver = receiver_of(callee);
+    Cargo cargo;
+    if (receiver == nullptr || (flags & cargo_flags) != 0) [[unlikely]] {
+        const Error error = aim_further(*me, callee, *c, flags, data, parameters, false, cargo);
+        if (error != Error::none) return error;
+    }
     let_go(*me, *c);
-    push_frame(*c, *me, p, *t.function, flags, parameters, t.cargo);
-    pass_request(t, *c);
+    push_frame(*c, depth, *me, p, *f, flags, parameters, cargo);
+    pass_request(callee, receiver, *c, *opaque(&c->frames[depth]));
     return Error::none;
 }
 
@@ -417,19 +424,23 @@ namespace {
 
 Process* forward(u64 function_flags, u64 control, u64 parameters, u64 data) {
     Process& p = *arch::cpu().current;
-    Target t;
-    const Error error = pass_on(p, function_flags, control, parameters, data, t);
+    Process* receiver = nullptr;
+    const Error error = pass_on(p, function_flags, control, parameters, data, receiver);
     finish(p, error);
     if (error != Error::none) return &p;
-    return go_on_after(p, control, t.receiver);
+    return go_on_after(p, control, receiver);
 }
 
 Process* forward_and_receive(u64 function_flags, u64 control, u64 parameters, u64 data, u64 timeout_us) {
     Process& p = *arch::cpu().current;
-    Target t;
-    const Error error = pass_on(p, function_flags, control, parameters, data, t);
-    if (error != Error::none) [[unlikely]] return fail(p, error);
-    return receive_after(p, *p.slot, control, t.receiver, timeout_us);
+    Process* receiver = nullptr;
+    p.state = Process::State::ready;  // on its way out, as in request
+    const Error error = pass_on(p, function_flags, control, parameters, data, receiver);
+    if (error != Error::none) [[unlikely]] {
+        p.state = Process::State::running;
+        return fail(p, error);
+    }
+    return receive_after(p, *p.slot, control, receiver, timeout_us);
 }
 
 }  // namespace ant::core

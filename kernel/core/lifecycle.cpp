@@ -90,7 +90,6 @@ Result<Slot*> create_slot(const abi::ProcessRequest& request, const char* argume
     for (const u8 irq : request.irq)
         if (irq != abi::no_irq) slot->irq[lines++] = irq;
     for (unsigned i = 0; i < 4; ++i) slot->ports[i] = request.ports[i];
-    slot->call_identity = request.user_id | u64{slot->id()} << 32;
     slot->argument_bytes = request.argument_bytes;
     slot->argc = request.argc;
     slot->envc = request.envc;
@@ -338,6 +337,7 @@ Result<Process*> create_process(const ProcessPlan& plan) {
     p->state = Process::State::waiting;  // until start_process
     if (plan.replaces == nullptr) {
         p->slot = slot;
+        p->identity = p->pid | u64{slot->id()} << 32;
         slot->process = p;
         p->space.set_window(&slot->window);
     }

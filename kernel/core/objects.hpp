@@ -84,6 +84,7 @@ struct Process {
     bool special = false;        // has FPU, thread pointer or I/O ports to switch
     bool uses_fpu = false;
     u64 deadline = 0;            // when a time-out or wait ends, 0 = none
+    u64 identity = 0;            // pid | number of the slot << 32: what a Frame says of a requester
     Link<Process> ready;
     Control* call = nullptr;     // calling: the synchronous request
     machine::Space space;
@@ -106,7 +107,6 @@ struct Slot {
     Process* process = nullptr;
     u32 index = 0;
     u32 generation = 0;
-    u64 call_identity = 0;                    // user id | number << 32: what a Frame says of a requester
     bool alive = false;
     u8 priority = 0;
     u64 callees = 0;                          // groups whose functions it may call
@@ -150,6 +150,7 @@ struct alignas(64) Function {
     u16 op = 0;
     u8 group = 0;
     Slot* slot = nullptr;    // who provides it
+    u64 identity = 0;        // number of that slot | id << 32: what a Frame says of a callee
     char name[abi::name_bytes] = {};
 };
 

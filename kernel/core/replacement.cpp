@@ -117,6 +117,7 @@ void commit(Replacement& r) {
     Slot& slot = *r.slot;
     Process& fresh = *r.fresh;
     fresh.slot = &slot;
+    fresh.identity = fresh.pid | u64{slot.id()} << 32;
     fresh.space.set_window(&slot.window);
     slot.process = &fresh;
     slot.events &= ~Slot::tell_replacement;

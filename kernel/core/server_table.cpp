@@ -77,6 +77,7 @@ Result<u32> register_function(Slot& slot, const char* name, u32 op) {
     slot.group = f->group;
     f->op = static_cast<u16>(op);
     f->slot = &slot;
+    f->identity = slot.id() | u64{f->id} << 32;
     ++slot.function_count;
     return f->id;
 }

@@ -69,11 +69,13 @@ private:
     }
     static void fill(u64* leaf, std::size_t pages, u64 value) {
         for (u64* const last = leaf + (pages & ~std::size_t{7}); leaf != last; leaf += 8)
+#pragma GCC unroll 8
             for (unsigned i = 0; i < 8; ++i, value += core::page_size) leaf[i] = value;
         for (u64* const last = leaf + (pages & 7); leaf != last; value += core::page_size) *leaf++ = value;
     }
     static void clear(u64* leaf, std::size_t pages) {
         for (u64* const last = leaf + (pages & ~std::size_t{7}); leaf != last; leaf += 8)
+#pragma GCC unroll 8
             for (unsigned i = 0; i < 8; ++i) leaf[i] = 0;
         for (u64* const last = leaf + (pages & 7); leaf != last;) *leaf++ = 0;
     }

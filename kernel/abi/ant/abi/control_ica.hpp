@@ -36,7 +36,7 @@ inline constexpr std::uint32_t io_wait = 0x40;        // the requester expects a
 inline constexpr unsigned max_stages = 8;       // frames on one control ICA
 inline constexpr unsigned max_data_list = 32;   // data ICAs that travel with one call
 
-struct Frame {
+struct Frame {  // pairs of words are written as one
     std::uint64_t previous;         // address of the frame before, 0 in the first
     std::uint32_t requester_pid;    // process information of the requester
     std::uint32_t requester_slot;
@@ -51,6 +51,8 @@ struct Frame {
     std::uint64_t data;             // address of the data ICA, 0 if none
 };
 static_assert(sizeof(Frame) == 64);
+static_assert(offsetof(Frame, requester_pid) == 8 && offsetof(Frame, user_id) == 16 && offsetof(Frame, callee_slot) == 24 &&
+              offsetof(Frame, parameter_bytes) == 40);
 
 struct ControlIca {
     std::uint64_t currentp;  // address of the newest frame
