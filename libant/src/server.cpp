@@ -25,35 +25,37 @@ struct FunctionName {
     }
 };
 
+// The first word of an Outcome, without its kind, is the argument of `reply`.
+constexpr unsigned kind_shift = 40;
+static_assert(offsetof(Outcome, error) == 0 && offsetof(Outcome, list) == 4 && offsetof(Outcome, kind) * 8 == kind_shift);
+
 // Bit of Receipt::result: a forwarded call that has come back through this relay.
 constexpr std::uint64_t relayed_bit = 1 << 16;
 
 }  // namespace
 
-// What a receive said, by meaning instead of register.
+// What a receive said, by meaning instead of register. All fields are words, and inlined functions write them one
+// by one: the compiler then keeps a Receipt in registers.
 struct Server::Receipt {
-    Error error;
+    std::uint64_t error;
     std::uint64_t events;
     std::uint64_t what;  // abi::Receipt | (op, or error of a result) << 8 | relayed_bit | function << 32
     std::uint64_t control, value, data;
 
+    [[gnu::always_inline]] void take(const sys::Raw& r) {
+        error = static_cast<std::uint64_t>(r.error);
+        events = r.rdx;
+        what = r.rsi;
+        control = r.rdi;
+        value = r.r8;
+        data = r.r9;
+    }
+    [[nodiscard]] abi::Receipt kind() const { return static_cast<abi::Receipt>(what & 0xff); }
+    [[nodiscard]] std::uint32_t function() const { return static_cast<std::uint32_t>(what >> 32); }
     [[nodiscard]] CallResult result() const {
         return {control, static_cast<Error>(what >> 8 & 0xff), static_cast<std::int64_t>(value), data, (what & relayed_bit) != 0};
     }
 };
-
-[[gnu::always_inline]] inline Server::Receipt Server::received(const sys::Raw& r) {
-    return {r.error, r.rdx, r.rsi, r.rdi, r.r8, r.r9};
-}
-
-[[gnu::always_inline]] inline Server::Receipt Server::reply_and_receive(std::uint64_t control, const Outcome& outcome,
-                                                                        std::uint64_t status, std::uint64_t timeout_us) {
-    return received(sys::raw(sys::Syscall::reply_and_receive, control, static_cast<std::uint64_t>(outcome.value),
-                             outcome.data.address | static_cast<std::uint64_t>(outcome.data.mode), status, timeout_us));
-}
-// The first word of an Outcome, without its kind, is the argument of `reply`.
-constexpr unsigned kind_shift = 40;
-static_assert(offsetof(Outcome, error) == 0 && offsetof(Outcome, list) == 4 && offsetof(Outcome, kind) * 8 == kind_shift);
 
 Server::Server(const char* slot) : slot_{slot} { on(guardian::crash, crash_as_asked); }
 
@@ -115,13 +117,12 @@ void Server::restore() {
     restore_(state ? *state : sys::State{});
 }
 
-[[gnu::always_inline]] inline Server::Receipt Server::receive() { return received(sys::raw(sys::Syscall::receive, timeout())); }
-
-// The hot loop. The core clears what it does not set, so that after an error rsi is Receipt::event and the way
+// The hot loop. The core clears what it does not set, so that after an error `what` is Receipt::event and the way
 // to a request needs no test of its own.
 void Server::serve() {
-    Receipt receipt = receive();
-    std::uint64_t control = 0;
+    std::uint64_t control = 0;  // of the call that the last system call was to answer or forward
+    Receipt receipt;
+    receive(receipt);
     for (;;) {
         if (receipt.events != 0) [[unlikely]]
             deliver_events(receipt.events);
@@ -129,87 +130,85 @@ void Server::serve() {
         // low byte, which the rotation brings to the top.
         const std::uint32_t kind = static_cast<std::uint32_t>(receipt.what) - static_cast<std::uint32_t>(abi::Receipt::request);
         const std::uint32_t op = std::rotr(kind, 8);
-        if (op >= max_ops) [[unlikely]] {
-            if (static_cast<abi::Receipt>(receipt.what & 0xff) != abi::Receipt::result) {
-                receipt = take_other(Receipt{receipt}, control);
+        if (op < max_ops) [[likely]] {
+            control = receipt.control;
+            const Entry& entry = ops_[op];
+            if (Call{control}.parameter_bytes() < entry.parameter_bytes) [[unlikely]] {
+                refuse(control, Error::invalid_argument);
                 control = 0;
-                continue;
+                receive(receipt);
+            } else {
+                const Outcome outcome = entry.handler(Call{control});
+                finish(receipt, control, outcome);
             }
+        } else if (receipt.kind() == abi::Receipt::result) {
             const CallResult result = receipt.result();
-            const ResultHandler handler = result_handler(static_cast<std::uint32_t>(receipt.what >> 32));
-            const Outcome outcome = handler(result);
+            const Outcome outcome = result_handler(receipt.function())(result);
             control = result.control;
             if (result.relayed) {
-                receipt = finish(control, outcome, timeout());
-            } else {
-                controls::give(control);
-                control = 0;
-                receipt = receive();
+                finish(receipt, control, outcome);
+                continue;
             }
-            continue;
+            controls::give(control);
+            control = 0;
+            receive(receipt);
+        } else {
+            take_other(Receipt{receipt}, control);
+            control = 0;
+            receive(receipt);
         }
-        control = receipt.control;
-        const Entry& entry = ops_[op];
-        if (Call{control}.parameter_bytes() < entry.parameter_bytes) [[unlikely]] {
-            receipt = finish_otherwise(control, Error::invalid_argument, timeout());
-            continue;
-        }
-        const Outcome outcome = entry.handler(Call{control});
-        receipt = finish(control, outcome, timeout());
     }
 }
 
+[[gnu::always_inline]] inline void Server::receive(Receipt& receipt) { receipt.take(sys::raw(sys::Syscall::receive, timeout())); }
+
 // Does with the call what its handler said, and receives the next.
-[[gnu::always_inline]] inline Server::Receipt Server::finish(std::uint64_t control, const Outcome& outcome,
-                                                             std::uint64_t timeout_us) {
+[[gnu::always_inline]] inline void Server::finish(Receipt& receipt, std::uint64_t control, const Outcome& outcome) {
+    const std::uint64_t timeout_us = timeout();
     std::uint64_t status;
     __builtin_memcpy(&status, &outcome, sizeof status);
-    if (status >> kind_shift != 0) [[unlikely]]
-        return finish_otherwise(control, outcome, timeout_us);
-    return reply_and_receive(control, outcome, status, timeout_us);
+    if (status >> kind_shift == 0) [[likely]]
+        receipt.take(sys::raw(sys::Syscall::reply_and_receive, control, static_cast<std::uint64_t>(outcome.value),
+                              outcome.data.address | static_cast<std::uint64_t>(outcome.data.mode), status, timeout_us));
+    else if (outcome.kind == Outcome::Kind::forwarded)
+        receipt.take(sys::raw(sys::Syscall::forward_and_receive, sys::pair(outcome.function, outcome.flags), control,
+                              outcome.parameters, outcome.data.address, timeout_us));
+    else
+        receipt.take(sys::raw(sys::Syscall::receive, timeout_us));
 }
 
 void Server::deliver_events(std::uint64_t events) {
     if (event_ != nullptr) event_(events);
 }
 
-Server::Receipt Server::finish_otherwise(std::uint64_t control, const Outcome& outcome, std::uint64_t timeout_us) {
-    switch (outcome.kind) {
-        case Outcome::Kind::deferred:
-            return received(sys::raw(sys::Syscall::receive, timeout_us));
-        case Outcome::Kind::forwarded:
-            return received(sys::raw(sys::Syscall::forward_and_receive, sys::pair(outcome.function, outcome.flags), control,
-                                     outcome.parameters, outcome.data.address, timeout_us));
-        case Outcome::Kind::replied:
-            break;
-    }
-    return reply_and_receive(control, outcome, sys::pair(static_cast<std::uint32_t>(outcome.error), outcome.list ? 1 : 0),
-                             timeout_us);
-}
-
-// Everything but requests in range and results. `answered`: the call that the system call before was to answer or forward.
-Server::Receipt Server::take_other(const Receipt& receipt, std::uint64_t answered) {
-    switch (static_cast<abi::Receipt>(receipt.what & 0xff)) {
+// Everything but results and requests in range.
+void Server::take_other(const Receipt& receipt, std::uint64_t answered) {
+    switch (receipt.kind()) {
         case abi::Receipt::result:
             break;  // taken by the loop itself
         case abi::Receipt::request:
-            return finish_otherwise(receipt.control, Error::bad_function, timeout());
+            refuse(receipt.control, Error::bad_function);
+            break;
         case abi::Receipt::replacement:
             hand_over();
             break;
-        case abi::Receipt::event:
-            if (receipt.error != Error::none && receipt.error != Error::timed_out) recover(receipt.error, answered);
+        case abi::Receipt::event: {
+            const auto error = static_cast<Error>(receipt.error);
+            if (error != Error::none && error != Error::timed_out) recover(error, answered);
             break;
+        }
     }
-    return receive();
 }
 
 // A reply or forward was refused, for a data area that is not ours or a server that is not there: the
 // requester gets the error instead of waiting for ever.
 void Server::recover(Error error, std::uint64_t answered) {
     if (answered == 0) panic("receive: %s", error_text(error));
-    (void)answer(answered, error);
+    refuse(answered, error);
 }
+
+// Of its own and not inlined, to keep the hot loop short.
+[[gnu::noinline]] void Server::refuse(std::uint64_t control, Error error) { (void)answer(control, error); }
 
 [[gnu::always_inline]] inline Server::ResultHandler Server::result_handler(std::uint32_t function) {
     for (const ResultEntry& entry : results_) {

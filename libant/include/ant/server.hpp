@@ -169,18 +169,15 @@ private:
     void restore();
     [[noreturn]] void serve();
     struct Receipt;
-    static Receipt received(const sys::Raw& r);
-    static Receipt reply_and_receive(std::uint64_t control, const Outcome& outcome, std::uint64_t status,
-                                     std::uint64_t timeout_us);
-    static Receipt finish(std::uint64_t control, const Outcome& outcome, std::uint64_t timeout_us);
-    static Receipt finish_otherwise(std::uint64_t control, const Outcome& outcome, std::uint64_t timeout_us);
-    Receipt take_other(const Receipt& receipt, std::uint64_t answered);
-    Receipt receive();
+    void receive(Receipt& receipt);
+    void finish(Receipt& receipt, std::uint64_t control, const Outcome& outcome);
+    void take_other(const Receipt& receipt, std::uint64_t answered);
     static Outcome default_result(const CallResult& result);
     [[nodiscard]] ResultHandler result_handler(std::uint32_t function);
     [[nodiscard]] ResultHandler find_result_handler(std::uint32_t function);
     void deliver_events(std::uint64_t events);
     static void recover(Error error, std::uint64_t answered);
+    static void refuse(std::uint64_t control, Error error);
     [[nodiscard]] std::uint64_t timeout() const { return before_receive_ == nullptr ? no_limit : before_receive_(); }
     void hand_over();
 
