@@ -1,5 +1,7 @@
 #include "areas.hpp"
 
+#include "lifecycle.hpp"
+
 namespace ant::core {
 
 namespace {
@@ -186,7 +188,8 @@ void free_area(Pfn area) {
 Result<Pfn> reserve_area(Slot& slot, std::size_t pages) {
     if (pages == 0 || pages > pool.total_pages()) return Failure(Error::invalid_argument);
     if (slot.area_pages + pages > slot.quota_pages) return Failure(Error::over_quota);
-    const Pfn area = pool.allocate(pages, PageKind::area);
+    Pfn area = pool.allocate(pages, PageKind::area);
+    while (area == no_page && reap()) area = pool.allocate(pages, PageKind::area);
     if (area == no_page) return Failure(Error::no_memory);
     if (!slot.window.prepare(area, pages)) {
         pool.release(area, pages);

@@ -118,7 +118,30 @@ inline bool anything_pending(const Slot& s) {
     return (reinterpret_cast<u64>(s.requests.front()) | reinterpret_cast<u64>(s.results.front()) | s.events) != 0;
 }
 
-// Slow paths of calls.cpp that ends of processes and time-outs use as well (controls.cpp).
+// Synchronous: the requester has the control ICA mapped already.
+[[gnu::always_inline]] inline Process* complete(Slot& to, Control& c, Error error, std::int64_t value, u64 data) {
+    Process& t = *to.process;
+    c.holder = &to;
+    c.waiting = nullptr;
+    c.state = Control::State::owned;
+    t.call = nullptr;
+    t.deadline = 0;
+    t.context.rax = static_cast<u64>(error);
+    t.context.rdx = static_cast<u64>(value);
+    t.context.rsi = data;
+    t.context.rdi = t.context.r8 = t.context.r9 = 0;
+    return &t;
+}
+
+// What the usual case does not need (call_path.cpp); ends of processes and time-outs use some of it as well.
+
+Error why_not(const Slot& me, u32 function);
+// Checks and loads what a call to a server that does not wait, or one with data, has beside.
+Error aim_further(Slot& me, Slot& callee, Control& c, u32 flags, u64 data, u64 parameters, bool waits, Cargo& cargo);
+// Answers a call in all but the plainest case. -> the process that became able to run
+Process* answer_further(Slot& me, Control& c, Error error, std::int64_t value, u64 data_mode, bool list, Error& refused);
+void do_duties(Slot& me);
+void defer_current(Slot& me);
 // Pops the stages that need not see the result, and those whose relay is gone. -> who gets it, or nullptr
 Slot* pop_to_receiver(Control& c, Error& error);
 // Hands the answer to its receiver. -> the process that became able to run

@@ -43,7 +43,7 @@ u64 mix(u64 x) {  // SplitMix64's finaliser
 Process* free_process() {
     for (Process& p : processes)
         if (p.state == Process::State::free) return &p;
-    return nullptr;
+    return reap() ? free_process() : nullptr;
 }
 
 Slot* free_slot() {
@@ -61,6 +61,14 @@ Result<u64> callee_mask(const abi::ProcessRequest& request) {
         mask |= u64{1} << ANT_TRY(group_of(name));
     }
     return mask;
+}
+
+// Has the first serial port: from now on the log must not get between its lines.
+bool drives_console(const Slot& slot) {
+    constexpr u16 first_serial_port = 0x3f8;
+    for (const abi::PortRange& range : slot.ports)
+        if (range.count != 0 && range.first <= first_serial_port && first_serial_port < range.first + range.count) return true;
+    return false;
 }
 
 void reset_slot(Slot& slot) {
@@ -94,6 +102,7 @@ Result<Slot*> create_slot(const abi::ProcessRequest& request, const char* argume
     slot->argc = request.argc;
     slot->envc = request.envc;
     std::memcpy(slot->arguments, arguments, request.argument_bytes);
+    if (drives_console(*slot)) machine::echo_log(false);
     slot->alive = true;
     if (!attach_interrupts(*slot)) {
         while (!slot->window.destroy(pages_per_step)) {}
@@ -249,6 +258,7 @@ bool end_areas(Slot& slot) {
 // The moment of death: no new calls, no more DMA, no interrupts. Then the steps.
 void close_slot(Slot& slot) {
     if (slot.device != abi::no_device) machine::quiesce_device(slot.device);
+    if (drives_console(slot)) machine::echo_log(true);
     detach_interrupts(slot);
     withdraw_all(slot);
     slot.alive = false;
@@ -257,6 +267,17 @@ void close_slot(Slot& slot) {
 }
 
 }  // namespace
+
+// In the asker's own time, when what has ended still holds what is needed.
+bool reap() {
+    for (Process& p : processes) {
+        if (p.state != Process::State::ending) continue;
+        remove_ready(p);
+        while (!end_step(p)) {}
+        return true;
+    }
+    return false;
+}
 
 u64 random_number() {
     boot_facts.random[0] += 0x9e37'79b9'7f4a'7c15;
@@ -374,7 +395,7 @@ void retire_process(Process& p) {
 }
 
 bool end_step(Process& p) {
-    machine::leave_spaces();
+    machine::leave_space(p.cr3);
     Slot* slot = p.slot;
     switch (p.teardown_stage) {
     case 0:

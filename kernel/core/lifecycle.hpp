@@ -32,6 +32,9 @@ void end_process(Process& process, const Fault& fault, u32 status);
 // One step of the end; true when all is gone.
 bool end_step(Process& process);
 
+// Finishes the end of one process at once. False when there is none.
+bool reap();
+
 // After a hand-over: the old process ends, without its slot.
 void retire_process(Process& process);
 

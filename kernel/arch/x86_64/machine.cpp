@@ -80,8 +80,11 @@ void zero_page(Pfn pfn) {
     asm volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(u64{0}) : "memory");
 }
 
-void leave_spaces() {
+void leave_space(u64 root) {
     auto& cpu = arch::cpu();
+    u64 loaded;
+    asm volatile("mov %%cr3, %0" : "=r"(loaded));
+    if (loaded != root) return;
     load_root(arch::kernel_pml4());
     ++cpu.counters.cr3_writes;
     cpu.loaded = nullptr;
@@ -109,6 +112,8 @@ u8 device_interrupt(u32 device) {
     if (irq != abi::no_irq) arch::interrupts::configure_pci(irq);
     return irq;
 }
+
+void echo_log(bool on) { arch::log_echo(on); }
 
 u32 copy_log(void* to, std::size_t capacity, u64 from) {
     return static_cast<u32>(arch::log_read(from, {static_cast<char*>(to), capacity}));

@@ -53,8 +53,8 @@ inline void invalidate(u64 address) {
 void quiesce_device(u32 device);
 
 inline void load_root(u64 root) { asm volatile("mov %0, %%cr3" ::"r"(root) : "memory"); }
-// Leaves every process's address space: the next switch loads its own.
-void leave_spaces();
+// If this address space is still loaded, leaves it for the core's own: the next switch loads another.
+void leave_space(u64 root);
 
 // With no process running: lets pending interrupts in; waits for one.
 inline void open_interrupts() { asm volatile("sti; nop; cli" ::: "memory"); }
@@ -65,6 +65,7 @@ core::u8 device_interrupt(u32 device);
 
 // Facts for ListKind::system, and the log for ListKind::log. -> bytes copied
 void describe(abi::SystemRecord& record);
+void echo_log(bool on);
 u32 copy_log(void* to, std::size_t capacity, u64 from);
 bool is_ram(u64 physical);
 
