@@ -58,28 +58,34 @@ def test_appears_in_history(guest):
     assert "rtl8139" in guest.run("history")
 
 
+VERSIONS = itertools.cycle(["rtl8139", "rtl8139=rtl8139@2", "rtl8139=rtl8139", "rtl8139 --as-paper"])
+
+
+def transfer_with_replacements(guest, direction: str, seed: int, most: int) -> int:
+    """One connection; whatever happens in it, its bytes are right. -> replacements while it was open"""
+    body = random.Random(seed).randbytes(16 * MEBI) if direction == "upload" else b""
+    transfer = upload(guest, body) if body else download(guest, 16 * MEBI, seed)
+    during = 0
+    while transfer.is_alive() and during < most:
+        replace(guest, next(VERSIONS))
+        if transfer.is_alive():
+            during += 1
+    if body:
+        check_upload(transfer, body)
+    else:
+        assert transfer.finish() == guest_sum(guest, 16 * MEBI, seed)
+    assert during > 0, "the transfer was over before a replacement was"
+    return during
+
+
 @pytest.mark.parametrize("direction", ["download", "upload"])
 def test_a_hundred_replacements_under_a_transfer(guest, direction):
-    """Each transfer is one connection; whatever happens in it, its bytes are right."""
-    replace(guest, "rtl8139")
+    transfer_with_replacements(guest, direction, 1, 10)
     before = free_pages(guest)
-    body = random.Random(11).randbytes(16 * MEBI)
-    versions = itertools.cycle(["rtl8139", "rtl8139=rtl8139@2", "rtl8139=rtl8139", "rtl8139 --as-paper"])
-    done = transfers = 0
-    while done < 100:
-        transfers += 1
-        transfer = download(guest, 16 * MEBI, transfers) if direction == "download" else upload(guest, body)
-        during = 0
-        while transfer.is_alive() and done < 100:
-            replace(guest, next(versions))
-            if transfer.is_alive():
-                during += 1
-                done += 1
-        if direction == "download":
-            assert transfer.finish() == guest_sum(guest, 16 * MEBI, transfers)
-        else:
-            check_upload(transfer, body)
-        assert during > 0, "the transfer was over before a replacement was"
+    done = 0
+    for seed in itertools.count(2):
+        done += transfer_with_replacements(guest, direction, seed, 100 - done)
+        if done == 100:
+            break
     assert_healthy(guest)
-    replace(guest, "rtl8139")
     assert abs(free_pages(guest) - before) <= 64, "pages are missing after the replacements"

@@ -109,8 +109,9 @@ class GuestConsole:
         """Types a command at the prompt; returns what it printed."""
         self.send(line + "\n")
         text = self.until_prompt(timeout)
-        first, _, rest = text.partition("\n")
-        return rest if first.strip().endswith(line.strip()) else text
+        # Lines of the core's log may come before the echo.
+        _, echo, output = text.partition(line.strip() + "\n")
+        return output if echo else text
 
     def command(self, line: str, timeout: float = 120) -> tuple[str, int]:
         """Output and exit status of a command."""
