@@ -28,14 +28,21 @@ bench::Samples totals, blackouts, gaps;
 
 Result<inet::Interface> interface_of(Client& server) { return ANT_TRY(server.call(inet::interface)).result; }
 
-Result<> configure(Client& server, std::uint32_t ip) {
-    ANT_TRY(server.call(inet::configure, {ip, netmask, 0, 0}));
+// `ready(interface)` says when there is nothing more to wait for.
+template <class Ready>
+Result<> wait_for(Client& server, Ready ready) {
     for (std::uint64_t waited = 0; waited < patience_us; waited += pause_us) {
-        const auto interface = ANT_TRY(interface_of(server));
-        if (interface.up != 0 && interface.link_up != 0 && interface.ip == ip) return {};
+        if (ready(ANT_TRY(interface_of(server)))) return {};
         wait_us(pause_us);
     }
     return Failure(Error::timed_out);
+}
+
+// A driver attaches itself to its inet some time after the prompt has come.
+Result<> configure(Client& server, std::uint32_t ip) {
+    ANT_TRY(wait_for(server, [](const inet::Interface& i) { return i.attached != 0; }));
+    ANT_TRY(server.call(inet::configure, {ip, netmask, 0, 0}));
+    return wait_for(server, [ip](const inet::Interface& i) { return i.up != 0 && i.link_up != 0 && i.ip == ip; });
 }
 
 Result<std::uint64_t> bytes_received() { return ANT_TRY(interface_of(receiving)).received_bytes; }
@@ -45,11 +52,7 @@ Result<> start_transfer() {
     format(ip, sizeof ip, "%u", sink_ip);
     ANT_TRY(start_child("bench-transfer", {"sink", "5555"}, {.as = "bench-sink"}));
     ANT_TRY(start_child("bench-transfer", {"source", "inet.1", ip, "5555"}, {.as = "bench-source"}));
-    for (std::uint64_t waited = 0; waited < patience_us; waited += pause_us) {
-        if (ANT_TRY(bytes_received()) >= bytes_of_a_running_transfer) return {};
-        wait_us(pause_us);
-    }
-    return Failure(Error::timed_out);
+    return wait_for(receiving, [](const inet::Interface& i) { return i.received_bytes >= bytes_of_a_running_transfer; });
 }
 
 guardian::Replace request() {
@@ -64,14 +67,17 @@ void add_result(const guardian::Replaced& replaced) {
     blackouts.add(replaced.result[0].blackout_ns);
 }
 
-// One replacement with a client that calls the server every 10 us until it is over. -> the longest call in ticks
+// One replacement with a client that calls the server every 10 us until it is over. -> the longest time between
+// two answers in ticks: that the client itself had to make way counts, too
 Result<std::uint64_t> replace_under_probe() {
+    ANT_TRY(driver.call(nic::info));
+    std::uint64_t answered = time_stamp(), longest = 0;
     const std::uint64_t control = ANT_TRY(keeper.send(guardian::replace, request()));
-    std::uint64_t longest = 0;
     for (;;) {
-        const std::uint64_t begin = time_stamp();
         ANT_TRY(driver.call(nic::info));
-        longest = std::max(longest, time_stamp() - begin);
+        const std::uint64_t now = time_stamp();
+        longest = std::max(longest, now - answered);
+        answered = now;
         const sys::Raw receipt = sys::raw(sys::Syscall::receive, abi::poll);
         if (receipt.error == Error::none && receipt.rdi == control) break;
         wait_us(probe_us);
