@@ -1,0 +1,119 @@
+"""Ordinary C programs on the C library: console, memory, time, BSD sockets. Their sources are in user/ctests."""
+
+import hashlib
+import http.server
+import socket
+import threading
+
+import pytest
+
+from harness import Machine, assert_healthy
+
+BODY = hashlib.shake_256(b"body").digest(300_000)
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(BODY)))
+        self.end_headers()
+        self.wfile.write(BODY)
+
+    def log_message(self, *arguments):
+        pass
+
+
+def fnv1a(data: bytes) -> int:
+    value = 0xCBF29CE484222325
+    for byte in data:
+        value = (value ^ byte) * 0x100000001B3 & (1 << 64) - 1
+    return value
+
+
+@pytest.fixture(scope="module", name="guest")
+def running_guest():
+    with Machine("c-library") as machine:
+        machine.wait_for_network()
+        yield machine
+
+
+@pytest.fixture(name="host_port")
+def serving_host():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+def test_hello(guest):
+    output = guest.run("run chello one two")
+    assert "argv[2]=two" in output
+    assert "FAILED" not in output and "all good" in output
+
+
+def test_standard_input_in_lines(guest):
+    guest.console.send("run chello read\n")
+    guest.console.expect("no such file: ok", 60)
+    guest.console.send("first lime\x7f\x7fne\nsecond\n\x04")
+    output = guest.console.until_prompt(60)
+    assert "read 11: first line" in output
+    assert "read 7: second" in output
+
+
+def test_interrupt_character(guest):
+    guest.console.send("run chello read\n")
+    guest.console.expect("no such file: ok", 60)
+    guest.console.send("abc")
+    guest.console.expect("abc", 60)
+    guest.console.send("\x03")
+    guest.console.until_prompt(60)
+    assert guest.console.status() == 130
+
+
+def test_exit_status(guest):
+    assert guest.command("run csock")[1] == 2
+    assert guest.command("run csock http://no.such.name/")[1] == 1
+
+
+def test_fetch(guest, host_port):
+    output = guest.run(f"run csock http://10.0.2.2:{host_port}/")
+    assert f"body {len(BODY)} bytes, sum {fnv1a(BODY):016x}" in output
+
+
+def test_fetch_by_name_over_the_loopback(guest):
+    assert "200 OK" in guest.run("run csock http://localhost/")
+
+
+def test_connection_refused(guest):
+    output, status = guest.command("run csock http://localhost:9/")
+    assert status == 1 and "refused" in output
+
+
+def test_datagrams(guest):
+    output = guest.run("run cudp")
+    assert "FAILED" not in output and "all good" in output
+
+
+def test_echo_server(guest):
+    """Clients of a server that waits with poll, several at a time."""
+    guest.run("stop echo")
+    guest.console.send("run cecho 7 3\n")
+    guest.console.expect("listening on port 7", 60)
+    data = hashlib.shake_256(b"echo").digest(100_000)
+    connections = [socket.create_connection(("127.0.0.1", guest.ports["echo"]), timeout=120) for _ in range(3)]
+    for connection in connections:
+        threading.Thread(target=connection.sendall, args=(data,), daemon=True).start()
+    for connection in connections:
+        received = b""
+        while len(received) < len(data):
+            part = connection.recv(65536)
+            assert part
+            received += part
+        assert received == data
+        connection.close()
+    assert "3 connections served" in guest.console.until_prompt(60)
+
+
+def test_nothing_is_left_behind(guest):
+    assert_healthy(guest)
+    assert not any(row["name"].startswith("c") and row["name"] != "console" for row in guest.json("ps"))
