@@ -71,7 +71,9 @@ void end_loan(Pfn area) {
         borrower.window.unmap(area, info.pages);
         lost_pages(borrower, area, info.pages);
     }
-    if (info.orphan)
+    info.borrower = 0;
+    info.lent_writable = false;
+    if (info.owner == PageInfo::no_owner)
         pool.release(area, info.pages);
     else
         --slots[info.owner].lent_count;
@@ -143,7 +145,7 @@ Result<Pfn> owned_area(const Slot& slot, u64 address) {
     if (address < abi::ica_base || pfn >= pool.size() || (address & (page_size - 1)) != 0) return Failure(Error::bad_address);
     const PageInfo& info = pool[static_cast<Pfn>(pfn)];
     if (info.kind != PageKind::area) return Failure(Error::bad_address);
-    if (info.owner != slot.index || info.orphan) return Failure(Error::not_owner);
+    if (info.owner != slot.index) return Failure(Error::not_owner);
     if (info.call != 0) return Failure(Error::busy);
     return static_cast<Pfn>(pfn);
 }
@@ -157,30 +159,10 @@ Result<u32> borrowed_pages(const Slot& slot, u64 address) {
     return info.pages;
 }
 
-void link_area(Slot& slot, Pfn area) {
-    PageInfo& info = pool[area];
-    info.owner = static_cast<u8>(slot.index);
-    info.previous = no_page;
-    info.next = slot.first_area;
-    if (info.next != no_page) pool[info.next].previous = area;
-    slot.first_area = area;
-    ++slot.area_count;
-    slot.area_pages += info.pages;
-}
-
-void unlink_area(Slot& slot, Pfn area) {
-    PageInfo& info = pool[area];
-    (info.previous != no_page ? pool[info.previous].next : slot.first_area) = info.next;
-    if (info.next != no_page) pool[info.next].previous = info.previous;
-    info.next = info.previous = no_page;
-    --slot.area_count;
-    slot.area_pages -= info.pages;
-}
-
 void free_area(Pfn area) {
     PageInfo& info = pool[area];
     if (info.loans != 0)
-        info.orphan = true;
+        info.owner = PageInfo::no_owner;
     else
         pool.release(area, info.pages);
 }

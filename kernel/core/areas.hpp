@@ -21,8 +21,41 @@ Result<Pfn> owned_area(const Slot& slot, u64 address);
 Result<u32> borrowed_pages(const Slot& slot, u64 address);
 
 // Ownership, without mapping.
-void link_area(Slot& slot, Pfn area);
-void unlink_area(Slot& slot, Pfn area);
+inline void link_area(Slot& slot, Pfn area) {
+    PageInfo& info = pool[area];
+    info.owner = static_cast<u8>(slot.index);
+    info.previous = no_page;
+    info.next = slot.first_area;
+    if (info.next != no_page) pool[info.next].previous = area;
+    slot.first_area = area;
+    ++slot.area_count;
+    slot.area_pages += info.pages;
+}
+inline void unlink_area(Slot& slot, Pfn area) {
+    PageInfo& info = pool[area];
+    (info.previous != no_page ? pool[info.previous].next : slot.first_area) = info.next;
+    if (info.next != no_page) pool[info.next].previous = info.previous;
+    info.next = info.previous = no_page;
+    --slot.area_count;
+    slot.area_pages -= info.pages;
+}
+
+// The usual move, in one go: to a slot whose process receives it now. no_page: it is not that simple, and nothing
+// has changed. The giver's process must load its address space anew before it runs again.
+inline Pfn move_at_once(Slot& from, Slot& to, u64 address) {
+    const u64 pfn = (address - abi::ica_base) >> page_shift;
+    if (pfn >= pool.size() || (address & (page_size - 1)) != 0) [[unlikely]] return no_page;
+    const Pfn area = static_cast<Pfn>(pfn);
+    const PageInfo& info = pool[area];
+    if (!info.is_area_of(from.index) || info.held_up() || area == from.state_area) [[unlikely]] return no_page;
+    if (!to.window.prepare(area, info.pages)) [[unlikely]] return no_page;
+    unlink_area(from, area);
+    from.window.unmap(area, info.pages);
+    link_area(to, area);
+    to.window.map(area, info.pages, true);
+    return area;
+}
+
 void free_area(Pfn area);  // owned by nobody any more; an area on loan becomes an orphan
 
 // What travels with a call. Everything that can fail comes first.

@@ -33,7 +33,7 @@ void check_area(Pfn head) {
     if (info.pages == 0 || head + info.pages > pool.size()) return complain("area of impossible length", head);
     for (const Slot& slot : slots) {
         if (slot.name[0] == 0 || slot.window.root() == 0) continue;
-        const bool owner = !info.orphan && info.owner == slot.index && info.call == 0;
+        const bool owner = info.owner == slot.index && info.call == 0;
         const bool borrower = info.loans != 0 && info.loan_mapped && info.borrower == slot.index;
         for (u32 i = 0; i < info.pages; ++i)
             check_leaf(slot, head + i, owner || borrower, owner || info.lent_writable);

@@ -6,6 +6,8 @@
 
 namespace ant::core {
 
+constinit u64 next_call_id = 0;
+
 Error why_not(const Slot& me, u32 function) {
     const Function& f = functions[function & (max_functions - 1)];
     if (f.id != function || f.id == 0) return Error::not_found;
@@ -20,6 +22,28 @@ Error aim_further(Slot& me, Slot& callee, Control& c, u32 flags, u64 data, u64 p
     if (!loaded) return loaded.error();
     cargo = *loaded;
     return Error::none;
+}
+
+Process* request_further(Process& p, Control& c, const Function& f, u32 flags, u64 parameters, u64 data, u64 timeout_us) {
+    Slot& me = *p.slot;
+    Slot& callee = *f.slot;
+    Process* receiver = callee.process != nullptr && callee.process->state == Process::State::receiving ? callee.process : nullptr;
+    Cargo cargo;
+    const Error error = aim_further(me, callee, c, flags, data, parameters, true, cargo);
+    if (error != Error::none) {
+        p.state = Process::State::running;
+        return finish(p, error);
+    }
+    push_frame(c, 0, me, p, f, flags, parameters, cargo.data == no_page ? 0 : address_of(cargo.data));
+    keep_cargo(c, 0, cargo);
+    begin_wait(p, c, ++next_call_id);
+    const u64 time = machine::now();
+    if (timeout_us != 0) {
+        p.deadline = deadline_after(timeout_us, time);
+        arm(p.deadline);
+    }
+    pass_request(callee, receiver, c, c.frames[0]);
+    return receiver != nullptr ? hand_from(p, *receiver, time) : schedule();
 }
 
 // A blackout ends when the new server's first handler returns, or when it finds nothing to do.
@@ -106,7 +130,7 @@ Slot* pop_to_receiver(Control& c, Error& error) {
     for (;;) {
         const CallFrame& k = c.frames[--c.depth];
         c.result_function = k.function;
-        if ((k.flags & cargo_flags) != 0) end_loans(k.flags, {k.data, k.list});
+        if ((k.flags & cargo_flags) != 0) end_loans(k.flags, cargo_of(k));
         const bool there = k.requester->generation == k.requester_generation;
         if (there && (k.flags & abi::flag::direct_return) == 0) {
             if (c.depth == 0 && c.abandoned) return nullptr;

@@ -34,7 +34,7 @@ inline u64 frame_address(const Control& c, unsigned depth) {
 
 // Pushes stage `depth` (= c.depth). The page gets a copy for the server to read (P-ipc table 1).
 [[gnu::always_inline]] inline void push_frame(Control& c, unsigned depth, Slot& requester, const Process& process, const Function& f,
-                                              u32 flags, u64 parameters, const Cargo& cargo) {
+                                              u32 flags, u64 parameters, u64 data) {
     c.depth = static_cast<u8>(depth + 1);
     c.op = f.op;
     CallFrame& k = *opaque(&c.frames[depth]);
@@ -54,13 +54,26 @@ inline u64 frame_address(const Control& c, unsigned depth) {
     w->parameters = c.address + static_cast<u32>(parameters);
     pair(w->parameter_bytes, parameters >> 32);
     w->value = 0;
-    u64 data = 0;
-    if ((flags & cargo_flags) != 0) [[unlikely]] {
-        k.data = cargo.data;
-        k.list = cargo.list;
-        data = cargo.data == no_page ? 0 : address_of(cargo.data);
-    }
     w->data = data;
+}
+inline void keep_cargo(Control& c, unsigned depth, const Cargo& cargo) {
+    c.frames[depth].data = cargo.data;
+    c.frames[depth].list = cargo.list;
+}
+
+// Kept by keep_cargo; of a move at once only the flags are.
+inline Cargo cargo_of(const CallFrame& k) {
+    return {(k.flags & abi::flag::data_mask) != 0 ? k.data : no_page, (k.flags & abi::flag::data_list) != 0 ? k.list : nullptr};
+}
+
+extern u64 next_call_id;  // the last one given
+
+// The requester of a synchronous call waits from here on.
+inline void begin_wait(Process& p, Control& c, u64 id) {
+    c.id = id;
+    c.page->call_id = id;
+    c.waiting = p.slot;
+    p.call = &c;
 }
 
 inline void set_receipt(Process& t, u64 what, u64 control, u64 events, u64 value, u64 data) {
@@ -72,18 +85,34 @@ inline void set_receipt(Process& t, u64 what, u64 control, u64 events, u64 value
     t.context.r9 = data;
 }
 
-// Gives a call to the process of `s`, which receives.
-[[gnu::always_inline]] inline void deliver_request(Slot& s, Process& t, Control& c, const CallFrame& k, u64 events) {
+// Gives a call to the process of `s`, which receives; what travels with it has arrived.
+[[gnu::always_inline]] inline void hold_request(Slot& s, Process& t, Control& c, u64 data, u64 events) {
     c.holder = &s;
     c.state = Control::State::held;
     s.current = &c;
     s.window.map_control(c.index, c.leaf);
+    set_receipt(t, static_cast<u64>(abi::Receipt::request) | u64{c.op} << 8, c.address, events, 0, data);
+}
+[[gnu::always_inline]] inline void deliver_request(Slot& s, Process& t, Control& c, const CallFrame& k, u64 events) {
     u64 data = 0;
     if ((k.flags & cargo_flags) != 0) [[unlikely]] {
-        arrive_cargo(s, k.flags, {k.data, k.list});
-        data = k.data == no_page ? 0 : address_of(k.data);
+        const Cargo cargo = cargo_of(k);
+        arrive_cargo(s, k.flags, cargo);
+        data = cargo.data == no_page ? 0 : address_of(cargo.data);
     }
-    set_receipt(t, static_cast<u64>(abi::Receipt::request) | u64{c.op} << 8, c.address, events, 0, data);
+    hold_request(s, t, c, data, events);
+}
+// A stage has been pushed: the callee gets it, now (`receiver`) or later.
+[[gnu::always_inline]] inline void pass_request(Slot& callee, Process* receiver, Control& c, const CallFrame& k) {
+    if (receiver != nullptr) [[likely]] {
+        receiver->deadline = 0;
+        deliver_request(callee, *receiver, c, k, 0);
+        return;
+    }
+    c.holder = &callee;
+    c.state = Control::State::queued;
+    callee.requests.push_back(c);
+    ++callee.queued;
 }
 
 // Gives a result: the requester's own control ICA comes back, or a call that it forwarded.
@@ -129,13 +158,15 @@ inline bool anything_pending(const Slot& s) {
     t.context.rax = static_cast<u64>(error);
     t.context.rdx = static_cast<u64>(value);
     t.context.rsi = data;
-    t.context.rdi = t.context.r8 = t.context.r9 = 0;
+    t.context.rdi = 0;
     return &t;
 }
 
 // What the usual case does not need (call_path.cpp); ends of processes and time-outs use some of it as well.
 
 Error why_not(const Slot& me, u32 function);
+// A synchronous request in all but the plainest cases.
+Process* request_further(Process& p, Control& c, const Function& f, u32 flags, u64 parameters, u64 data, u64 timeout_us);
 // Checks and loads what a call to a server that does not wait, or one with data, has beside.
 Error aim_further(Slot& me, Slot& callee, Control& c, u32 flags, u64 data, u64 parameters, bool waits, Cargo& cargo);
 // Answers a call in all but the plainest case. -> the process that became able to run

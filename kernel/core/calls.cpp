@@ -12,8 +12,6 @@ namespace {
 
 constexpr u32 request_flags = cargo_flags | abi::flag::io_wait;
 
-constinit u64 next_call_id = 0;
-
 Process* fail(Process& p, Error error) { return finish(p, error); }
 
 // The parameter area lies inside the page, behind the frames.
@@ -32,19 +30,6 @@ bool good_parameters(u64 parameters) {
 [[gnu::always_inline]] inline Process* receiver_of(const Slot& s) {
     Process* p = s.process;
     return p != nullptr && p->state == Process::State::receiving ? p : nullptr;
-}
-
-// A stage has been pushed: the callee gets it, now (`receiver`) or later.
-[[gnu::always_inline]] inline void pass_request(Slot& callee, Process* receiver, Control& c, const CallFrame& k) {
-    if (receiver != nullptr) [[likely]] {
-        receiver->deadline = 0;
-        deliver_request(callee, *receiver, c, k, 0);
-        return;
-    }
-    c.holder = &callee;
-    c.state = Control::State::queued;
-    callee.requests.push_back(c);
-    ++callee.queued;
 }
 
 [[gnu::always_inline]] inline void begin_receive(Slot& me) {
@@ -70,8 +55,9 @@ bool good_parameters(u64 parameters) {
     return true;
 }
 
-// A call has left the hands of `p`, which now receives. `woken` is the process that became able to run.
-[[gnu::always_inline]] inline Process* receive_after(Process& p, Slot& me, u64 control, Process* woken, u64 timeout_us) {
+// A call has left the hands of `p`, which now receives. `woken` is the process that became able to run; `moved` says
+// that a data ICA went with it.
+[[gnu::always_inline]] inline Process* receive_after(Process& p, Slot& me, u64 control, Process* woken, u64 timeout_us, bool moved) {
     begin_receive(me);
     const u64 time = machine::now();
     if (block_in_receive(p, me, timeout_us, time)) [[likely]] {
@@ -79,7 +65,10 @@ bool good_parameters(u64 parameters) {
         arch::cpu().loaded = nullptr;  // the control ICA has left this space: flushed by the next switch
         return schedule();
     }
-    machine::invalidate(control);
+    if (moved)
+        arch::cpu().loaded = nullptr;
+    else
+        machine::invalidate(control);
     if (woken != nullptr) make_ready(*woken);
     return resume(p);
 }
@@ -91,27 +80,35 @@ Process* go_on_after(Process& p, u64 control, Process* woken) {
     return resume(p);
 }
 
+// Answers a call. `at_once`: the holder blocks after it, so that an area may leave it without a flush of its own.
 [[gnu::always_inline]] inline Process* answer(Slot& me, Control& c, Error error, std::int64_t value, u64 data_mode, u64 list,
-                                              Error& refused) {
-    refused = Error::none;
+                                              bool at_once, Error& refused) {
+    constexpr u32 not_plain = static_cast<u32>(abi::DataMode::lend_read) | abi::flag::data_list | abi::flag::direct_return;
+    constexpr u64 mode_mask = abi::flag::data_mask;
     const unsigned depth = c.depth - 1u;
     const CallFrame& k = *opaque(&c.frames[depth]);
     Slot& to = *k.requester;
-    const bool plain = ((k.flags & (cargo_flags | abi::flag::direct_return)) | (data_mode & abi::flag::data_mask) | list) == 0 &&
-                       to.generation == k.requester_generation;
-    if (plain) [[likely]] {
-        abi::Frame& w = *opaque(&c.page->frames[depth]);
-        if (depth == 0 ? c.waiting != nullptr : to.process != nullptr && to.process->state == Process::State::receiving) [[likely]] {
+    refused = Error::none;
+    const u64 mode = data_mode & mode_mask;
+    if (((k.flags & not_plain) | list) == 0 && (at_once ? mode <= 1 : mode == 0) && to.generation == k.requester_generation) [[likely]] {
+        Process* t = to.process;
+        if (depth == 0 ? c.waiting != nullptr : t != nullptr && t->state == Process::State::receiving) [[likely]] {
+            u64 data = 0;
+            if (mode != 0) [[unlikely]] {
+                data = data_mode & ~mode_mask;
+                if (move_at_once(me, to, data) == no_page) return answer_further(me, c, error, value, data_mode, false, refused);
+            }
+            abi::Frame& w = *opaque(&c.page->frames[depth]);
             w.error = static_cast<u32>(error);
             w.value = value;
             let_go(me, c);
             ++me.calls_served;
             c.depth = static_cast<u8>(depth);
-            if (depth == 0) return complete(to, c, error, value, 0);
+            if (depth == 0) return complete(to, c, error, value, data);
             c.page->currentp = frame_address(c, depth - 1);
-            to.process->deadline = 0;
-            deliver_result(to, *to.process, c, error, value, k.function, 0, 0);
-            return to.process;
+            t->deadline = 0;
+            deliver_result(to, *t, c, error, value, k.function, data, 0);
+            return t;
         }
     }
     return answer_further(me, c, error, value, data_mode, list != 0, refused);
@@ -132,26 +129,25 @@ Process* request(u64 function_flags, u64 control, u64 parameters, u64 data, u64 
     Slot& callee = *f->slot;
     Process* receiver = receiver_of(callee);
     p.state = Process::State::calling;  // on its way out: no single page is flushed, the switch does it
-    Cargo cargo;
-    if (receiver == nullptr || (flags & cargo_flags) != 0) [[unlikely]] {
-        const Error error = aim_further(*me, callee, *c, flags, data, parameters, true, cargo);
-        if (error != Error::none) {
-            p.state = Process::State::running;
-            return fail(p, error);
+    u64 moved = 0;
+    if (receiver != nullptr && (flags & cargo_flags) <= 1) [[likely]] {
+        if ((flags & cargo_flags) != 0) [[unlikely]] {
+            if (move_at_once(*me, callee, data) == no_page) return request_further(p, *c, *f, flags, parameters, data, timeout_us);
+            moved = data;
         }
+    } else {
+        return request_further(p, *c, *f, flags, parameters, data, timeout_us);
     }
-    push_frame(*c, 0, *me, p, *f, flags, parameters, cargo);
-    c->page->call_id = c->id = ++next_call_id;
-    c->waiting = me;
-    p.call = c;
+    push_frame(*c, 0, *me, p, *f, flags, parameters, moved);
+    begin_wait(p, *c, ++next_call_id);
     const u64 time = machine::now();
     if (timeout_us != 0) [[likely]] {
         p.deadline = deadline_after(timeout_us, time);
         arm(p.deadline);
     }
-    pass_request(callee, receiver, *c, c->frames[0]);
-    if (receiver != nullptr) [[likely]] return hand_from(p, *receiver, time);
-    return schedule();
+    receiver->deadline = 0;
+    hold_request(callee, *receiver, *c, moved, 0);
+    return hand_from(p, *receiver, time);
 }
 
 Process* request_async(u64 function_flags, u64 control, u64 parameters, u64 data, u64 timeout_us) {
@@ -171,7 +167,8 @@ Process* request_async(u64 function_flags, u64 control, u64 parameters, u64 data
         const Error error = aim_further(*me, callee, *c, flags, data, parameters, false, cargo);
         if (error != Error::none) return fail(p, error);
     }
-    push_frame(*c, 0, *me, p, *f, flags, parameters, cargo);
+    push_frame(*c, 0, *me, p, *f, flags, parameters, cargo.data == no_page ? 0 : address_of(cargo.data));
+    keep_cargo(*c, 0, cargo);
     c->page->call_id = c->id = ++next_call_id;
     start_deadline(*c, timeout_us);
     me->window.unmap_control(c->index);
@@ -196,7 +193,7 @@ Process* reply(u64 control, u64 value, u64 data_mode, u64 error_list) {
     if (c == nullptr || c->state != Control::State::held) [[unlikely]] return fail(p, Error::not_owner);
     Error refused;
     Process* woken = answer(*me, *c, static_cast<Error>(error_list & 0xff), static_cast<std::int64_t>(value), data_mode,
-                            error_list >> 32, refused);
+                            error_list >> 32, false, refused);
     finish(p, refused);
     if (refused != Error::none) return &p;
     return go_on_after(p, control, woken);
@@ -211,12 +208,12 @@ Process* reply_and_receive(u64 control, u64 value, u64 data_mode, u64 error_list
     Error refused;
     p.state = Process::State::ready;  // on its way out, as in request
     Process* woken = answer(*me, *c, static_cast<Error>(error_list & 0xff), static_cast<std::int64_t>(value), data_mode,
-                            error_list >> 32, refused);
+                            error_list >> 32, true, refused);
     if (refused != Error::none) [[unlikely]] {
         p.state = Process::State::running;
         return fail(p, refused);
     }
-    return receive_after(p, *me, control, woken, timeout_us);
+    return receive_after(p, *me, control, woken, timeout_us, (data_mode & abi::flag::data_mask) != 0);
 }
 
 namespace {
@@ -241,7 +238,8 @@ namespace {
         if (error != Error::none) return error;
     }
     let_go(*me, *c);
-    push_frame(*c, depth, *me, p, *f, flags, parameters, cargo);
+    push_frame(*c, depth, *me, p, *f, flags, parameters, cargo.data == no_page ? 0 : address_of(cargo.data));
+    keep_cargo(*c, depth, cargo);
     pass_request(callee, receiver, *c, *opaque(&c->frames[depth]));
     return Error::none;
 }
@@ -266,7 +264,7 @@ Process* forward_and_receive(u64 function_flags, u64 control, u64 parameters, u6
         p.state = Process::State::running;
         return fail(p, error);
     }
-    return receive_after(p, *p.slot, control, receiver, timeout_us);
+    return receive_after(p, *p.slot, control, receiver, timeout_us, (function_flags >> 32 & cargo_flags) != 0);
 }
 
 }  // namespace ant::core

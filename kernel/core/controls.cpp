@@ -52,7 +52,7 @@ void fail_call(Slot& holder, Control& c, Error error) {
     if (c.state == Control::State::queued) {
         holder.requests.remove(c);
         --holder.queued;
-        if ((k.flags & cargo_flags) != 0) discard_cargo(holder, k.flags, {k.data, k.list});
+        if ((k.flags & cargo_flags) != 0) discard_cargo(holder, k.flags, cargo_of(k));
     } else {
         let_go(holder, c);
     }

@@ -121,7 +121,7 @@ Listed list_areas(Pfn area, u64 start) {
     copy_name(free.owner, "free");
     for (Pfn p = 0; p < pool.size(); ++p) {
         const PageInfo& info = pool[p];
-        if (info.kind == PageKind::area && info.orphan) {
+        if (info.kind == PageKind::area && info.owner == PageInfo::no_owner) {
             ++core.areas;
             core.pages += info.pages;
         } else if (info.kind == PageKind::image) {

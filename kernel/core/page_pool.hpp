@@ -27,18 +27,32 @@ struct alignas(32) PageInfo {
     Pfn next = no_page;      // free list, or the owner's list of areas
     Pfn previous = no_page;
     u32 pages = 0;           // length of the run (heads)
-    u8 owner = 0;            // slot index of an area's owner
+    u8 owner = 0;            // slot index of an area's owner; no_owner: an orphan, freed when its last loan ends
     PageKind kind = PageKind::reserved;
     u8 order = 0;            // free_head
     bool zeroed = false;     // free pages
-    bool orphan = false;     // area whose owner is gone: freed when its last loan ends
+    u32 call = 0;            // control index + 1 while the area is under way in a queued call
+    u16 loans = 0;
+    u8 borrower = 0;         // slot index; this and the next two are 0 while loans == 0
     bool lent_writable = false;
     bool loan_mapped = false;
-    u16 loans = 0;
-    u8 borrower = 0;         // slot index, while loans != 0
-    u32 call = 0;            // control index + 1 while the area is under way in a queued call
+
+    static constexpr u8 no_owner = 0xff;
+    // Owner and kind, and everything that keeps an area from being moved, in one comparison each.
+    [[nodiscard]] bool is_area_of(u32 slot) const {
+        u16 pair;
+        __builtin_memcpy(&pair, &owner, sizeof pair);
+        return pair == (slot | static_cast<u32>(PageKind::area) << 8);
+    }
+    [[nodiscard]] bool held_up() const {
+        u64 all;
+        __builtin_memcpy(&all, &call, sizeof all);
+        return all != 0;
+    }
 };
-static_assert(max_slots <= 256);
+static_assert(offsetof(PageInfo, owner) + 1 == offsetof(PageInfo, kind));
+static_assert(offsetof(PageInfo, call) + 4 == offsetof(PageInfo, loans) && offsetof(PageInfo, call) % 8 == 0);
+static_assert(max_slots < PageInfo::no_owner);
 static_assert(sizeof(PageInfo) == 32);
 
 class PagePool {

@@ -34,18 +34,22 @@ public:
 
     // Reserves the tables for a run. The only step of a move that can fail.
     [[nodiscard]] bool prepare(Pfn first, std::size_t pages) {
-        return leaves_of(first, pages) != nullptr || prepare_tables(first, pages);
+        return leaves_of(first, pages) != nullptr || large_entry_of(first, pages) != nullptr || prepare_tables(first, pages);
     }
     void map(Pfn first, std::size_t pages, bool writable) {
         const u64 flags = writable ? leaf_read_write : leaf_read_only;
         if (u64* leaves = leaves_of(first, pages); leaves != nullptr) [[likely]]
             fill(leaves, pages, core::physical_of(first) | flags);
+        else if (u64* large = large_entry_of(first, pages); large != nullptr && *large == 0)
+            *large = core::physical_of(first) | flags | entry::large;
         else
             map_regions(first, pages, flags);
     }
     void unmap(Pfn first, std::size_t pages) {
         if (u64* leaves = leaves_of(first, pages); leaves != nullptr) [[likely]]
             clear(leaves, pages);
+        else if (u64* large = large_entry_of(first, pages); large != nullptr)
+            *large = 0;
         else
             unmap_regions(first, pages);
     }
@@ -66,6 +70,11 @@ private:
         const u64 d = first_directory_[first >> 9];
         if ((d & (entry::present | entry::large)) != entry::present) [[unlikely]] return nullptr;
         return table_at(d) + (first & 511);
+    }
+    // The same for a run that is one large page.
+    [[nodiscard]] u64* large_entry_of(Pfn first, std::size_t pages) const {
+        if (pages != core::pages_per_large || (first & 511) != 0 || first >> 18 != 0 || first_directory_ == nullptr) return nullptr;
+        return &first_directory_[first >> 9];
     }
     static void fill(u64* leaf, std::size_t pages, u64 value) {
         for (u64* const last = leaf + (pages & ~std::size_t{7}); leaf != last; leaf += 8)
