@@ -18,7 +18,7 @@ constexpr Command commands[] = {
     {"history", "[--json]", "replacements so far", list_replacements},
     {"log", "", "the inner core's log", show_log},
     {"boot", "[--json]", "how long booting took", show_boot},
-    {"replace", "NAME[=PROGRAM] [--as-paper]", "replaces a server while its clients go on", replace_server},
+    {"replace", "NAME[=PROGRAM]... [--as-paper]", "replaces servers while their clients go on", replace_server},
     {"start", "PROGRAM [AS]", "starts a program in the background", start_program},
     {"stop", "NAME", "ends a server for good", stop_server},
     {"run", "PROGRAM [ARGUMENT...]", "runs a program and waits for its end; Ctrl-C kills it", run_program},

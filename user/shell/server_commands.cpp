@@ -47,19 +47,24 @@ int bring_down(const char* name, guardian::Fault fault) {
 }  // namespace
 
 int replace_server(Arguments& arguments) {
-    const bool as_paper = arguments.take_flag("--as-paper");
-    if (arguments.size() < 2) return status::show_usage;
-    if (arguments.size() > 2) return fail(Error::not_supported, "one server at a time");
     guardian::Replace request{};
-    request.count = 1;
-    request.as_paper = as_paper;
-    const std::string_view word = arguments[1];
-    const std::size_t equals = std::min(word.find('='), word.size());
-    const std::string_view program = equals < word.size() ? word.substr(equals + 1) : std::string_view{};
-    if (!copy_name(request.server[0].name, word.substr(0, equals)) || !copy_name(request.server[0].program, program))
-        return fail(Error::invalid_argument);
+    request.as_paper = arguments.take_flag("--as-paper");
+    if (arguments.size() < 2) return status::show_usage;
+    if (arguments.size() - 1 > guardian::max_replace) return fail(Error::too_many);
+    for (unsigned i = 1; i < arguments.size(); ++i) {
+        const std::string_view word = arguments[i];
+        const std::size_t equals = std::min(word.find('='), word.size());
+        const std::string_view program = equals < word.size() ? word.substr(equals + 1) : std::string_view{};
+        auto& server = request.server[request.count++];
+        if (!copy_name(server.name, word.substr(0, equals)) || !copy_name(server.program, program))
+            return fail(Error::invalid_argument);
+    }
     const auto replaced = guardian_client.call(guardian::replace, request, {}, replace_timeout_us);
-    return replaced ? print_replacement(replaced->result.result[0]) : fail(replaced.error());
+    if (!replaced) return fail(replaced.error());
+    int result = status::success;
+    for (unsigned i = 0; i < request.count; ++i)
+        if (const int one = print_replacement(replaced->result.result[i]); one != status::success) result = one;
+    return result;
 }
 
 int stop_server(Arguments& arguments) { return end_process(guardian::stop, arguments, 0); }
