@@ -249,7 +249,7 @@ Outcome Requests::send_stream(Call call, Socket& socket, const Payload& payload)
     }
     const SentArea* area = writer.area;
     const bool written = socket.writers.empty() && socket.write(writer);
-    if (!(writer.more && written)) socket.push();
+    socket.push(writer.more && written);
     if (!written) return send_later(call, socket, writer, wait);
     if (area != nullptr && protocol.transmitter().pass_on(call, *area)) return Call::defer();
     return Call::reply(writer.total);

@@ -211,7 +211,7 @@ bool Socket::finish_closing() {
             return true;
         }
         const err_t error = closing ? tcp_close(tcp_) : tcp_shutdown(tcp_, 0, 1);
-        if (error == ERR_MEM) return false;  // tried again once a second
+        if (error == ERR_MEM) return false;  // tried again by on_poll
         fin_pending_ = false;
     }
     if (tcp_ == nullptr) {
@@ -340,8 +340,12 @@ void Socket::forget(Writer& writer) {
         all_.areas().retire(*area);
 }
 
-void Socket::push() {
-    if (tcp_ != nullptr) (void)tcp_output(tcp_);
+// With more to come only what is less than a segment waits, for half a second at most (on_poll).
+void Socket::push(bool more) {
+    if (tcp_ == nullptr) return;
+    const tcp_seg* first = tcp_->unsent;
+    if (more && first != nullptr && first->next == nullptr && first->len < tcp_->mss) return;
+    (void)tcp_output(tcp_);
 }
 
 Result<> Socket::send_datagram(std::span<const std::byte> bytes, const inet::Address* to) {
