@@ -50,6 +50,10 @@ struct Server::Receipt {
         value = r.r8;
         data = r.r9;
     }
+    // Of a request; of any other receipt out of range: the rotation brings to the top what differs in the low byte.
+    [[nodiscard]] std::uint32_t operation() const {
+        return std::rotr(static_cast<std::uint32_t>(what) - static_cast<std::uint32_t>(abi::Receipt::request), 8);
+    }
     [[nodiscard]] abi::Receipt kind() const { return static_cast<abi::Receipt>(what & 0xff); }
     [[nodiscard]] std::uint32_t function() const { return static_cast<std::uint32_t>(what >> 32); }
     [[nodiscard]] CallResult result() const {
@@ -117,45 +121,28 @@ void Server::restore() {
     restore_(state ? *state : sys::State{});
 }
 
-// The hot loop. The core clears what it does not set, so that after an error `what` is Receipt::event and the way
-// to a request needs no test of its own.
+// The hot loop: requests and results that come without events. The core clears what it does not set, so that after
+// an error `what` is Receipt::event, and the way to a request needs no test of its own.
 void Server::serve() {
-    std::uint64_t control = 0;  // of the call that the last system call was to answer or forward
+    std::uint64_t answered = 0;  // the call that the last system call was to answer or forward
     Receipt receipt;
     receive(receipt);
     for (;;) {
-        if (receipt.events != 0) [[unlikely]]
-            deliver_events(receipt.events);
-        // A request with an operation in range, in one comparison: any other receipt leaves something in the
-        // low byte, which the rotation brings to the top.
-        const std::uint32_t kind = static_cast<std::uint32_t>(receipt.what) - static_cast<std::uint32_t>(abi::Receipt::request);
-        const std::uint32_t op = std::rotr(kind, 8);
-        if (op < max_ops) [[likely]] {
-            control = receipt.control;
-            const Entry& entry = ops_[op];
-            if (Call{control}.parameter_bytes() < entry.parameter_bytes) [[unlikely]] {
-                refuse(control, Error::invalid_argument);
-                control = 0;
-                receive(receipt);
-            } else {
-                const Outcome outcome = entry.handler(Call{control});
-                finish(receipt, control, outcome);
-            }
-        } else if (receipt.kind() == abi::Receipt::result) {
+        const std::uint32_t op = receipt.operation();
+        if (op < max_ops && receipt.events == 0 && Call{receipt.control}.parameter_bytes() >= ops_[op].parameter_bytes)
+            [[likely]] {
+            answered = receipt.control;
+            const Outcome outcome = ops_[op].handler(Call{answered});
+            finish(receipt, answered, outcome);
+        } else if (receipt.kind() == abi::Receipt::result && receipt.events == 0) {
             const CallResult result = receipt.result();
             const Outcome outcome = result_handler(receipt.function())(result);
-            control = result.control;
-            if (result.relayed) {
-                finish(receipt, control, outcome);
-                continue;
-            }
-            controls::give(control);
-            control = 0;
-            receive(receipt);
+            answered = result.relayed ? result.control : 0;
+            finish_result(receipt, result, outcome);
         } else {
-            take_other(Receipt{receipt}, control);
-            control = 0;
-            receive(receipt);
+            Receipt other = receipt;
+            answered = take_other(other, answered);
+            receipt = other;
         }
     }
 }
@@ -177,18 +164,31 @@ void Server::serve() {
         receipt.take(sys::raw(sys::Syscall::receive, timeout_us));
 }
 
-void Server::deliver_events(std::uint64_t events) {
-    if (event_ != nullptr) event_(events);
+// Only a call that was forwarded is to be answered now; of an own one the control ICA is free again.
+[[gnu::always_inline]] inline void Server::finish_result(Receipt& receipt, const CallResult& result, const Outcome& outcome) {
+    if (result.relayed) {
+        finish(receipt, result.control, outcome);
+    } else {
+        controls::give(result.control);
+        receive(receipt);
+    }
 }
 
-// Everything but results and requests in range.
-void Server::take_other(const Receipt& receipt, std::uint64_t answered) {
+// The general case, with a receive at its end. -> the call that it was to answer or forward
+std::uint64_t Server::take_other(Receipt& receipt, std::uint64_t answered) {
+    if (receipt.events != 0 && event_ != nullptr) event_(receipt.events);
     switch (receipt.kind()) {
-        case abi::Receipt::result:
-            break;  // taken by the loop itself
-        case abi::Receipt::request:
-            refuse(receipt.control, Error::bad_function);
-            break;
+        case abi::Receipt::request: {
+            const std::uint64_t control = receipt.control;
+            finish(receipt, control, handle_request(receipt.operation(), Call{control}));
+            return control;
+        }
+        case abi::Receipt::result: {
+            const CallResult result = receipt.result();
+            const Outcome outcome = result_handler(receipt.function())(result);
+            finish_result(receipt, result, outcome);
+            return result.relayed ? result.control : 0;
+        }
         case abi::Receipt::replacement:
             hand_over();
             break;
@@ -198,17 +198,22 @@ void Server::take_other(const Receipt& receipt, std::uint64_t answered) {
             break;
         }
     }
+    receive(receipt);
+    return 0;
+}
+
+Outcome Server::handle_request(std::uint32_t op, Call call) const {
+    if (op >= max_ops) return Error::bad_function;
+    if (call.parameter_bytes() < ops_[op].parameter_bytes) return Error::invalid_argument;
+    return ops_[op].handler(call);
 }
 
 // A reply or forward was refused, for a data area that is not ours or a server that is not there: the
 // requester gets the error instead of waiting for ever.
 void Server::recover(Error error, std::uint64_t answered) {
     if (answered == 0) panic("receive: %s", error_text(error));
-    refuse(answered, error);
+    (void)answer(answered, error);
 }
-
-// Of its own and not inlined, to keep the hot loop short.
-[[gnu::noinline]] void Server::refuse(std::uint64_t control, Error error) { (void)answer(control, error); }
 
 [[gnu::always_inline]] inline Server::ResultHandler Server::result_handler(std::uint32_t function) {
     for (const ResultEntry& entry : results_) {

@@ -157,12 +157,9 @@ private:
     template <class R>
     Result<Answer<R>> finish(const sys::Raw& r, std::uint64_t control, std::uint16_t op) {
         if (r.error != Error::none) [[unlikely]] return Failure(failed(r.error, op));
-        Answer<R> answer;
-        if constexpr (wire_bytes<R> != 0)
-            __builtin_memcpy(&answer.result, reinterpret_cast<const void*>(control + abi::parameter_base), sizeof(R));
-        answer.value = static_cast<std::int64_t>(r.rdx);
-        answer.data = r.rsi;
-        return answer;
+        // Made where the caller wants it: large results are copied once.
+        return Result<Answer<R>>{std::in_place, *reinterpret_cast<const R*>(control + abi::parameter_base),
+                                 static_cast<std::int64_t>(r.rdx), r.rsi};
     }
 
     Error failed(Error error, std::uint16_t op);

@@ -171,13 +171,13 @@ private:
     struct Receipt;
     void receive(Receipt& receipt);
     void finish(Receipt& receipt, std::uint64_t control, const Outcome& outcome);
-    void take_other(const Receipt& receipt, std::uint64_t answered);
+    std::uint64_t take_other(Receipt& receipt, std::uint64_t answered);
+    [[nodiscard]] Outcome handle_request(std::uint32_t op, Call call) const;
+    void finish_result(Receipt& receipt, const CallResult& result, const Outcome& outcome);
     static Outcome default_result(const CallResult& result);
     [[nodiscard]] ResultHandler result_handler(std::uint32_t function);
     [[nodiscard]] ResultHandler find_result_handler(std::uint32_t function);
-    void deliver_events(std::uint64_t events);
     static void recover(Error error, std::uint64_t answered);
-    static void refuse(std::uint64_t control, Error error);
     [[nodiscard]] std::uint64_t timeout() const { return before_receive_ == nullptr ? no_limit : before_receive_(); }
     void hand_over();
 
