@@ -17,7 +17,10 @@ Error Replacements::begin(std::uint64_t control, const guardian::Replace& reques
         operation.replaced.count = operation.request.count;
         operation.index = 0;
         operation.undoing = false;
-        advance(operation);
+        if (check(operation))
+            advance(operation);
+        else
+            finish(operation);
         return Error::none;
     }
     return Error::busy;
@@ -35,8 +38,6 @@ Result<Name> Replacements::program_of(std::string_view slot) const {
 }
 
 Result<std::uint32_t> Replacements::start(const Operation& operation, std::string_view slot, std::string_view program_name) {
-    // The archive and all plans are in this process's private memory: nobody could take them over yet.
-    if (slot == startup().name) return Failure(Error::not_supported);
     Program* program = programs_.find(program_name);
     if (program == nullptr) return Failure(Error::not_found);
     abi::ReplaceRequest request{};
@@ -49,22 +50,43 @@ Result<std::uint32_t> Replacements::start(const Operation& operation, std::strin
     return static_cast<std::uint32_t>(ANT_TRY(sys::server_replace(request)));
 }
 
+// What can be known beforehand: then nothing has to be taken back. -> whether all of it can begin
+bool Replacements::check(Operation& operation) {
+    bool good = true;
+    for (unsigned i = 0; i < operation.request.count; ++i) {
+        const auto slot = bounded(operation.request.server[i].name);
+        abi::ReplaceResult& result = operation.replaced.result[i];
+        std::memcpy(result.name, Name{slot}.text, sizeof result.name);
+        const auto before = program_of(slot);
+        if (before) operation.before[i] = *before;
+        result.error = before ? startable(slot, wanted_program(operation, i)) : before.error();
+        good = good && result.error == Error::none;
+    }
+    for (unsigned i = 0; !good && i < operation.request.count; ++i)
+        if (operation.replaced.result[i].error == Error::none) operation.replaced.result[i].error = Error::cancelled;
+    return good;
+}
+
+Error Replacements::startable(std::string_view slot, std::string_view program_name) {
+    // The archive and all plans are in this process's private memory: nobody could take them over yet.
+    if (slot == startup().name) return Error::not_supported;
+    Program* program = programs_.find(program_name);
+    if (program == nullptr) return Error::not_found;
+    const auto image = Programs::image(*program);
+    return image ? Error::none : image.error();
+}
+
+std::string_view Replacements::wanted_program(const Operation& operation, unsigned index) {
+    const auto program = bounded(operation.request.server[index].program);
+    return program.empty() ? operation.before[index].view() : program;
+}
+
 void Replacements::advance(Operation& operation) {
     if (operation.index == operation.request.count) return finish(operation);
-    const auto& wanted = operation.request.server[operation.index];
-    const auto slot = bounded(wanted.name);
-    abi::ReplaceResult& result = operation.replaced.result[operation.index];
-    std::memcpy(result.name, Name{slot}.text, sizeof result.name);
-    const auto before = program_of(slot);
-    if (!before) {
-        result.error = before.error();
-        return undo(operation);
-    }
-    operation.before[operation.index] = *before;
-    const auto program = bounded(wanted.program);
-    const auto ticket = start(operation, slot, program.empty() ? before->view() : program);
+    const auto ticket =
+        start(operation, bounded(operation.request.server[operation.index].name), wanted_program(operation, operation.index));
     if (!ticket) {
-        result.error = ticket.error();
+        operation.replaced.result[operation.index].error = ticket.error();
         return undo(operation);
     }
     operation.ticket = *ticket;
@@ -74,19 +96,15 @@ void Replacements::advance(Operation& operation) {
 void Replacements::undo(Operation& operation) {
     if (!operation.undoing) {
         operation.undoing = true;
-        for (unsigned i = operation.index + 1; i < operation.request.count; ++i) {
-            abi::ReplaceResult& skipped = operation.replaced.result[i];
-            std::memcpy(skipped.name, Name{bounded(operation.request.server[i].name)}.text, sizeof skipped.name);
-            skipped.error = Error::cancelled;
-        }
+        for (unsigned i = operation.index + 1; i < operation.request.count; ++i)
+            operation.replaced.result[i].error = Error::cancelled;
     }
     while (operation.index != 0) {
         --operation.index;
         const auto& done = operation.request.server[operation.index];
-        const auto program = bounded(done.program);
         operation.replaced.result[operation.index].error = Error::cancelled;
         const Name& before = operation.before[operation.index];
-        if (program.empty() || program == before.view()) continue;
+        if (wanted_program(operation, operation.index) == before.view()) continue;
         const auto ticket = start(operation, bounded(done.name), before.view());
         if (ticket) {
             operation.ticket = *ticket;

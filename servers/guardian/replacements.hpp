@@ -32,6 +32,9 @@ private:
         bool undoing = false;
     };
 
+    bool check(Operation& operation);
+    Error startable(std::string_view slot, std::string_view program_name);
+    static std::string_view wanted_program(const Operation& operation, unsigned index);
     void advance(Operation& operation);
     void undo(Operation& operation);
     static void finish(Operation& operation);
