@@ -23,7 +23,7 @@ bool good_parameters(u64 parameters) {
 // The function, if somebody provides it and the slot may call it.
 [[gnu::always_inline]] inline const Function* function_at(const Slot& me, u32 id) {
     const Function* f = opaque(&functions[id & (max_functions - 1)]);
-    return f->id == id && f->slot != nullptr && (me.callees >> f->group & 1) != 0 ? f : nullptr;
+    return f->id == id && f->slot != nullptr && (me.callees & f->right) != 0 ? f : nullptr;
 }
 
 // The process of the slot, if it waits in receive: then it gets the call at once.
@@ -80,10 +80,18 @@ Process* go_on_after(Process& p, u64 control, Process* woken) {
     return resume(p);
 }
 
+// Flags of a frame that ask for more than a mapping when it is answered.
+constexpr u32 not_plain = static_cast<u32>(abi::DataMode::lend_read) | abi::flag::data_list | abi::flag::direct_return;
+
+[[gnu::always_inline]] inline void write_result(Control& c, unsigned depth, Error error, std::int64_t value) {
+    abi::Frame& w = *opaque(&c.page->frames[depth]);
+    w.error = static_cast<u32>(error);
+    w.value = value;
+}
+
 // Answers a call. `at_once`: the holder blocks after it, so that an area may leave it without a flush of its own.
 [[gnu::always_inline]] inline Process* answer(Slot& me, Control& c, Error error, std::int64_t value, u64 data_mode, u64 list,
                                               bool at_once, Error& refused) {
-    constexpr u32 not_plain = static_cast<u32>(abi::DataMode::lend_read) | abi::flag::data_list | abi::flag::direct_return;
     constexpr u64 mode_mask = abi::flag::data_mask;
     const unsigned depth = c.depth - 1u;
     const CallFrame& k = *opaque(&c.frames[depth]);
@@ -98,9 +106,7 @@ Process* go_on_after(Process& p, u64 control, Process* woken) {
                 data = data_mode & ~mode_mask;
                 if (move_at_once(me, to, data) == no_page) return answer_further(me, c, error, value, data_mode, false, refused);
             }
-            abi::Frame& w = *opaque(&c.page->frames[depth]);
-            w.error = static_cast<u32>(error);
-            w.value = value;
+            write_result(c, depth, error, value);
             let_go(me, c);
             ++me.calls_served;
             c.depth = static_cast<u8>(depth);
@@ -205,8 +211,19 @@ Process* reply_and_receive(u64 control, u64 value, u64 data_mode, u64 error_list
     if (me == nullptr) [[unlikely]] return fail(p, Error::not_registered);
     Control* c = control_at(*me, control);
     if (c == nullptr || c->state != Control::State::held) [[unlikely]] return fail(p, Error::not_owner);
-    Error refused;
     p.state = Process::State::ready;  // on its way out, as in request
+    // The usual case: the only stage, its requester waits, nothing travels.
+    if (c->depth == 1 && c->waiting != nullptr &&
+        ((c->frames[0].flags & not_plain) | (data_mode & abi::flag::data_mask) | (error_list >> 32)) == 0) [[likely]] {
+        const Error error = static_cast<Error>(error_list & 0xff);
+        write_result(*c, 0, error, static_cast<std::int64_t>(value));
+        let_go(*me, *c);
+        ++me->calls_served;
+        c->depth = 0;
+        Process* requester = complete(*c->waiting, *c, error, static_cast<std::int64_t>(value), 0);
+        return receive_after(p, *me, control, requester, timeout_us, false);
+    }
+    Error refused;
     Process* woken = answer(*me, *c, static_cast<Error>(error_list & 0xff), static_cast<std::int64_t>(value), data_mode,
                             error_list >> 32, true, refused);
     if (refused != Error::none) [[unlikely]] {

@@ -319,7 +319,7 @@ Result<Process*> create_process(const ProcessPlan& plan) {
     *p = {};
     if (!p->space.create()) return Failure(Error::no_memory);
     p->pid = ++last_pid;
-    p->priority = static_cast<u8>(plan.priority);
+    p->set_priority(plan.priority);
     p->flags = request.flags;
     p->uses_fpu = (request.flags & abi::process_flag::fpu) != 0;
     p->version = request.version;
@@ -390,7 +390,7 @@ void retire_process(Process& p) {
     if (arch::cpu().loaded == &p) arch::cpu().loaded = nullptr;
     machine::forget_special(p);
     // Its memory is freed when nothing more important runs: that adds nothing to the blackout.
-    if (p.priority > abi::priority::application) p.priority = abi::priority::application;
+    if (p.priority > abi::priority::application) p.set_priority(abi::priority::application);
     begin_teardown(p);
 }
 

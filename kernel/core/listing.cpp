@@ -177,7 +177,6 @@ Listed list_system(Pfn area, bool with_audit) {
     r.idle_ns = machine::ticks_to_ns(cpu.idle_ticks);
     r.tsc_khz = boot_facts.tsc_khz;
     r.interrupts = cpu.counters.interrupts;
-    r.system_calls = cpu.system_calls;
     r.cr3_writes = cpu.counters.cr3_writes;
     r.invalidations = cpu.counters.invalidations;
     r.msr_writes = cpu.counters.msr_writes;

@@ -80,9 +80,14 @@ struct Process {
     u64 progress = 0;            // of a system call that goes in steps
     Slot* slot = nullptr;        // null: replaces a server and has not registered, or was replaced
     State state = State::free;
-    u8 priority = 0;
+    u8 priority = 0;             // set_priority
     bool special = false;        // has FPU, thread pointer or I/O ports to switch
     bool uses_fpu = false;
+    u32 more_important = 0;      // bits of the priorities above its own
+    void set_priority(unsigned level) {
+        priority = static_cast<u8>(level);
+        more_important = level >= 31 ? 0 : ~u32{0} << (level + 1);
+    }
     u64 deadline = 0;            // when a time-out or wait ends, 0 = none
     u64 identity = 0;            // pid | number of the slot << 32: what a Frame says of a requester
     Link<Process> ready;
@@ -150,6 +155,7 @@ struct alignas(64) Function {
     u16 op = 0;
     u8 group = 0;
     Slot* slot = nullptr;    // who provides it
+    u64 right = 0;           // bit `group`, as in Slot::callees
     u64 identity = 0;        // number of that slot | id << 32: what a Frame says of a callee
     char name[abi::name_bytes] = {};
 };

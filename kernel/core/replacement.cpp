@@ -212,7 +212,7 @@ Result<bool> register_replacing(Process& process, u64 readable_formats) {
         fail(r, Error::state_refused);
         return Failure(Error::state_refused);
     }
-    process.priority = slot.priority;  // it is running, in no list
+    process.set_priority(slot.priority);  // it is running, in no list
     process.state = Process::State::registering;
     process.deadline = 0;
     if (r.state == Replacement::State::starting || slot.process == nullptr) {

@@ -104,7 +104,7 @@ Process* schedule() {
 }
 
 Process* resume(Process& running) {
-    if (scheduler.nothing_above(running.priority)) [[likely]] return switch_to(running);
+    if (scheduler.nothing_above(running)) [[likely]] return switch_to(running);
     make_ready_first(running);
     return schedule();
 }

@@ -13,7 +13,7 @@ struct Scheduler {
     List<Process, &Process::ready> ready[abi::priorities];
     u32 mask = 0;  // bit p: ready[p] is not empty
 
-    [[nodiscard]] bool nothing_above(unsigned priority) const { return (mask >> priority) <= 1; }
+    [[nodiscard]] bool nothing_above(const Process& process) const { return (mask & process.more_important) == 0; }
 };
 extern Scheduler scheduler;
 
@@ -38,7 +38,8 @@ inline void arm(u64 deadline) {
 }
 inline u64 deadline_after(u64 microseconds, u64 time = machine::now()) {
     constexpr u64 longest = u64{1} << 42;  // about 50 days
-    return time + (microseconds < longest ? microseconds : longest) * machine::ticks_per_us();
+    if (microseconds > longest) [[unlikely]] microseconds = longest;
+    return time + microseconds * machine::ticks_per_us();
 }
 
 // Timer interrupt: ends waits and time-outs. True when the running process has had its turn and an equal waits.
@@ -49,7 +50,7 @@ inline Process* switch_from(Process& blocked, Process& next, u64 time) {
     auto& cpu = arch::cpu();
     blocked.cpu_ticks += time - cpu.switched_at;
     cpu.switched_at = time;
-    if (next.special || cpu.special_loaded) [[unlikely]] machine::switch_special(&blocked, next);
+    if ((next.special | cpu.special_loaded) != 0) [[unlikely]] machine::switch_special(&blocked, next);
     cpu.current = &next;
     ++cpu.counters.cr3_writes;
     machine::load_root(next.cr3);
@@ -65,7 +66,7 @@ inline Process* switch_to(Process& next) {
         const u64 time = machine::now();
         (cpu.current != nullptr ? cpu.current->cpu_ticks : cpu.idle_ticks) += time - cpu.switched_at;
         cpu.switched_at = time;
-        if (next.special || cpu.special_loaded) [[unlikely]] machine::switch_special(cpu.current, next);
+        if ((next.special | cpu.special_loaded) != 0) [[unlikely]] machine::switch_special(cpu.current, next);
         cpu.current = &next;
     }
     if (cpu.loaded != &next) {
@@ -80,12 +81,12 @@ inline Process* switch_to(Process& next) {
 // From a process that has just blocked to one that has just become ready: no run-queue work unless somebody
 // more important is ready.
 inline Process* hand_to(Process& next) {
-    if (scheduler.nothing_above(next.priority)) [[likely]] return switch_to(next);
+    if (scheduler.nothing_above(next)) [[likely]] return switch_to(next);
     make_ready(next);
     return schedule();
 }
 inline Process* hand_from(Process& blocked, Process& next, u64 time) {
-    if (scheduler.nothing_above(next.priority)) [[likely]] return switch_from(blocked, next, time);
+    if (scheduler.nothing_above(next)) [[likely]] return switch_from(blocked, next, time);
     make_ready(next);
     arch::cpu().loaded = nullptr;
     return schedule();

@@ -68,6 +68,7 @@ Result<u32> register_function(Slot& slot, const char* name, u32 op) {
         f->id = static_cast<u32>(f - functions) | (generation + 1) << 9;
         copy_name(f->name, name);
         f->group = slot.group;
+        f->right = u64{1} << slot.group;
     } else if (f->slot == &slot) {
         if (f->op != op) return Failure(Error::exists);
         return f->id;

@@ -30,15 +30,16 @@ std::uint64_t own_cost() {
 // `run` is one call; it says how it ended.
 template <class Run>
 Result<> measure(const Records& records, const char* id, Run run) {
-    for (unsigned i = 0; i < warm_up_runs; ++i) ANT_TRY(run());
+    for (unsigned i = 0; i < warm_up_runs; ++i)
+        if (const Error ended = run(); ended != Error::none) return Failure(ended);
     samples.clear();
     const std::uint64_t overhead = own_cost();
     const auto before = ANT_TRY(records.system());
     for (unsigned i = 0; i < runs; ++i) {
         const std::uint64_t begin = time_stamp();
-        const Result<> ended = run();
+        const Error ended = run();
         const std::uint64_t end = time_stamp();
-        if (!ended) return ended;
+        if (ended != Error::none) return Failure(ended);
         samples.add(end - begin - overhead);
     }
     const auto after = ANT_TRY(records.system());
@@ -48,36 +49,35 @@ Result<> measure(const Records& records, const char* id, Run run) {
 
 // Inline, as in a program that has one call there.
 template <class Function>
-[[gnu::always_inline]] inline Result<> call(Client& callee, const Function& function) {
+[[gnu::always_inline]] inline Error call(Client& callee, const Function& function) {
     const auto answer = callee.call(function);
-    if (!answer) return Failure(answer.error());
-    return {};
+    return answer ? Error::none : answer.error();
 }
 
-Result<> call_with_parameters() {
+[[gnu::always_inline]] inline Error call_with_parameters() {
     const auto answer = server.call(params64, {{1, 2, 3, 4, 5, 6, 7, 8}});
-    if (!answer) return Failure(answer.error());
-    if (answer->result.word[7] != 9) return Failure(Error::io_error);
-    return {};
+    if (!answer) return answer.error();
+    return answer->result.word[7] == 9 ? Error::none : Error::io_error;
 }
 
 // The result is taken as a server loop takes it.
-Result<> call_asynchronously() {
-    const std::uint64_t sent = ANT_TRY(server.send(null, {}, {}, 0, default_timeout_us));
+Error call_asynchronously() {
+    const auto sent = server.send(null, {}, {}, 0, default_timeout_us);
+    if (!sent) return sent.error();
     const sys::Raw receipt = sys::raw(sys::Syscall::receive, default_timeout_us);
-    if (receipt.error != Error::none) return Failure(receipt.error);
-    if (receipt.rdi != sent) return Failure(Error::io_error);
-    controls::give(sent);
-    return {};
+    if (receipt.error != Error::none) return receipt.error;
+    if (receipt.rdi != *sent) return Error::io_error;
+    controls::give(*sent);
+    return Error::none;
 }
 
 Result<> measure_move(const Records& records, const char* id, std::size_t bytes) {
     Ica area = ANT_TRY(Ica::reserve(bytes));
     std::uint64_t address = area.detach();
-    return measure(records, id, [&]() -> Result<> {
-        const auto answer = ANT_TRY(server.call(move, {}, {address, abi::DataMode::move}));
-        if (answer.data != address) return Failure(Error::io_error);
-        return {};
+    return measure(records, id, [&] {
+        const auto answer = server.call(move, {}, {address, abi::DataMode::move});
+        if (!answer) return answer.error();
+        return answer->data == address ? Error::none : Error::io_error;
     });
 }
 

@@ -7,7 +7,6 @@
 #define CPU_CURRENT %gs:0
 #define CPU_STACK   %gs:8
 #define CPU_SCRATCH %gs:16
-#define CPU_CALLS   %gs:24
 
 #define RIP    0
 #define RFLAGS 8
@@ -45,7 +44,6 @@ syscall_entry:
     cmp $CALL_COUNT, %eax
     jae foreign_call
     swapgs
-    incq CPU_CALLS
     mov CPU_CURRENT, %r15
     mov %rcx, RIP(%r15)
     mov %r11, RFLAGS(%r15)

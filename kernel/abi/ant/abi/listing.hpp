@@ -49,7 +49,7 @@ struct FaultRecord {
 struct SystemRecord {
     std::uint64_t total_pages, free_pages, zeroed_pages, kernel_bytes, kernel_pool_bytes;
     std::uint64_t core_ns, idle_ns, uptime_ns, tsc_khz;
-    std::uint64_t interrupts, system_calls;
+    std::uint64_t interrupts;
     std::uint64_t cr3_writes, invalidations, msr_writes, fpu_switches, device_accesses;
     std::uint64_t kernel_entry_ns;       // of the time stamp counter when the core was entered
     std::uint32_t audit_errors;          // 0: every page has one owner and every leaf entry agrees
