@@ -6,18 +6,16 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools"))
 
-from antlib import qemu  # noqa: E402
-from antlib.guest_console import GuestConsole  # noqa: E402
-from antlib.paths import BUILD, IMAGE  # noqa: E402
+from antlib import qemu
+from antlib.guest_console import GuestConsole
+from antlib.paths import BUILD, IMAGE
 
 LOGS = BUILD / "tests"
 BOOT_TIMEOUT = 120  # generous: the machine may be busy
@@ -62,9 +60,9 @@ class Qmp:
 
 class Machine:
     """Boots on entry, is gone on exit. Keyword arguments are fields of qemu.Options, and
-    `raw_wire`: a UNIX datagram socket on the card's segment, beside the user network."""
+    `raw_wire`: a UNIX datagram socket on the card's segment, "beside" the user network or "alone"."""
 
-    def __init__(self, name: str, raw_wire: bool = False, wait: bool = True, udp_ports: dict | None = None, **options):
+    def __init__(self, name: str, raw_wire: str = "", wait: bool = True, udp_ports: dict | None = None, **options):
         self.name = re.sub(r"[^\w.-]+", "-", name)
         self.folder = LOGS / self.name
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -76,6 +74,7 @@ class Machine:
         forwards = [f"tcp:127.0.0.1:{self.ports[name]}-:{port}" for name, port in GUEST_PORTS.items()]
         forwards += [f"udp:127.0.0.1:{self.udp_ports[name]}-:{port}" for name, port in (udp_ports or {}).items()]
         self.options.forwards = forwards
+        self.raw_wire = raw_wire
         if raw_wire:
             self.options.cards = self.cards_with_raw_wire(forwards)
         self.wait = wait
@@ -84,13 +83,16 @@ class Machine:
         self.qmp = None
 
     def cards_with_raw_wire(self, forwards: list[str]) -> list[str]:
-        """One hub: the card, the user network, and a datagram socket for frames of the test."""
-        user = "user,id=user0" + "".join(f",hostfwd={forward}" for forward in forwards)
         wire = (f"dgram,id=wire0,local.type=unix,local.path={self.sockets}/wire-qemu,"
                 f"remote.type=unix,remote.path={self.sockets}/wire-test")
+        card = "rtl8139,netdev=net0,romfile=,mac=52:54:00:12:34:56"
+        if self.raw_wire == "alone":
+            return ["-netdev", wire.replace("id=wire0", "id=net0"), "-device", card]
+        user = "user,id=user0" + "".join(f",hostfwd={forward}" for forward in forwards)
+        # One hub: the card, the user network, and the socket for frames of the test.
         return ["-netdev", user, "-netdev", "hubport,id=hub-user,hubid=0,netdev=user0",
                 "-netdev", wire, "-netdev", "hubport,id=hub-wire,hubid=0,netdev=wire0",
-                "-netdev", "hubport,id=net0,hubid=0", "-device", "rtl8139,netdev=net0,romfile=,mac=52:54:00:12:34:56"]
+                "-netdev", "hubport,id=net0,hubid=0", "-device", card]
 
     def __enter__(self):
         try:

@@ -46,16 +46,15 @@ class Datagrams:
 @pytest.fixture(scope="module", name="guest")
 def running_guest(tmp_path_factory):
     program = compiled(Path(__file__).parent / "programs/udp_echo.c", tmp_path_factory.mktemp("programs"))
-    with Machine("loss", raw_wire=True, image=run.image_with([program])) as machine:
-        machine.wait_for_network()
+    with Machine("loss", raw_wire="alone", image=run.image_with([program])) as machine:
         machine.run("start udp_echo")
         yield machine
 
 
-@pytest.fixture(name="wire")
+@pytest.fixture(scope="module", name="wire")
 def peer(guest):
     wire = Wire(guest)
-    wire.introduce()
+    wire.wait_for_address(guest)
     yield wire
     wire.close()
 
@@ -94,12 +93,19 @@ def answered_numbers(wire, kind, pause: float) -> list[int]:
     return numbers
 
 
+def counters(guest) -> dict:
+    interface = guest.json("net")[0]
+    return {"inet dropped": interface["dropped"], **{f"card {key}": value for key, value in interface["statistics"].items()
+                                                     if key in ("missed", "receive_overflows", "dropped", "receive_errors")}}
+
+
 @pytest.mark.parametrize("kind", [Pings(), Datagrams()], ids=["icmp", "udp"])
 @pytest.mark.parametrize("what", ["rtl8139", "rtl8139=rtl8139@2"])
 def test_no_packet_is_lost(guest, wire, kind, what):
     pause = 1 / (0.8 * capacity(wire, kind))
     for _ in wire.frames(2):
         pass
+    before = counters(guest)
     result = []
     sender = threading.Thread(target=lambda: result.extend(answered_numbers(wire, kind, pause)))
     sender.start()
@@ -107,7 +113,9 @@ def test_no_packet_is_lost(guest, wire, kind, what):
     while sender.is_alive():
         assert "replaced=rtl8139" in guest.run(f"replace {what}")
         replaced += 1
+        time.sleep(0.1)
     assert replaced >= 3
-    assert sorted(set(range(COUNT)) - set(result)) == []
+    lost = sorted(set(range(COUNT)) - set(result))
+    assert not lost, f"{len(lost)} lost from {lost[0]} on; before {before}, after {counters(guest)}"
     assert len(result) == COUNT, "a packet was answered twice"
     assert_healthy(guest)

@@ -1,8 +1,10 @@
 """Raw Ethernet frames to and from the guest's card: a peer of the test on the same segment."""
 
-import select
+import os
+import queue
 import socket
 import struct
+import threading
 import time
 
 GUEST_MAC = bytes.fromhex("525400123456")
@@ -60,18 +62,67 @@ def arp(operation: int, target_mac: bytes, target_ip: bytes) -> bytes:
     return struct.pack("!HHBBH6s4s6s4s", 1, IPV4, 6, 4, operation, OWN_MAC, OWN_IP, target_mac, target_ip)
 
 
+def dhcp_answer(frame: bytes, guest_ip: bytes) -> bytes | None:
+    """OFFER or ACK for a DHCP message of the guest, as an IP packet."""
+    message = frame[42:]
+    options = message[240:]
+    kind = options[options.index(b"\x35\x01") + 2]
+    answer_kind = {1: 2, 3: 5}.get(kind)
+    if answer_kind is None:
+        return None
+    head = bytes([2, 1, 6, 0]) + message[4:8] + bytes(8) + guest_ip + OWN_IP + bytes(4) + message[28:44] + bytes(192)
+    answer = (head + b"\x63\x82\x53\x63" + bytes([53, 1, answer_kind, 54, 4]) + OWN_IP + b"\x33\x04\x00\x01\x00\x00"
+              + b"\x01\x04\xff\xff\xff\x00\x03\x04" + OWN_IP + b"\xff")
+    return ipv4(udp(answer, 68, b"\xff" * 4, own_port=67), UDP, b"\xff" * 4)
+
+
 class Wire:
-    """Answers ARP for its own address whenever it receives."""
+    """A thread reads all the time, so that nothing piles up in QEMU; it answers ARP for our address,
+    and DHCP if we are alone with the guest."""
 
     def __init__(self, machine, guest_ip: bytes = bytes([10, 0, 2, 15])):
         self.guest_ip = guest_ip
+        self.serves_dhcp = machine.raw_wire == "alone"
         self.peer = f"{machine.sockets}/wire-qemu"
+        self.path = f"{machine.sockets}/wire-test"
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(f"{machine.sockets}/wire-test")
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        self.socket.bind(self.path)
+        self.socket.settimeout(0.2)
+        self.received = queue.Queue()
+        self.closing = False
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
 
     def close(self) -> None:
+        self.closing = True
+        self.reader.join()
         self.socket.close()
+        os.unlink(self.path)
+
+    def read(self) -> None:
+        while not self.closing:
+            try:
+                frame = self.socket.recv(65536)
+            except TimeoutError:
+                continue
+            if frame[6:12] != GUEST_MAC:
+                continue  # the user network's
+            if frame[12:14] == struct.pack("!H", ARP):
+                self.answer_arp(frame)
+            elif frame[:6] == OWN_MAC:
+                self.received.put(frame)
+            elif self.serves_dhcp and frame[23] == UDP and frame[36:38] == struct.pack("!H", 67):
+                self.answer_dhcp(frame)
+
+    def answer_dhcp(self, frame: bytes) -> None:
+        packet = dhcp_answer(frame, self.guest_ip)
+        if packet:
+            self.send(ethernet(packet))
+
+    def answer_arp(self, frame: bytes) -> None:
+        operation, = struct.unpack("!H", frame[20:22])
+        if operation == 1 and frame[38:42] == OWN_IP:
+            self.send(ethernet(arp(2, frame[22:28], frame[28:32]), ARP, frame[22:28]))
 
     def send(self, frame: bytes) -> None:
         self.socket.sendto(frame, self.peer)
@@ -81,26 +132,20 @@ class Wire:
 
     def frames(self, seconds: float):
         """Frames of the guest to us, until nothing has come for `seconds`."""
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            if not select.select([self.socket], [], [], left)[0]:
+        while True:
+            try:
+                yield self.received.get(timeout=seconds)
+            except queue.Empty:
                 return
-            frame = self.socket.recv(65536)
-            if frame[6:12] == OWN_MAC:
-                continue
-            if frame[12:14] == struct.pack("!H", ARP):
-                self.answer_arp(frame)
-            elif frame[:6] == OWN_MAC:
-                deadline = time.monotonic() + seconds
-                yield frame
-
-    def answer_arp(self, frame: bytes) -> None:
-        operation, = struct.unpack("!H", frame[20:22])
-        if operation == 1 and frame[38:42] == OWN_IP:
-            self.send(ethernet(arp(2, frame[22:28], frame[28:32]), ARP, frame[22:28]))
 
     def introduce(self) -> None:
         """Makes the guest know our address, so that answers need no question."""
         self.send(ethernet(arp(1, bytes(6), self.guest_ip), ARP, BROADCAST))
-        for _ in self.frames(1):
-            pass
+
+    def wait_for_address(self, machine, timeout: float = 120) -> None:
+        """Until the guest has its address by our DHCP."""
+        deadline = time.monotonic() + timeout
+        while ".".join(map(str, self.guest_ip)) not in machine.run("net"):
+            assert time.monotonic() < deadline, "no address by DHCP"
+            time.sleep(0.3)
+        self.introduce()
