@@ -22,6 +22,7 @@ constexpr bool is_loan(abi::DataMode mode) { return mode == abi::DataMode::lend_
 Result<Pfn> check_area(Slot& from, Slot& to, u64 address, abi::DataMode mode) {
     const Pfn area = ANT_TRY(owned_area(from, address));
     PageInfo& info = pool[area];
+    if (&from == &to && is_loan(mode)) return Failure(Error::invalid_argument);  // the owner has it mapped already
     if (mode == abi::DataMode::move) {
         if (info.loans != 0) return Failure(Error::on_loan);
         if (area == from.state_area) return Failure(Error::busy);
@@ -81,11 +82,11 @@ void end_loan(Pfn area) {
 
 // A process's DataList, checked into a record. Areas to be moved are marked, so that none comes twice.
 Result<DataListRecord*> check_list(Slot& from, Slot& to, Control& control, u64 parameters, u32 bytes, bool moves_only) {
+    if ((parameters & 7) != 0 || bytes < sizeof(abi::DataList)) return Failure(Error::invalid_argument);
     auto* in_page = reinterpret_cast<abi::DataList*>(static_cast<std::byte*>(machine::page(control_zone + control.index)) +
                                                      (parameters & (page_size - 1)));
     const u32 count = *const_cast<volatile u32*>(&in_page->count);
-    if ((parameters & 7) != 0 || bytes < sizeof(abi::DataList) || count > abi::max_data_list ||
-        bytes < sizeof(abi::DataList) + count * sizeof(abi::DataListEntry))
+    if (count > abi::max_data_list || bytes < sizeof(abi::DataList) + count * sizeof(abi::DataListEntry))
         return Failure(Error::invalid_argument);
     DataListRecord* list = take_list();
     if (list == nullptr) return Failure(Error::too_many);

@@ -189,10 +189,20 @@ void record_fault(const Process& p, const Fault& fault, u32 status) {
     std::memcpy(r.program, p.program, sizeof r.program);
 }
 
-// Takes a process out of whatever it waits for.
+// An area that it was reserving in steps: a successor would not know of it.
+void drop_reservation(Process& p) {
+    const Pfn area = static_cast<Pfn>(p.progress >> 32);
+    if (p.slot == nullptr || area >= pool.size() || !reserving(*p.slot, area, pool[area].pages)) return;
+    unlink_area(*p.slot, area);
+    free_area(area);
+}
+
+// Takes a process out of whatever it waits for or was about to do.
 void stop_running(Process& p) {
+    drop_reservation(p);
     if (p.state == Process::State::ready) remove_ready(p);
     if (p.state == Process::State::calling) {  // the late answer frees the control ICA
+        p.slot->window.unmap_control(p.call->index);
         p.call->waiting = nullptr;
         p.call->abandoned = true;
         p.call = nullptr;
@@ -237,7 +247,10 @@ bool end_controls(Slot& slot, u64& cursor) {
                 free_control(c);
             }
             break;
-        case Control::State::owned: free_control(c); break;
+        case Control::State::owned:
+            slot.window.unmap_control(c.index);
+            free_control(c);
+            break;
         case Control::State::free: break;
         }
     }

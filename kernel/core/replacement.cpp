@@ -282,7 +282,7 @@ void new_server_ended(Process& process, u32 status) {
 bool server_ended(Slot& slot) {
     Replacement* r = slot.replacement;
     slot.process = nullptr;
-    slot.duties = 0;
+    slot.duties &= static_cast<u8>(abi::event::interrupts);  // a successor acknowledges them
     if (Watched* w = watched_of(slot); w != nullptr) complete(*w);
     if (r == nullptr) return false;
     if (r->state != Replacement::State::prepared) {

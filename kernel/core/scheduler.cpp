@@ -20,8 +20,8 @@ void enqueue(Process& process, bool first) {
     first ? list.push_front(process) : list.push_back(process);
     scheduler.mask |= 1u << process.priority;
     auto& cpu = arch::cpu();
-    // An equal waits from now on: the running process gets a time limit.
-    if (cpu.current != nullptr && cpu.current->priority == process.priority && cpu.quantum_end == never) {
+    // While anybody waits there is a time limit, whoever it waits for: processes hand the CPU to each other unseen.
+    if (cpu.current != nullptr && cpu.quantum_end == never) {
         cpu.quantum_end = deadline_after(quantum_us);
         arm(cpu.quantum_end);
     }
@@ -33,10 +33,9 @@ Process* pick() {
     auto& list = scheduler.ready[priority];
     Process* process = list.pop_front();
     auto& cpu = arch::cpu();
-    if (list.empty()) {
-        scheduler.mask &= ~(1u << priority);
-        cpu.quantum_end = never;
-    } else {
+    if (list.empty()) scheduler.mask &= ~(1u << priority);
+    cpu.quantum_end = never;
+    if (scheduler.mask != 0) {
         cpu.quantum_end = deadline_after(quantum_us);
         arm(cpu.quantum_end);
     }
@@ -124,11 +123,10 @@ bool timer_expired() {
     }
     bool rotate = false;
     if (cpu.quantum_end <= time) {
-        cpu.quantum_end = never;
+        cpu.quantum_end = scheduler.mask == 0 ? never : time + quantum_us * machine::ticks_per_us();
         rotate = cpu.current != nullptr && (scheduler.mask & 1u << cpu.current->priority) != 0;
-    } else if (cpu.quantum_end < first) {
-        first = cpu.quantum_end;
     }
+    if (cpu.quantum_end < first) first = cpu.quantum_end;
     if (first != never) arm(first);
     return rotate;
 }
