@@ -1,0 +1,214 @@
+// What becomes of calls and areas when one of those who take part ends.
+#include "support/world.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace ant;
+using namespace ant::test;
+using abi::Receipt;
+
+namespace {
+
+struct Three {
+    World w;
+    Process& server = w.start("store");
+    Process& relay = w.start("relay");
+    Process& client = w.start("app");
+    u32 f = w.function(server, "store.put", 1);
+    u32 g = w.function(relay, "relay.pass", 2);
+    u64 c = w.control(client);
+};
+
+}  // namespace
+
+TEST_CASE("a requester killed while its call is queued is forgotten when the server answers", "[calls][death]") {
+    Three t;
+    const u64 a = t.w.area(t.client, 2);
+    CHECK(t.w.request_async(t.client, t.f, t.c, mode_flags(DataMode::move), a).ok());
+    t.w.kill(t.client);
+    t.w.finish_endings();
+    t.w.check();
+    const Outcome got = t.w.receive(t.server);
+    CHECK(got.is(Receipt::request));
+    CHECK(got.r9 == a);
+    CHECK(t.w.reply(t.server, got.rdi, 1, a | 1).ok());
+    CHECK(controls[(got.rdi - control_base) >> page_shift].state == Control::State::free);
+    CHECK(slot_by_name("store")->area_count == 0);
+    t.w.check();
+}
+
+TEST_CASE("a requester killed while its synchronous call is in work is forgotten when the server answers", "[calls][death]") {
+    Three t;
+    t.w.wait_for_work(t.server);
+    CHECK(t.w.request(t.client, t.f, t.c).blocked);
+    t.w.kill(t.client);
+    t.w.check();
+    t.w.finish_endings();
+    t.w.check();
+    CHECK(t.w.reply(t.server, t.c, 1).ok());
+    t.w.check();
+}
+
+TEST_CASE("an area on loan outlives its owner until the call is answered", "[calls][death]") {
+    Three t;
+    const u64 a = t.w.area(t.client, 2);
+    t.w.word(t.client, a) = 5;
+    t.w.request_async(t.client, t.f, t.c, mode_flags(DataMode::lend_read), a);
+    t.w.receive(t.server);
+    t.w.kill(t.client);
+    t.w.finish_endings();
+    CHECK(t.w.reads(t.server, a));
+    t.w.check();
+    const std::size_t before = t.w.free_pages();
+    CHECK(t.w.reply(t.server, t.c).ok());
+    CHECK(!t.w.reads(t.server, a));
+    CHECK(t.w.free_pages() == before + 2);
+    t.w.check();
+}
+
+TEST_CASE("a killed server answers its queued, current and deferred calls with an error", "[calls][death]") {
+    Three t;
+    std::vector<u64> calls{t.c};
+    for (unsigned i = 0; i < 4; ++i) calls.push_back(t.w.control(t.client));
+    const u64 a = t.w.area(t.client), b = t.w.area(t.client);
+    CHECK(t.w.request_async(t.client, t.f, calls[0], mode_flags(DataMode::lend_write), a).ok());
+    CHECK(t.w.request_async(t.client, t.f, calls[1]).ok());
+    CHECK(t.w.receive(t.server).rdi == calls[0]);  // deferred by the next
+    CHECK(t.w.receive(t.server).rdi == calls[1]);  // current
+    CHECK(t.w.request_async(t.client, t.f, calls[2], mode_flags(DataMode::move), b).ok());
+    CHECK(t.w.request_async(t.client, t.f, calls[3]).ok());
+    CHECK(t.w.request(t.client, t.f, calls[4]).blocked);
+    t.w.kill(t.server);
+    t.w.finish_endings();
+    t.w.check();
+    CHECK(outcome_of(t.client).error == Error::server_died);
+    for (unsigned i = 0; i < 4; ++i) {
+        const Outcome o = t.w.receive(t.client);
+        CHECK(o.is(Receipt::result));
+        CHECK(o.result_error() == Error::server_died);
+    }
+    CHECK(t.w.receive(t.client).error == Error::timed_out);
+    CHECK(t.w.call(t.client, Syscall::ica_release, a).ok());      // the loan has ended
+    CHECK(t.w.call(t.client, Syscall::ica_release, b).error != Error::none);  // moved, and ended with the server
+    CHECK(t.w.request_async(t.client, t.f, t.c).error == Error::no_server);
+    t.w.check();
+    const abi::FaultRecord& record = fault_records[(fault_count - 1) % max_fault_records];
+    CHECK(record.calls_failed == 5);
+    CHECK(record.vector == fault_kill);
+}
+
+TEST_CASE("a reply with data to a dead requester frees the data", "[calls][death]") {
+    Three t;
+    t.w.request_async(t.client, t.f, t.c);
+    t.w.receive(t.server);
+    const u64 a = t.w.area(t.server, 7);
+    t.w.kill(t.client);
+    t.w.finish_endings();
+    const std::size_t before = t.w.free_pages();
+    CHECK(t.w.reply(t.server, t.c, 0, a | 1).ok());
+    CHECK(t.w.free_pages() == before + 7);
+    CHECK(!t.w.reads(t.server, a));
+    t.w.check();
+}
+
+TEST_CASE("a relay that dies in the middle makes the requester's call fail, whatever the last server says", "[calls][death]") {
+    Three t;
+    t.w.request_async(t.client, t.g, t.c);
+    t.w.receive(t.relay);
+    CHECK(t.w.forward(t.relay, t.f, t.c).ok());
+    t.w.receive(t.server);
+    t.w.kill(t.relay);
+    t.w.finish_endings();
+    t.w.check();
+    CHECK(t.w.reply(t.server, t.c, 12).ok());
+    const Outcome o = t.w.receive(t.client);
+    CHECK(o.is(Receipt::result));
+    CHECK(o.result_error() == Error::server_died);
+    t.w.check();
+}
+
+TEST_CASE("a relay that had asked for direct return may die without harm", "[calls][death]") {
+    Three t;
+    t.w.request_async(t.client, t.g, t.c);
+    t.w.receive(t.relay);
+    CHECK(t.w.forward(t.relay, t.f, t.c, u64{abi::flag::direct_return} << 32).ok());
+    t.w.kill(t.relay);
+    t.w.finish_endings();
+    t.w.receive(t.server);
+    CHECK(t.w.reply(t.server, t.c, 12).ok());
+    const Outcome o = t.w.receive(t.client);
+    CHECK(o.result_error() == Error::none);
+    CHECK(o.r8 == 12);
+    t.w.check();
+}
+
+TEST_CASE("a relay that dies with a result in its queue passes an error on", "[calls][death]") {
+    Three t;
+    t.w.request_async(t.client, t.g, t.c);
+    t.w.receive(t.relay);
+    CHECK(t.w.forward(t.relay, t.f, t.c).ok());
+    t.w.receive(t.server);
+    const u64 a = t.w.area(t.server, 3);
+    CHECK(t.w.reply(t.server, t.c, 12, a | 1).ok());
+    t.w.check();
+    t.w.kill(t.relay);
+    t.w.finish_endings();
+    t.w.check();
+    CHECK(t.w.receive(t.client).result_error() == Error::server_died);
+}
+
+TEST_CASE("a process that dies while it waits for its own call comes to nobody's harm", "[calls][death]") {
+    Three t;
+    const u32 h = t.w.function(t.client, "app.back");
+    t.w.wait_for_work(t.relay);
+    CHECK(t.w.request(t.client, t.g, t.c).blocked);
+    CHECK(t.w.forward(t.relay, h, t.c).ok());  // to the requester itself, which waits
+    t.w.check();
+    t.w.kill(t.client);
+    t.w.finish_endings();
+    t.w.check();
+    const Outcome o = t.w.receive(t.relay);
+    CHECK(o.is(Receipt::result));
+    CHECK(o.result_error() == Error::server_died);
+    CHECK(o.relayed());
+    CHECK(t.w.reply(t.relay, t.c).ok());
+    t.w.check();
+}
+
+TEST_CASE("a slot that begins to end keeps nothing mapped that is not its own", "[calls][death]") {
+    Three t;
+    t.w.wait_for_work(t.server);
+    t.w.request(t.client, t.f, t.c);
+    t.w.control(t.relay);
+    t.w.area(t.relay, 3);
+    t.w.run(t.server);  // keeps the CPU: the ends of the others have begun, but go no further
+    t.w.kill(t.client);
+    t.w.kill(t.relay);
+    t.w.check();
+    t.w.reply(t.server, t.c);
+    t.w.check();
+    t.w.finish_endings();
+    t.w.check();
+}
+
+TEST_CASE("everybody with the right is told that a process ended", "[calls][death]") {
+    Three t;
+    t.w.wait_for_work(t.relay);
+    t.w.kill(t.server);
+    t.w.finish_endings();
+    const Outcome o = outcome_of(t.relay);
+    CHECK(o.is(Receipt::event));
+    CHECK((o.rdx & abi::event::process_ended) != 0);
+}
+
+TEST_CASE("a name may be used again after its process ended, and old numbers do not reach the new one", "[calls][death]") {
+    Three t;
+    t.w.kill(t.server);
+    t.w.finish_endings();
+    Process& again = t.w.start("store");
+    CHECK(t.w.request_async(t.client, t.f, t.c).error == Error::no_server);
+    CHECK(t.w.function(again, "store.put", 1) == t.f);
+    CHECK(t.w.request_async(t.client, t.f, t.c).ok());
+    CHECK(t.w.receive(again).rdi == t.c);
+    t.w.check();
+}
