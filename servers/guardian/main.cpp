@@ -23,7 +23,7 @@ namespace {
 using namespace ant;
 using namespace ant::guardian_server;
 
-constexpr std::string_view config_name = "boot.conf";
+constexpr char config_name[] = "boot.conf";
 
 constinit Programs programs;
 constinit BootConfig config;
@@ -40,9 +40,9 @@ void load_archive() {
     std::size_t bytes = 0;
     if (info.boot_archive == 0) panic("no boot archive: nothing can be started");
     programs.load(info.boot_archive, info.boot_archive_bytes, config_name, text, bytes);
-    if (!text) panic("no %s in the boot archive: nothing can be started", config_name.data());
+    if (!text) panic("no %s in the boot archive: nothing can be started", config_name);
     config.parse({text.as<const char>(), bytes},
-                 [](unsigned line, const char* why) { notices.add("%s:%u: %s", config_name.data(), line, why); });
+                 [](unsigned line, const char* why) { notices.add("%s:%u: %s", config_name, line, why); });
 }
 
 void start_rule(const Rule& rule) {

@@ -168,7 +168,7 @@ private:
                 return true;
             case Syscall::forward_and_receive:
                 a[4] = timeout(a[4]);
-                return true;
+                return !spared(static_cast<u32>(a[0]));
             case Syscall::request:
                 a[4] = 1 + a[4] % longest_wait_us;
                 return !spared(static_cast<u32>(a[0]));
