@@ -40,22 +40,6 @@ inline void unlink_area(Slot& slot, Pfn area) {
     slot.area_pages -= info.pages;
 }
 
-// The usual move, in one go: to a slot whose process receives it now. no_page: it is not that simple, and nothing
-// has changed. The giver's process must load its address space anew before it runs again.
-inline Pfn move_at_once(Slot& from, Slot& to, u64 address) {
-    const u64 pfn = (address - abi::ica_base) >> page_shift;
-    if (pfn >= pool.size() || (address & (page_size - 1)) != 0) [[unlikely]] return no_page;
-    const Pfn area = static_cast<Pfn>(pfn);
-    const PageInfo& info = pool[area];
-    if (!info.is_area_of(from.index) || info.held_up() || area == from.state_area) [[unlikely]] return no_page;
-    if (!to.window.prepare(area, info.pages)) [[unlikely]] return no_page;
-    unlink_area(from, area);
-    from.window.unmap(area, info.pages);
-    link_area(to, area);
-    to.window.map(area, info.pages, true);
-    return area;
-}
-
 void free_area(Pfn area);  // owned by nobody any more; an area on loan becomes an orphan
 
 // What travels with a call. Everything that can fail comes first.

@@ -32,6 +32,20 @@ bool good_parameters(u64 parameters) {
     return p != nullptr && p->state == Process::State::receiving ? p : nullptr;
 }
 
+// The usual move, in one go: to a slot whose process receives it now. no_page: it is not that simple, and nothing
+// has changed. The giver's process must load its address space anew before it runs again.
+[[gnu::noinline]] Pfn move_at_once(Slot& from, Slot& to, u64 address) {
+    const u64 pfn = (address - abi::ica_base) >> page_shift;
+    if (pfn >= pool.size() || (address & (page_size - 1)) != 0) [[unlikely]] return no_page;
+    const Pfn area = static_cast<Pfn>(pfn);
+    const PageInfo& info = pool[area];
+    if (!info.is_area_of(from.index) || info.held_up() || area == from.state_area) [[unlikely]] return no_page;
+    if (!machine::Window::move(from.window, to.window, area, info.pages)) [[unlikely]] return no_page;
+    unlink_area(from, area);
+    link_area(to, area);
+    return area;
+}
+
 [[gnu::always_inline]] inline void begin_receive(Slot& me) {
     if (me.current != nullptr) [[unlikely]] defer_current(me);
     if (me.duties != 0) [[unlikely]] do_duties(me);
@@ -83,41 +97,49 @@ Process* go_on_after(Process& p, u64 control, Process* woken) {
 // Flags of a frame that ask for more than a mapping when it is answered.
 constexpr u32 not_plain = static_cast<u32>(abi::DataMode::lend_read) | abi::flag::data_list | abi::flag::direct_return;
 
-[[gnu::always_inline]] inline void write_result(Control& c, unsigned depth, Error error, std::int64_t value) {
+// All stages behind the first return directly, and no loan ends with any of them.
+[[gnu::always_inline]] inline bool straight_back(const Control& c) {
+    unsigned depth = c.depth - 1u;
+    for (const CallFrame* k = opaque(&c.frames[depth]); depth != 0; --depth, --k)
+        if ((k->flags & not_plain) != abi::flag::direct_return) return false;
+    return (c.frames[0].flags & not_plain) == 0;
+}
+
+[[gnu::always_inline]] inline void begin_answer(Slot& me, Control& c, unsigned depth, Error error, std::int64_t value) {
     abi::Frame& w = *opaque(&c.page->frames[depth]);
     w.error = static_cast<u32>(error);
     w.value = value;
+    let_go(me, c);
+    ++me.calls_served;
+    c.depth = static_cast<u8>(depth);
 }
 
-// Answers a call. `at_once`: the holder blocks after it, so that an area may leave it without a flush of its own.
-[[gnu::always_inline]] inline Process* answer(Slot& me, Control& c, Error error, std::int64_t value, u64 data_mode, u64 list,
-                                              bool at_once, Error& refused) {
-    constexpr u64 mode_mask = abi::flag::data_mask;
+// The usual answers, without data: to a requester that waits, and to a relay that receives. nullptr: it is neither,
+// and nothing has changed.
+[[gnu::always_inline]] inline Process* answer_plainly(Slot& me, Control& c, Error error, std::int64_t value) {
     const unsigned depth = c.depth - 1u;
     const CallFrame& k = *opaque(&c.frames[depth]);
-    Slot& to = *k.requester;
-    refused = Error::none;
-    const u64 mode = data_mode & mode_mask;
-    if (((k.flags & not_plain) | list) == 0 && (at_once ? mode <= 1 : mode == 0) && to.generation == k.requester_generation) [[likely]] {
-        Process* t = to.process;
-        if (depth == 0 ? c.waiting != nullptr : t != nullptr && t->state == Process::State::receiving) [[likely]] {
-            u64 data = 0;
-            if (mode != 0) [[unlikely]] {
-                data = data_mode & ~mode_mask;
-                if (move_at_once(me, to, data) == no_page) return answer_further(me, c, error, value, data_mode, false, refused);
-            }
-            write_result(c, depth, error, value);
-            let_go(me, c);
-            ++me.calls_served;
-            c.depth = static_cast<u8>(depth);
-            if (depth == 0) return complete(to, c, error, value, data);
-            c.page->currentp = frame_address(c, depth - 1);
-            t->deadline = 0;
-            deliver_result(to, *t, c, error, value, k.function, data, 0);
-            return t;
-        }
+    if (depth == 0 || (k.flags & abi::flag::direct_return) != 0) [[likely]] {
+        if (c.waiting == nullptr || !straight_back(c)) [[unlikely]] return nullptr;
+        begin_answer(me, c, 0, error, value);
+        return complete(*c.waiting, c, error, value, 0);
     }
-    return answer_further(me, c, error, value, data_mode, list != 0, refused);
+    Slot& relay = *k.requester;
+    Process* t = receiver_of(relay);
+    if (t == nullptr || (k.flags & not_plain) != 0 || relay.generation != k.requester_generation) [[unlikely]] return nullptr;
+    begin_answer(me, c, depth, error, value);
+    c.page->currentp = frame_address(c, depth - 1);
+    t->deadline = 0;
+    deliver_result(relay, *t, c, error, value, k.function, 0, 0);
+    return t;
+}
+
+// The only stage is answered with an area that moves to the requester, who waits. nullptr as above.
+[[gnu::always_inline]] inline Process* answer_with_area(Slot& me, Control& c, Error error, std::int64_t value, u64 data) {
+    if (c.depth != 1 || c.waiting == nullptr || (c.frames[0].flags & not_plain) != 0) return nullptr;
+    if (move_at_once(me, *c.waiting, data) == no_page) return nullptr;
+    begin_answer(me, c, 0, error, value);
+    return complete(*c.waiting, c, error, value, data);
 }
 
 }  // namespace
@@ -197,9 +219,12 @@ Process* reply(u64 control, u64 value, u64 data_mode, u64 error_list) {
     if (me == nullptr) [[unlikely]] return fail(p, Error::not_registered);
     Control* c = control_at(*me, control);
     if (c == nullptr || c->state != Control::State::held) [[unlikely]] return fail(p, Error::not_owner);
-    Error refused;
-    Process* woken = answer(*me, *c, static_cast<Error>(error_list & 0xff), static_cast<std::int64_t>(value), data_mode,
-                            error_list >> 32, false, refused);
+    const Error error = static_cast<Error>(error_list & 0xff);
+    const auto signed_value = static_cast<std::int64_t>(value);
+    const bool plain = ((data_mode & abi::flag::data_mask) | (error_list >> 32)) == 0;
+    Process* woken = plain ? answer_plainly(*me, *c, error, signed_value) : nullptr;
+    Error refused = Error::none;
+    if (woken == nullptr) woken = answer_further(*me, *c, error, signed_value, data_mode, (error_list >> 32) != 0, refused);
     finish(p, refused);
     if (refused != Error::none) return &p;
     return go_on_after(p, control, woken);
@@ -212,25 +237,23 @@ Process* reply_and_receive(u64 control, u64 value, u64 data_mode, u64 error_list
     Control* c = control_at(*me, control);
     if (c == nullptr || c->state != Control::State::held) [[unlikely]] return fail(p, Error::not_owner);
     p.state = Process::State::ready;  // on its way out, as in request
-    // The usual case: the only stage, its requester waits, nothing travels.
-    if (c->depth == 1 && c->waiting != nullptr &&
-        ((c->frames[0].flags & not_plain) | (data_mode & abi::flag::data_mask) | (error_list >> 32)) == 0) [[likely]] {
-        const Error error = static_cast<Error>(error_list & 0xff);
-        write_result(*c, 0, error, static_cast<std::int64_t>(value));
-        let_go(*me, *c);
-        ++me->calls_served;
-        c->depth = 0;
-        Process* requester = complete(*c->waiting, *c, error, static_cast<std::int64_t>(value), 0);
-        return receive_after(p, *me, control, requester, timeout_us, false);
+    const Error error = static_cast<Error>(error_list & 0xff);
+    const auto signed_value = static_cast<std::int64_t>(value);
+    const u64 extras = (data_mode & abi::flag::data_mask) | error_list >> 32;
+    if (extras == 0) [[likely]] {
+        if (Process* woken = answer_plainly(*me, *c, error, signed_value); woken != nullptr) [[likely]]
+            return receive_after(p, *me, control, woken, timeout_us, false);
+    } else if (extras == static_cast<u64>(abi::DataMode::move) && error_list >> 32 == 0) {
+        if (Process* woken = answer_with_area(*me, *c, error, signed_value, data_mode & ~u64{abi::flag::data_mask}); woken != nullptr)
+            return receive_after(p, *me, control, woken, timeout_us, true);
     }
-    Error refused;
-    Process* woken = answer(*me, *c, static_cast<Error>(error_list & 0xff), static_cast<std::int64_t>(value), data_mode,
-                            error_list >> 32, true, refused);
+    Error refused = Error::none;
+    Process* woken = answer_further(*me, *c, error, signed_value, data_mode, (error_list >> 32) != 0, refused);
     if (refused != Error::none) [[unlikely]] {
         p.state = Process::State::running;
         return fail(p, refused);
     }
-    return receive_after(p, *me, control, woken, timeout_us, (data_mode & abi::flag::data_mask) != 0);
+    return receive_after(p, *me, control, woken, timeout_us, extras != 0);
 }
 
 namespace {

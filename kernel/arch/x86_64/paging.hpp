@@ -54,6 +54,22 @@ public:
             unmap_regions(first, pages);
     }
 
+    // All three in one; false, and nothing changed, when the tables are not there yet.
+    [[nodiscard]] static bool move(Window& from, Window& to, Pfn first, std::size_t pages) {
+        u64* const away = from.leaves_of(first, pages);
+        u64* const there = to.leaves_of(first, pages);
+        const u64 value = core::physical_of(first) | leaf_read_write;
+        if (away == nullptr || there == nullptr) [[unlikely]] return move_large(from, to, first, pages, value);
+        if (pages == 1) [[likely]] {
+            *away = 0;
+            *there = value;
+            return true;
+        }
+        clear(away, pages);
+        fill(there, pages, value);
+        return true;
+    }
+
     // Control ICAs: their leaf tables exist from birth.
     void map_control(u32 index, u64 leaf) { control_leaves_[index] = leaf; }
     void unmap_control(u32 index) { control_leaves_[index] = 0; }
@@ -75,6 +91,14 @@ private:
     [[nodiscard]] u64* large_entry_of(Pfn first, std::size_t pages) const {
         if (pages != core::pages_per_large || (first & 511) != 0 || first >> 18 != 0 || first_directory_ == nullptr) return nullptr;
         return &first_directory_[first >> 9];
+    }
+    static bool move_large(Window& from, Window& to, Pfn first, std::size_t pages, u64 value) {
+        u64* const away = from.large_entry_of(first, pages);
+        u64* const there = to.large_entry_of(first, pages);
+        if (away == nullptr || there == nullptr || *there != 0) return false;
+        *away = 0;
+        *there = value | entry::large;
+        return true;
     }
     static void fill(u64* leaf, std::size_t pages, u64 value) {
         for (u64* const last = leaf + (pages & ~std::size_t{7}); leaf != last; leaf += 8)
