@@ -14,7 +14,7 @@ from wire import ICMP, UDP, Wire, icmp_echo, udp
 
 PAYLOAD = 1000
 IDENT = 600
-CALIBRATION, COUNT = 1000, 4000
+CALIBRATION, COUNT, WINDOW = 1000, 4000, 48
 
 
 class Pings:
@@ -82,11 +82,16 @@ def capacity(wire, kind) -> float:
 
 
 def answered_numbers(wire, kind, pause: float) -> list[int]:
+    """Sends at a steady rate. Never more than WINDOW are under way, so that a host which stops this
+    process or QEMU for a while does not make a burst of it."""
     numbers = []
     collector = threading.Thread(
         target=lambda: numbers.extend(number for frame in wire.frames(5) if (number := kind.number(frame)) is not None))
     collector.start()
     for number in range(COUNT):
+        patience = time.monotonic() + 2
+        while number - len(numbers) >= WINDOW and time.monotonic() < patience:
+            time.sleep(0.001)
         send(wire, kind, number)
         time.sleep(pause)
     collector.join()
