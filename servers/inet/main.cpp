@@ -11,7 +11,8 @@
 #endif
 
 ANT_MANIFEST(.version = INET_VERSION, .name = "inet", .priority = ant::abi::priority::server,
-             .privileges = ant::abi::privilege::list, .quota_pages = 8192, .quota_calls = 256,
+             .privileges = ant::abi::privilege::list, .state_writes = ant::inet_server::HandOver::format,
+             .state_reads = 1 | 1 << ant::inet_server::HandOver::format, .quota_pages = 8192, .quota_calls = 256,
              .callees = "rtl8139");
 
 namespace ant::inet_server {
@@ -37,6 +38,25 @@ void start() {
     if (!started) panic("%s: %s", startup().name, error_text(started.error()));
 }
 
+void save() {
+    static Ica kept;  // if the replacement is called off after this, the next one saves anew
+    auto area = Ica::reserve(HandOver::area_bytes);
+    if (!area) return log("%s: no memory for the state", startup().name);
+    kept = std::move(*area);
+    auto* state = std::construct_at(kept.as<HandOver>());
+    requests.save(*state);
+    protocol.save(*state);
+    (void)sys::state_register(kept.address(), HandOver::format);
+}
+
+// Connections end with the process that had them.
+void restore(sys::State registered) {
+    start();
+    if (registered.address == 0) return;
+    const auto area = Ica::adopt(registered.address);
+    if (area && area->as<HandOver>()->plausible(area->size())) requests.take_over(*area->as<HandOver>());
+}
+
 }  // namespace
 
 Protocol& protocol = reinterpret_cast<Protocol&>(protocol_memory);
@@ -52,7 +72,8 @@ int main() {
     std::construct_at(&requests, server);
     requests.register_handlers();
     server.on_start(start);
-    server.on_restore([](ant::sys::State) { start(); });  // connections end with the process
+    server.on_save(save);
+    server.on_restore(restore);
     const ant::Error error = server.run();
     ant::panic("%s: %s", ant::startup().name, ant::error_text(error));
 }

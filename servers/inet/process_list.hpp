@@ -10,8 +10,7 @@ namespace ant::inet_server {
 template <class F>
 Result<> each_process(F f) {
     constexpr std::size_t list_bytes = 4 * abi::page_size;
-    static Ica area;  // kept: a process that ends is no reason to reserve memory
-    if (!area) area = ANT_TRY(Ica::reserve(list_bytes));
+    const Ica area = ANT_TRY(Ica::reserve(list_bytes));
     for (std::size_t start = 0;;) {
         const sys::Listing got = ANT_TRY(sys::list(abi::ListKind::processes, area.address(), start));
         if (got.records == 0 || got.record_bytes < sizeof(abi::ProcessRecord)) return {};

@@ -90,12 +90,12 @@ Result<> Protocol::attach(Server& server, const inet::Attach& attach, std::uint3
         server.on_result(driver_, nic::transmit, transmitted);
     }
     driver_slot_ = slot;
-    features_ = attach.features;
+    card_ = attach;
     __builtin_memcpy(netif_.hwaddr, attach.mac, sizeof attach.mac);
     netif_.mtu = attach.mtu >= 576 && attach.mtu <= 1500 ? attach.mtu : 1500;
-    const bool chip_sums = (features_ & nic::feature::transmit_checksum) != 0;
+    const bool chip_sums = (attach.features & nic::feature::transmit_checksum) != 0;
     NETIF_SET_CHECKSUM_CTRL(&netif_, NETIF_CHECKSUM_ENABLE_ALL & ~(chip_sums ? checksums_made_by_chip : 0));
-    transmitter_.attach(&driver_, features_);
+    transmitter_.attach(&driver_, attach.features);
     if (first) {
         netif_set_up(&netif_);
         configure({environment_address("IP", 0), environment_address("NETMASK", fallback_addresses.netmask),
@@ -135,7 +135,13 @@ void Protocol::transmitted(const CallResult& result) {
         if (pcb->unsent != nullptr) (void)tcp_output(pcb);
 }
 
-void Protocol::poll_loopback() { netif_poll_all(); }
+// These packets never were on a wire: where the chip makes checksums, they have none.
+void Protocol::poll_loopback() {
+    const std::uint16_t flags = netif_.chksum_flags;
+    netif_.chksum_flags = flags & static_cast<std::uint16_t>(~(NETIF_CHECKSUM_CHECK_IP | transport_checks));
+    netif_poll_all();
+    netif_.chksum_flags = flags;
+}
 
 std::uint64_t Protocol::run_timers() {
     if (sys_timeouts_sleeptime() == 0) transmitter_.check_passed_on();  // retransmission needs to know
@@ -151,6 +157,24 @@ void Protocol::finish_batch() {
         const auto released = sys::ica_release(area);
         return released || released.error() != Error::on_loan;
     });
+}
+
+void Protocol::save(HandOver& state) {
+    state.driver_slot = driver_slot_;
+    state.driver = card_;
+    (void)state.add_area(heap_.address);
+    areas_.each([&](std::uint64_t area) { (void)state.add_area(area); });
+    pages_.each([&](std::uint64_t page) { (void)state.add_area(page); });
+}
+
+// The driver may still be reading some of the areas: those are released later.
+void Protocol::take_over(Server& server, const HandOver& state, Server::ResultHandler transmitted) {
+    for (const std::uint64_t area : state.left_areas()) {
+        const auto released = sys::ica_release(area);
+        if (released || released.error() != Error::on_loan) continue;
+        if (SentArea* left = areas_.add(area, 0); left != nullptr) areas_.retire(*left);
+    }
+    if (state.driver_slot != 0) (void)attach(server, state.driver, state.driver_slot, transmitted);
 }
 
 void Protocol::configure(const inet::Configure& addresses) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "checksum.hpp"
+#include "hand_over.hpp"
 #include "receive_pages.hpp"
 #include "sent_areas.hpp"
 #include "transmitter.hpp"
@@ -39,11 +40,15 @@ public:
     void transmitted(const CallResult& result);
 
     // Packets that this host sent to itself.
-    static void poll_loopback();
+    void poll_loopback();
     // Runs what is due. -> us until the next timer
     std::uint64_t run_timers();
     // Sends what was produced and releases areas that nobody needs any more. Before each receive.
     void finish_batch();
+
+    // For the next process of this slot: the driver, and every area that is here. And from the one before.
+    void save(HandOver& state);
+    void take_over(Server& server, const HandOver& state, Server::ResultHandler transmitted);
 
     void configure(const inet::Configure& addresses);
     // true: known, `ip` is set. false: ProtocolEvents::resolved will tell.
@@ -81,7 +86,7 @@ private:
     raw_pcb* ping_pcb_ = nullptr;
     std::uint16_t ping_id_ = 0;
     Addressing addressing_ = Addressing::fixed;
-    std::uint32_t features_ = 0;
+    inet::Attach card_{};
     std::uint32_t driver_slot_ = 0;
     char driver_name_[abi::name_bytes] = {};
     Client driver_{driver_name_};

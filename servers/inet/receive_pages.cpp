@@ -18,16 +18,18 @@ pbuf* ReceivePages::take_frame(std::uint64_t page, std::uint32_t offset, std::ui
         give_back(page);
         return copy;
     }
-    buffer->custom.custom_free_function = freed;
+    buffer->custom_free_function = freed;
     buffer->page = page;
     buffer->pages = this;
-    return pbuf_alloced_custom(PBUF_RAW, static_cast<u16_t>(bytes), PBUF_REF, &buffer->custom, frame, static_cast<u16_t>(bytes));
+    used_.push_back(buffer);
+    return pbuf_alloced_custom(PBUF_RAW, static_cast<u16_t>(bytes), PBUF_REF, buffer, frame, static_cast<u16_t>(bytes));
 }
 
 void ReceivePages::freed(pbuf* p) {
-    auto* buffer = reinterpret_cast<Buffer*>(p);
+    auto* buffer = static_cast<Buffer*>(reinterpret_cast<pbuf_custom*>(p));  // the pbuf is its first member
     ReceivePages& pages = *buffer->pages;
     const std::uint64_t page = buffer->page;
+    List<Buffer>::remove(buffer);
     pages.buffers_.give(buffer);
     pages.give_back(page);
 }

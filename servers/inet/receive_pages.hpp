@@ -7,6 +7,7 @@
 #include <lwip/pbuf.h>
 
 #include <cstdint>
+#include <span>
 
 namespace ant::inet_server {
 
@@ -20,7 +21,7 @@ public:
         return true;
     }
     std::uint64_t pop() { return count_ == 0 ? 0 : pages_[--count_]; }
-    [[nodiscard]] unsigned count() const { return count_; }
+    [[nodiscard]] std::span<const std::uint64_t> pages() const { return {pages_, count_}; }
 
 private:
     std::uint64_t pages_[capacity];
@@ -41,17 +42,22 @@ public:
     // A page to go back to the driver, 0 if there is none.
     std::uint64_t next_return() { return returns_.pop(); }
     void give_back(std::uint64_t page);
-    [[nodiscard]] unsigned held() const { return buffers_.live(); }
+    // Calls f(page) for each page that is here.
+    template <class F>
+    void each(F f) {
+        for (Buffer* b = used_.front(); b != nullptr; b = used_.after(b)) f(b->page);
+        for (const std::uint64_t page : returns_.pages()) f(page);
+    }
 
 private:
-    struct Buffer {
-        pbuf_custom custom;  // first: lwIP hands its address back
+    struct Buffer : pbuf_custom, Linked<Buffer> {
         std::uint64_t page;
         ReceivePages* pages;
     };
     static void freed(pbuf* p);
 
     Pool<Buffer, capacity> buffers_;
+    List<Buffer> used_;
     ReturnList returns_;
 };
 

@@ -49,6 +49,11 @@ Result<std::span<std::byte>> room_of(Call call, std::uint64_t offset, std::uint6
     return std::span{reinterpret_cast<std::byte*>(start + offset), bytes};
 }
 
+Outcome transmitted(const CallResult& result) {
+    protocol.transmitted(result);
+    return {};
+}
+
 // An area that a call should not have brought along must not stay.
 void drop_moved(Call call) {
     if (data_mode(call) == abi::DataMode::move) (void)sys::ica_release(call.data());
@@ -309,7 +314,7 @@ Outcome Requests::receive(Call call) {
 
 // Several sockets -----------------------------------------------------------------------------------------------
 
-// Numbers that are not the caller's are reported as in error, so that no poll waits for ever for them.
+// A socket that was closed meanwhile is reported as in error, so that no poll waits for ever for it.
 unsigned Requests::mark_ready(inet::Poll& poll, std::uint32_t owner) {
     unsigned count = 0;
     for (inet::PollEntry& entry : std::span{poll.entry, std::min(poll.count, inet::max_poll)}) {
@@ -325,6 +330,8 @@ unsigned Requests::mark_ready(inet::Poll& poll, std::uint32_t owner) {
 Outcome Requests::poll(Call call) {
     auto& params = call.params<inet::Poll>();
     if (params.count > inet::max_poll) return Error::invalid_argument;
+    for (const inet::PollEntry& entry : std::span{params.entry, params.count})
+        if (const auto socket = socket_of(call, entry.socket); !socket) return socket.error();
     const unsigned ready = mark_ready(params, call.requester());
     if (ready != 0 || params.timeout_us == 0) return Call::reply(ready);
     polls_wait_ = true;
@@ -429,10 +436,7 @@ Outcome Requests::attach(Call call) {
     });
     if (!listed) return listed.error();
     if (!genuine) return Error::denied;
-    const auto attached = protocol.attach(server_, params, call.requester(), [](const CallResult& result) -> Outcome {
-        protocol.transmitted(result);
-        return {};
-    });
+    const auto attached = protocol.attach(server_, params, call.requester(), transmitted);
     return attached ? Outcome{} : Outcome{attached.error()};
 }
 
@@ -595,6 +599,7 @@ void Requests::process_ended() {
     std::array<std::uint32_t, 128> alive;
     std::size_t count = 0;
     const auto listed = each_process([&](const abi::ProcessRecord& process) {
+        if (process.state == static_cast<std::uint32_t>(abi::ProcessState::ending)) return;
         if (count < alive.size()) alive[count++] = process.slot;
     });
     if (!listed || count == alive.size()) return;
@@ -614,15 +619,27 @@ void Requests::process_ended() {
     }
 }
 
+void Requests::save(HandOver& state) {
+    waits_.each([&](const Wait& wait) {
+        if (wait.control != 0) (void)state.add_call(wait.control);
+    });
+}
+
+// The sockets that these calls were about are gone.
+void Requests::take_over(const HandOver& state) {
+    for (const std::uint64_t control : state.waiting()) (void)Server::answer(control, Error::restarted);
+    protocol.take_over(server_, state, transmitted);
+}
+
 std::uint64_t Requests::before_receive() {
     std::uint64_t timer_us = protocol.run_timers();
     const std::uint64_t now = clock_ns();
     while (Wait* wait = waits_.expired(now)) expire(*wait);
     bool any = false;
-    Protocol::poll_loopback();
+    protocol.poll_loopback();
     while (Socket* socket = sockets.next_changed()) {
         settle(*socket);
-        Protocol::poll_loopback();
+        protocol.poll_loopback();
         any = true;
     }
     if (any && polls_wait_) settle_polls();

@@ -2,6 +2,7 @@
 // protocol management, and keeps those that have to wait.
 #pragma once
 
+#include "hand_over.hpp"
 #include "waiting_calls.hpp"
 
 #include <ant/server.hpp>
@@ -40,6 +41,10 @@ public:
     Outcome attach(Call call);
     Outcome ethernet_input(Call call);
     void process_ended();
+
+    // State for the next process of this slot, and from the one before.
+    void save(HandOver& state);
+    void take_over(const HandOver& state);
 
     void resolved(std::uint32_t ticket, std::uint32_t ip);
     void pong(std::uint16_t sequence, const inet::Pong& pong);

@@ -57,6 +57,11 @@ public:
             --retired_;
         }
     }
+    // Calls f(address) for each.
+    template <class F>
+    void each(F f) {
+        for (SentArea* a = known_.front(); a != nullptr; a = known_.after(a)) f(a->address);
+    }
     [[nodiscard]] unsigned live() const { return pool_.live(); }
     [[nodiscard]] unsigned retired() const { return retired_; }
 

@@ -59,7 +59,7 @@ public:
     // Stream. Gives lwIP what it takes. -> true when nothing remains
     bool write(Writer& writer);
     void push(bool more = false);  // what was written leaves now
-    void forget(Writer& writer);  // it will not be continued
+    void forget(Writer& writer);   // it will not be continued
     [[nodiscard]] bool can_write() const;
     [[nodiscard]] bool alive() const { return tcp_ != nullptr; }
 

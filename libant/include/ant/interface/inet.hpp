@@ -102,7 +102,8 @@ struct PollEntry {
     std::uint16_t ready;
 };
 inline constexpr unsigned max_poll = 128;
-struct Poll {  // -> value = number of ready entries, 0 after timeout_us
+// -> value = number of ready entries, 0 after timeout_us; an error if one of the sockets is not the caller's
+struct Poll {
     std::uint64_t timeout_us;  // ~0 = for ever, 0 = at once
     std::uint32_t count;
     std::uint32_t reserved;
