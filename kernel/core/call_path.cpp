@@ -57,6 +57,12 @@ void do_duties(Slot& me) {
         serving_again(me);
 }
 
+void leave_deferred(Slot& me, Control& c) {
+    me.deferred.remove(c);
+    --me.deferred_count;
+    c.deferred = false;
+}
+
 void defer_current(Slot& me) {
     Control& c = *me.current;
     me.current = nullptr;
@@ -176,6 +182,7 @@ void take_next(Slot& s, Process& t) {
     s.events = 0;
     s.duties |= static_cast<u8>(events & abi::event::interrupts);
     if (replacement) {
+        old_server_told(s);
         set_receipt(t, static_cast<u64>(abi::Receipt::replacement), 0, events, 0, 0);
     } else if (Control* c = s.results.pop_front(); c != nullptr) {
         --s.result_count;

@@ -131,15 +131,13 @@ inline void set_receipt(Process& t, u64 what, u64 control, u64 events, u64 value
     set_receipt(t, what, c.address, events, static_cast<u64>(value), data);
 }
 
+void leave_deferred(Slot& me, Control& c);
 // Takes a call out of the hands of its holder.
-inline void let_go(Slot& me, Control& c) {
-    if (me.current == &c) [[likely]] {
+[[gnu::always_inline]] inline void let_go(Slot& me, Control& c) {
+    if (me.current == &c) [[likely]]
         me.current = nullptr;
-    } else if (c.deferred) {
-        me.deferred.remove(c);
-        --me.deferred_count;
-        c.deferred = false;
-    }
+    else if (c.deferred)
+        leave_deferred(me, c);
     me.window.unmap_control(c.index);
 }
 

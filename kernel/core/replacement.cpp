@@ -229,11 +229,14 @@ Result<bool> register_replacing(Process& process, u64 readable_formats) {
     return true;
 }
 
+void old_server_told(Slot& slot) {
+    if (slot.replacement != nullptr) slot.replacement->stopped = machine::now();
+}
+
 Process* hand_over(Process& process) {
     Slot* slot = process.slot;
     Replacement* r = slot == nullptr ? nullptr : slot->replacement;
     if (r == nullptr) return finish(process, Error::cancelled);
-    r->stopped = machine::now();
     note(*r, 4);
     if (r->state == Replacement::State::stopping) {  // as paper: now the new one is started
         r->state = Replacement::State::starting;

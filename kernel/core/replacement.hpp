@@ -39,6 +39,8 @@ Result<> take_result(Slot& asker, abi::ReplaceResult& result);
 
 // Of the new server: registration. True when the process must wait (for the old one to hand over).
 Result<bool> register_replacing(Process& process, u64 readable_formats);
+// The old server learns of it: its last handler has ended, the blackout begins.
+void old_server_told(Slot& slot);
 // Of the old server, after it was told. -> the process to leave into
 Process* hand_over(Process& process);
 

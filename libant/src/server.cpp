@@ -34,16 +34,16 @@ constexpr std::uint64_t relayed_bit = 1 << 16;
 
 }  // namespace
 
-// What a receive said, by meaning instead of register. All fields are words, and inlined functions write them one
-// by one: the compiler then keeps a Receipt in registers.
+// What a receive said, by meaning instead of register. Inlined functions write its fields one by one: the
+// compiler then keeps it in registers.
 struct Server::Receipt {
-    std::uint64_t error;
     std::uint64_t events;
     std::uint64_t what;  // abi::Receipt | (op, or error of a result) << 8 | relayed_bit | function << 32
     std::uint64_t control, value, data;
+    Error error;
 
     [[gnu::always_inline]] void take(const sys::Raw& r) {
-        error = static_cast<std::uint64_t>(r.error);
+        error = r.error;
         events = r.rdx;
         what = r.rsi;
         control = r.rdi;
@@ -83,13 +83,14 @@ void Server::handle_result(const ResultEntry& wanted) {
 Error Server::run() {
     const Result<> started = start();
     if (!started) return started.error();
-    serve();
+    if (before_receive_ != nullptr) serve<true>();
+    serve<false>();
 }
 
 // What can be done before the registration is done before: it does not add to the blackout.
 Result<> Server::start() {
     std::uint64_t provided = 0;
-    if (startup().replacing != 0) provided = ANT_TRY(provided_operations());
+    if (startup().replacing != 0) provided = provided_operations();
     const bool replaces = ANT_TRY(sys::server_register(readable_formats()));
     if (replaces) restore();
     ANT_TRY(register_operations(provided));
@@ -97,12 +98,12 @@ Result<> Server::start() {
     return {};
 }
 
-Result<std::uint64_t> Server::provided_operations() const {
+std::uint64_t Server::provided_operations() const {
     std::uint64_t provided = 0;
     for (unsigned op = 0; op < max_ops; ++op) {
         if (names_[op] == nullptr) continue;
-        const auto found = ANT_TRY(sys::function_find(FunctionName{slot_, names_[op]}.text));
-        if (found.provided) provided |= std::uint64_t{1} << op;
+        const auto found = sys::function_find(FunctionName{slot_, names_[op]}.text);
+        if (found && found->provided) provided |= std::uint64_t{1} << op;
     }
     return provided;
 }
@@ -123,22 +124,23 @@ void Server::restore() {
 
 // The hot loop: requests and results that come without events. The core clears what it does not set, so that after
 // an error `what` is Receipt::event, and the way to a request needs no test of its own.
+template <bool has_hook>
 void Server::serve() {
     std::uint64_t answered = 0;  // the call that the last system call was to answer or forward
     Receipt receipt;
-    receive(receipt);
+    receive<has_hook>(receipt);
     for (;;) {
         const std::uint32_t op = receipt.operation();
         if (op < max_ops && receipt.events == 0 && Call{receipt.control}.parameter_bytes() >= ops_[op].parameter_bytes)
             [[likely]] {
             answered = receipt.control;
             const Outcome outcome = ops_[op].handler(Call{answered});
-            finish(receipt, answered, outcome);
+            finish<has_hook>(receipt, answered, outcome);
         } else if (receipt.kind() == abi::Receipt::result && receipt.events == 0) {
             const CallResult result = receipt.result();
             const Outcome outcome = result_handler(receipt.function())(result);
             answered = result.relayed ? result.control : 0;
-            finish_result(receipt, result, outcome);
+            finish_result<has_hook>(receipt, result, outcome);
         } else {
             Receipt other = receipt;
             answered = take_other(other, answered);
@@ -147,11 +149,15 @@ void Server::serve() {
     }
 }
 
-[[gnu::always_inline]] inline void Server::receive(Receipt& receipt) { receipt.take(sys::raw(sys::Syscall::receive, timeout())); }
+template <bool has_hook>
+[[gnu::always_inline]] inline void Server::receive(Receipt& receipt) {
+    receipt.take(sys::raw(sys::Syscall::receive, timeout<has_hook>()));
+}
 
 // Does with the call what its handler said, and receives the next.
+template <bool has_hook>
 [[gnu::always_inline]] inline void Server::finish(Receipt& receipt, std::uint64_t control, const Outcome& outcome) {
-    const std::uint64_t timeout_us = timeout();
+    const std::uint64_t timeout_us = timeout<has_hook>();
     std::uint64_t status;
     __builtin_memcpy(&status, &outcome, sizeof status);
     if (status >> kind_shift == 0) [[likely]]
@@ -165,12 +171,13 @@ void Server::serve() {
 }
 
 // Only a call that was forwarded is to be answered now; of an own one the control ICA is free again.
+template <bool has_hook>
 [[gnu::always_inline]] inline void Server::finish_result(Receipt& receipt, const CallResult& result, const Outcome& outcome) {
     if (result.relayed) {
-        finish(receipt, result.control, outcome);
+        finish<has_hook>(receipt, result.control, outcome);
     } else {
         controls::give(result.control);
-        receive(receipt);
+        receive<has_hook>(receipt);
     }
 }
 
@@ -180,25 +187,24 @@ std::uint64_t Server::take_other(Receipt& receipt, std::uint64_t answered) {
     switch (receipt.kind()) {
         case abi::Receipt::request: {
             const std::uint64_t control = receipt.control;
-            finish(receipt, control, handle_request(receipt.operation(), Call{control}));
+            finish<true>(receipt, control, handle_request(receipt.operation(), Call{control}));
             return control;
         }
         case abi::Receipt::result: {
             const CallResult result = receipt.result();
             const Outcome outcome = result_handler(receipt.function())(result);
-            finish_result(receipt, result, outcome);
+            finish_result<true>(receipt, result, outcome);
             return result.relayed ? result.control : 0;
         }
         case abi::Receipt::replacement:
             hand_over();
             break;
         case abi::Receipt::event: {
-            const auto error = static_cast<Error>(receipt.error);
-            if (error != Error::none && error != Error::timed_out) recover(error, answered);
+            if (receipt.error != Error::none && receipt.error != Error::timed_out) recover(receipt.error, answered);
             break;
         }
     }
-    receive(receipt);
+    receive<true>(receipt);
     return 0;
 }
 

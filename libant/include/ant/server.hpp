@@ -133,6 +133,7 @@ public:
     }
     void on_event(EventHandler handler) { event_ = handler; }
     // Called before each receive; returns the longest time to wait there in us (no_limit = for ever; abi::poll).
+    // To be set before run().
     void before_receive(std::uint64_t (*hook)()) { before_receive_ = hook; }
     // State: `save` runs in the old process before it hands over, `restore` in the new one right after.
     void on_save(void (*save)()) { save_ = save; }
@@ -163,22 +164,30 @@ private:
     static Outcome unknown_operation(Call);
     void handle(const char* name, std::uint16_t op, std::uint32_t parameter_bytes, RequestHandler handler);
     void handle_result(const ResultEntry& wanted);
-    [[nodiscard]] Result<std::uint64_t> provided_operations() const;
+    [[nodiscard]] std::uint64_t provided_operations() const;
     Result<> register_operations(std::uint64_t provided) const;
     Result<> start();
     void restore();
+    // `has_hook`: before_receive_ may be set. A loop without it saves the question each time round.
+    template <bool has_hook>
     [[noreturn]] void serve();
     struct Receipt;
+    template <bool has_hook>
     void receive(Receipt& receipt);
+    template <bool has_hook>
     void finish(Receipt& receipt, std::uint64_t control, const Outcome& outcome);
     std::uint64_t take_other(Receipt& receipt, std::uint64_t answered);
     [[nodiscard]] Outcome handle_request(std::uint32_t op, Call call) const;
+    template <bool has_hook>
     void finish_result(Receipt& receipt, const CallResult& result, const Outcome& outcome);
     static Outcome default_result(const CallResult& result);
     [[nodiscard]] ResultHandler result_handler(std::uint32_t function);
     [[nodiscard]] ResultHandler find_result_handler(std::uint32_t function);
     static void recover(Error error, std::uint64_t answered);
-    [[nodiscard]] std::uint64_t timeout() const { return before_receive_ == nullptr ? no_limit : before_receive_(); }
+    template <bool has_hook>
+    [[nodiscard]] std::uint64_t timeout() const {
+        return has_hook && before_receive_ != nullptr ? before_receive_() : no_limit;
+    }
     void hand_over();
 
     const char* slot_;
