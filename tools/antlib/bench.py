@@ -75,7 +75,8 @@ def measure(name: str, timeout: float) -> Result:
     log = BUILD / "log" / f"bench-{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
-    process, serial = qemu.start_with_socket(machine)
+    with open(log.with_suffix(".qemu.log"), "wb") as errors:
+        process, serial = qemu.start_with_socket(machine, stderr=errors)
     console = GuestConsole(serial, log)
     try:
         console.until_prompt(timeout)

@@ -35,16 +35,9 @@ def configure() -> None:
         raise Failure("".join(lines[-30:]) + "Configuring failed.")
 
 
-def up_to_date(targets: list[str]) -> bool:
-    result = subprocess.run(["ninja", "-C", str(BUILD), "-n", *targets], capture_output=True, text=True, check=False)
-    return result.returncode == 0 and "no work to do" in result.stdout
-
-
 def ninja(targets: list[str], title: str) -> None:
-    if up_to_date(targets):
-        return
     environment = {**os.environ, "NINJA_STATUS": "[%f/%t] "}
-    with Progress(title) as progress:
+    with Progress(title, silent=True) as progress:
         process = subprocess.Popen(["ninja", "-C", str(BUILD), *targets], env=environment, text=True, errors="replace",
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
@@ -60,10 +53,10 @@ def ninja(targets: list[str], title: str) -> None:
 
 def show(line: str, progress: Progress) -> None:
     match = NINJA_LINE.match(line)
-    if match:
+    if match and not match[3].startswith("Re-checking"):
         done, total = int(match[1]), int(match[2])
         progress.update(done / total, f"{done}/{total} {short_description(match[3])}")
-    elif not line.startswith("ninja: Entering") and not line.startswith("-- "):
+    elif not match and not line.startswith(("ninja: Entering", "ninja: no work", "-- ")):
         progress.clear()
         sys.stderr.write(line)
 

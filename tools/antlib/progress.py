@@ -24,29 +24,33 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """A task of known or unknown length. Use as a context manager."""
+    """A task of known or unknown length. Use as a context manager. A `silent` one shows nothing
+    until its first update: it may turn out that there is nothing to do."""
 
-    def __init__(self, title: str):
+    def __init__(self, title: str, silent: bool = False):
         self.title = title
+        self.announced = False
+        self.silent = silent
         self.started = time.monotonic()
         self.terminal = sys.stderr.isatty()
         self.drawn = 0.0
         self.open_line = False
 
     def __enter__(self):
-        if not self.terminal:
-            say(self.title)
-        else:
+        if not self.silent:
             self.update(0, "")
         return self
 
     def __exit__(self, kind, value, trace):
         self.clear()
-        if self.terminal and kind is None:
+        if self.terminal and self.announced and kind is None:
             say(f"{self.title}: done in {duration(time.monotonic() - self.started)}")
 
     def update(self, fraction: float, detail: str) -> None:
         """`fraction` done, 0 if unknown."""
+        if not self.announced and not self.terminal:
+            say(self.title)
+        self.announced = True
         now = time.monotonic()
         if not self.terminal or now - self.drawn < 0.1:
             return
