@@ -28,10 +28,10 @@ extern uint8_t* ant_lwip_heap;
 #define PBUF_POOL_BUFSIZE 1600
 #define LWIP_SUPPORT_CUSTOM_PBUF 1
 #define PBUF_LINK_HLEN 14
-#define MEMP_NUM_PBUF 2048
+#define MEMP_NUM_PBUF 16384
 #define MEMP_NUM_TCP_PCB 192
 #define MEMP_NUM_TCP_PCB_LISTEN 32
-#define MEMP_NUM_TCP_SEG 3072
+#define MEMP_NUM_TCP_SEG 16384 /* for a full send buffer on a hundred connections whose clients do not read */
 #define MEMP_NUM_UDP_PCB 68
 #define MEMP_NUM_RAW_PCB 2
 #define MEMP_NUM_REASSDATA 8
