@@ -3,30 +3,13 @@
 #pragma once
 
 #include "intrusive_list.hpp"
+#include "return_list.hpp"
 
 #include <lwip/pbuf.h>
 
 #include <cstdint>
-#include <span>
 
 namespace ant::inet_server {
-
-// Pages on their way back to the driver's ring. Beyond the bound they are released instead.
-class ReturnList {
-public:
-    static constexpr unsigned capacity = 128;
-    bool push(std::uint64_t page) {
-        if (count_ == capacity) return false;
-        pages_[count_++] = page;
-        return true;
-    }
-    std::uint64_t pop() { return count_ == 0 ? 0 : pages_[--count_]; }
-    [[nodiscard]] std::span<const std::uint64_t> pages() const { return {pages_, count_}; }
-
-private:
-    std::uint64_t pages_[capacity];
-    unsigned count_ = 0;
-};
 
 class ReceivePages {
 public:

@@ -1,0 +1,26 @@
+// Pages on their way back to the driver's ring.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace ant::inet_server {
+
+// Beyond the bound they are released instead.
+class ReturnList {
+public:
+    static constexpr unsigned capacity = 128;
+    bool push(std::uint64_t page) {
+        if (count_ == capacity) return false;
+        pages_[count_++] = page;
+        return true;
+    }
+    std::uint64_t pop() { return count_ == 0 ? 0 : pages_[--count_]; }
+    [[nodiscard]] std::span<const std::uint64_t> pages() const { return {pages_, count_}; }
+
+private:
+    std::uint64_t pages_[capacity];
+    unsigned count_ = 0;
+};
+
+}  // namespace ant::inet_server
