@@ -9,9 +9,9 @@
 namespace ant::core {
 
 // For processes.
-Result<Pfn> reserve_area(Slot& slot, std::size_t pages);       // contents not yet zeroed, not yet mapped
-bool reserving(const Slot& slot, Pfn area, std::size_t pages); // between the two
-void finish_reserve(Slot& slot, Pfn area);                     // zeroed: map it
+Result<Pfn> reserve_area(Slot& slot, std::size_t pages);        // contents not yet zeroed, not yet mapped
+bool reserving(const Slot& slot, Pfn area, std::size_t pages);  // between the two
+void finish_reserve(Slot& slot, Pfn area);                      // zeroed: map it
 Result<> release_area(Slot& slot, u64 address);
 Result<Pfn> split_area(Slot& slot, u64 address, std::size_t pages);
 

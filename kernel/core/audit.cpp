@@ -14,17 +14,19 @@ void complain(const char* what, Pfn pfn) {
 
 void check_leaf(const Slot& slot, Pfn pfn, bool wanted, bool writable) {
     switch (machine::leaf_of(slot.window, pfn)) {
-    case machine::Leaf::none:
-        if (wanted) complain("page not mapped at its owner", pfn);
-        break;
-    case machine::Leaf::read_only:
-    case machine::Leaf::read_write: {
-        if (!wanted) complain("page mapped where it should not be", pfn);
-        const bool is_writable = machine::leaf_of(slot.window, pfn) == machine::Leaf::read_write;
-        if (wanted && is_writable != writable) complain("page mapped with wrong rights", pfn);
-        break;
-    }
-    case machine::Leaf::foreign: complain("leaf entry names another page", pfn); break;
+        case machine::Leaf::none:
+            if (wanted) complain("page not mapped at its owner", pfn);
+            break;
+        case machine::Leaf::read_only:
+        case machine::Leaf::read_write: {
+            if (!wanted) complain("page mapped where it should not be", pfn);
+            const bool is_writable = machine::leaf_of(slot.window, pfn) == machine::Leaf::read_write;
+            if (wanted && is_writable != writable) complain("page mapped with wrong rights", pfn);
+            break;
+        }
+        case machine::Leaf::foreign:
+            complain("leaf entry names another page", pfn);
+            break;
     }
 }
 
@@ -35,8 +37,7 @@ void check_area(Pfn head) {
         if (slot.name[0] == 0 || slot.window.root() == 0) continue;
         const bool owner = info.owner == slot.index && info.call == 0;
         const bool borrower = info.loans != 0 && info.loan_mapped && info.borrower == slot.index;
-        for (u32 i = 0; i < info.pages; ++i)
-            check_leaf(slot, head + i, owner || borrower, owner || info.lent_writable);
+        for (u32 i = 0; i < info.pages; ++i) check_leaf(slot, head + i, owner || borrower, owner || info.lent_writable);
     }
 }
 

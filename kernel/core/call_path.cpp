@@ -27,7 +27,8 @@ Error aim_further(Slot& me, Slot& callee, Control& c, u32 flags, u64 data, u64 p
 Process* request_further(Process& p, Control& c, const Function& f, u32 flags, u64 parameters, u64 data, u64 timeout_us) {
     Slot& me = *p.slot;
     Slot& callee = *f.slot;
-    Process* receiver = callee.process != nullptr && callee.process->state == Process::State::receiving ? callee.process : nullptr;
+    Process* receiver =
+        callee.process != nullptr && callee.process->state == Process::State::receiving ? callee.process : nullptr;
     Cargo cargo;
     const Error error = aim_further(me, callee, c, flags, data, parameters, true, cargo);
     if (error != Error::none) {

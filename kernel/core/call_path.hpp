@@ -27,14 +27,15 @@ inline u64 frame_address(const Control& c, unsigned depth) {
 // The control ICA that the slot holds or owns at this address, else nullptr.
 [[gnu::always_inline]] inline Control* control_at(const Slot& slot, u64 address) {
     const u64 offset = address - control_base;
-    if (offset >= u64{max_controls} * page_size) [[unlikely]] return nullptr;
+    if (offset >= u64{max_controls} * page_size) [[unlikely]]
+        return nullptr;
     Control* c = opaque(&controls[offset >> page_shift]);
     return c->holder == &slot && c->address == address ? c : nullptr;
 }
 
 // Pushes stage `depth` (= c.depth). The page gets a copy for the server to read (P-ipc table 1).
-[[gnu::always_inline]] inline void push_frame(Control& c, unsigned depth, Slot& requester, const Process& process, const Function& f,
-                                              u32 flags, u64 parameters, u64 data) {
+[[gnu::always_inline]] inline void push_frame(Control& c, unsigned depth, Slot& requester, const Process& process,
+                                              const Function& f, u32 flags, u64 parameters, u64 data) {
     c.depth = static_cast<u8>(depth + 1);
     c.op = f.op;
     CallFrame& k = *opaque(&c.frames[depth]);

@@ -36,19 +36,24 @@ bool good_parameters(u64 parameters) {
 // has changed. The giver's process must load its address space anew before it runs again.
 [[gnu::noinline]] Pfn move_at_once(Slot& from, Slot& to, u64 address) {
     const u64 pfn = (address - abi::ica_base) >> page_shift;
-    if (pfn >= pool.size() || (address & (page_size - 1)) != 0) [[unlikely]] return no_page;
+    if (pfn >= pool.size() || (address & (page_size - 1)) != 0) [[unlikely]]
+        return no_page;
     const Pfn area = static_cast<Pfn>(pfn);
     const PageInfo& info = pool[area];
-    if (!info.is_area_of(from.index) || info.held_up() || area == from.state_area) [[unlikely]] return no_page;
-    if (!machine::Window::move(from.window, to.window, area, info.pages)) [[unlikely]] return no_page;
+    if (!info.is_area_of(from.index) || info.held_up() || area == from.state_area) [[unlikely]]
+        return no_page;
+    if (!machine::Window::move(from.window, to.window, area, info.pages)) [[unlikely]]
+        return no_page;
     unlink_area(from, area);
     link_area(to, area);
     return area;
 }
 
 [[gnu::always_inline]] inline void begin_receive(Slot& me) {
-    if (me.current != nullptr) [[unlikely]] defer_current(me);
-    if (me.duties != 0) [[unlikely]] do_duties(me);
+    if (me.current != nullptr) [[unlikely]]
+        defer_current(me);
+    if (me.duties != 0) [[unlikely]]
+        do_duties(me);
 }
 
 // Blocks the process in receive. False: there is something to take, and it has it now.
@@ -71,11 +76,13 @@ bool good_parameters(u64 parameters) {
 
 // A call has left the hands of `p`, which now receives. `woken` is the process that became able to run; `moved` says
 // that a data ICA went with it.
-[[gnu::always_inline]] inline Process* receive_after(Process& p, Slot& me, u64 control, Process* woken, u64 timeout_us, bool moved) {
+[[gnu::always_inline]] inline Process* receive_after(Process& p, Slot& me, u64 control, Process* woken, u64 timeout_us,
+                                                     bool moved) {
     begin_receive(me);
     const u64 time = machine::now();
     if (block_in_receive(p, me, timeout_us, time)) [[likely]] {
-        if (woken != nullptr) [[likely]] return hand_from(p, *woken, time);
+        if (woken != nullptr) [[likely]]
+            return hand_from(p, *woken, time);
         arch::cpu().loaded = nullptr;  // the control ICA has left this space: flushed by the next switch
         return schedule();
     }
@@ -120,13 +127,15 @@ constexpr u32 not_plain = static_cast<u32>(abi::DataMode::lend_read) | abi::flag
     const unsigned depth = c.depth - 1u;
     const CallFrame& k = *opaque(&c.frames[depth]);
     if (depth == 0 || (k.flags & abi::flag::direct_return) != 0) [[likely]] {
-        if (c.waiting == nullptr || !straight_back(c)) [[unlikely]] return nullptr;
+        if (c.waiting == nullptr || !straight_back(c)) [[unlikely]]
+            return nullptr;
         begin_answer(me, c, 0, error, value);
         return complete(*c.waiting, c, error, value, 0);
     }
     Slot& relay = *k.requester;
     Process* t = receiver_of(relay);
-    if (t == nullptr || (k.flags & not_plain) != 0 || relay.generation != k.requester_generation) [[unlikely]] return nullptr;
+    if (t == nullptr || (k.flags & not_plain) != 0 || relay.generation != k.requester_generation) [[unlikely]]
+        return nullptr;
     begin_answer(me, c, depth, error, value);
     c.page->currentp = frame_address(c, depth - 1);
     t->deadline = 0;
@@ -147,20 +156,25 @@ constexpr u32 not_plain = static_cast<u32>(abi::DataMode::lend_read) | abi::flag
 Process* request(u64 function_flags, u64 control, u64 parameters, u64 data, u64 timeout_us) {
     Process& p = *arch::cpu().current;
     Slot* me = p.slot;
-    if (me == nullptr) [[unlikely]] return fail(p, Error::not_registered);
+    if (me == nullptr) [[unlikely]]
+        return fail(p, Error::not_registered);
     Control* c = control_at(*me, control);
-    if (c == nullptr || c->state != Control::State::owned) [[unlikely]] return fail(p, Error::not_owner);
+    if (c == nullptr || c->state != Control::State::owned) [[unlikely]]
+        return fail(p, Error::not_owner);
     const u32 flags = static_cast<u32>(function_flags >> 32) & request_flags;
     const Function* f = function_at(*me, static_cast<u32>(function_flags));
-    if (f == nullptr) [[unlikely]] return fail(p, why_not(*me, static_cast<u32>(function_flags)));
-    if (!good_parameters(parameters)) [[unlikely]] return fail(p, Error::invalid_argument);
+    if (f == nullptr) [[unlikely]]
+        return fail(p, why_not(*me, static_cast<u32>(function_flags)));
+    if (!good_parameters(parameters)) [[unlikely]]
+        return fail(p, Error::invalid_argument);
     Slot& callee = *f->slot;
     Process* receiver = receiver_of(callee);
     p.state = Process::State::calling;  // on its way out: no single page is flushed, the switch does it
     u64 moved = 0;
     if (receiver != nullptr && (flags & cargo_flags) <= 1) [[likely]] {
         if ((flags & cargo_flags) != 0) [[unlikely]] {
-            if (move_at_once(*me, callee, data) == no_page) return request_further(p, *c, *f, flags, parameters, data, timeout_us);
+            if (move_at_once(*me, callee, data) == no_page)
+                return request_further(p, *c, *f, flags, parameters, data, timeout_us);
             moved = data;
         }
     } else {
@@ -181,13 +195,17 @@ Process* request(u64 function_flags, u64 control, u64 parameters, u64 data, u64 
 Process* request_async(u64 function_flags, u64 control, u64 parameters, u64 data, u64 timeout_us) {
     Process& p = *arch::cpu().current;
     Slot* me = p.slot;
-    if (me == nullptr) [[unlikely]] return fail(p, Error::not_registered);
+    if (me == nullptr) [[unlikely]]
+        return fail(p, Error::not_registered);
     Control* c = control_at(*me, control);
-    if (c == nullptr || c->state != Control::State::owned) [[unlikely]] return fail(p, Error::not_owner);
+    if (c == nullptr || c->state != Control::State::owned) [[unlikely]]
+        return fail(p, Error::not_owner);
     const u32 flags = (static_cast<u32>(function_flags >> 32) & request_flags) | abi::flag::async;
     const Function* f = function_at(*me, static_cast<u32>(function_flags));
-    if (f == nullptr) [[unlikely]] return fail(p, why_not(*me, static_cast<u32>(function_flags)));
-    if (!good_parameters(parameters)) [[unlikely]] return fail(p, Error::invalid_argument);
+    if (f == nullptr) [[unlikely]]
+        return fail(p, why_not(*me, static_cast<u32>(function_flags)));
+    if (!good_parameters(parameters)) [[unlikely]]
+        return fail(p, Error::invalid_argument);
     Slot& callee = *f->slot;
     Process* receiver = receiver_of(callee);
     Cargo cargo;
@@ -207,7 +225,8 @@ Process* request_async(u64 function_flags, u64 control, u64 parameters, u64 data
 
 Process* receive(u64 timeout_us) {
     Process& p = *arch::cpu().current;
-    if (p.slot == nullptr) [[unlikely]] return fail(p, Error::not_registered);
+    if (p.slot == nullptr) [[unlikely]]
+        return fail(p, Error::not_registered);
     begin_receive(*p.slot);
     if (block_in_receive(p, *p.slot, timeout_us, machine::now())) return schedule();
     return resume(p);
@@ -216,9 +235,11 @@ Process* receive(u64 timeout_us) {
 Process* reply(u64 control, u64 value, u64 data_mode, u64 error_list) {
     Process& p = *arch::cpu().current;
     Slot* me = p.slot;
-    if (me == nullptr) [[unlikely]] return fail(p, Error::not_registered);
+    if (me == nullptr) [[unlikely]]
+        return fail(p, Error::not_registered);
     Control* c = control_at(*me, control);
-    if (c == nullptr || c->state != Control::State::held) [[unlikely]] return fail(p, Error::not_owner);
+    if (c == nullptr || c->state != Control::State::held) [[unlikely]]
+        return fail(p, Error::not_owner);
     const Error error = static_cast<Error>(error_list & 0xff);
     const auto signed_value = static_cast<std::int64_t>(value);
     const bool plain = ((data_mode & abi::flag::data_mask) | (error_list >> 32)) == 0;
@@ -233,9 +254,11 @@ Process* reply(u64 control, u64 value, u64 data_mode, u64 error_list) {
 Process* reply_and_receive(u64 control, u64 value, u64 data_mode, u64 error_list, u64 timeout_us) {
     Process& p = *arch::cpu().current;
     Slot* me = p.slot;
-    if (me == nullptr) [[unlikely]] return fail(p, Error::not_registered);
+    if (me == nullptr) [[unlikely]]
+        return fail(p, Error::not_registered);
     Control* c = control_at(*me, control);
-    if (c == nullptr || c->state != Control::State::held) [[unlikely]] return fail(p, Error::not_owner);
+    if (c == nullptr || c->state != Control::State::held) [[unlikely]]
+        return fail(p, Error::not_owner);
     p.state = Process::State::ready;  // on its way out, as in request
     const Error error = static_cast<Error>(error_list & 0xff);
     const auto signed_value = static_cast<std::int64_t>(value);
@@ -244,7 +267,8 @@ Process* reply_and_receive(u64 control, u64 value, u64 data_mode, u64 error_list
         if (Process* woken = answer_plainly(*me, *c, error, signed_value); woken != nullptr) [[likely]]
             return receive_after(p, *me, control, woken, timeout_us, false);
     } else if (extras == static_cast<u64>(abi::DataMode::move) && error_list >> 32 == 0) {
-        if (Process* woken = answer_with_area(*me, *c, error, signed_value, data_mode & ~u64{abi::flag::data_mask}); woken != nullptr)
+        if (Process* woken = answer_with_area(*me, *c, error, signed_value, data_mode & ~u64{abi::flag::data_mask});
+            woken != nullptr)
             return receive_after(p, *me, control, woken, timeout_us, true);
     }
     Error refused = Error::none;
@@ -263,13 +287,17 @@ namespace {
                                             Process*& receiver) {
     Slot* me = p.slot;
     Control* c = me == nullptr ? nullptr : control_at(*me, control);
-    if (c == nullptr || c->state != Control::State::held) [[unlikely]] return Error::not_owner;
+    if (c == nullptr || c->state != Control::State::held) [[unlikely]]
+        return Error::not_owner;
     const unsigned depth = c->depth;
-    if (depth == abi::max_stages) [[unlikely]] return Error::too_many;
+    if (depth == abi::max_stages) [[unlikely]]
+        return Error::too_many;
     const u32 flags = (static_cast<u32>(function_flags >> 32) & (request_flags | abi::flag::direct_return)) | abi::flag::async;
     const Function* f = function_at(*me, static_cast<u32>(function_flags));
-    if (f == nullptr) [[unlikely]] return why_not(*me, static_cast<u32>(function_flags));
-    if (!good_parameters(parameters)) [[unlikely]] return Error::invalid_argument;
+    if (f == nullptr) [[unlikely]]
+        return why_not(*me, static_cast<u32>(function_flags));
+    if (!good_parameters(parameters)) [[unlikely]]
+        return Error::invalid_argument;
     Slot& callee = *f->slot;
     receiver = receiver_of(callee);
     Cargo cargo;

@@ -23,7 +23,7 @@ struct ImageLayout {
     u64 program_headers = 0;  // address in the process, 0 if not loaded
     u32 program_header_count = 0;
     u32 segment_count = 0;
-    u64 end = 0;              // first page-aligned address behind the last segment
+    u64 end = 0;  // first page-aligned address behind the last segment
     Segment segments[max_segments];
 };
 
@@ -33,7 +33,7 @@ Result<ImageLayout> parse_image(std::span<const std::byte> file);
 struct Image {
     Pfn first = no_page;  // the core's; no_page = unused entry
     u32 pages = 0;
-    u32 users = 0;        // processes, plus one while it is known by number
+    u32 users = 0;  // processes, plus one while it is known by number
     u32 generation = 0;
     bool known = false;
     ImageLayout layout;

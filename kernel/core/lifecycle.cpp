@@ -105,7 +105,8 @@ Result<Slot*> create_slot(const abi::ProcessRequest& request, const char* argume
     if (drives_console(*slot)) machine::echo_log(false);
     slot->alive = true;
     if (!attach_interrupts(*slot)) {
-        while (!slot->window.destroy(pages_per_step)) {}
+        while (!slot->window.destroy(pages_per_step)) {
+        }
         reset_slot(*slot);
         return Failure(Error::busy);
     }
@@ -162,7 +163,8 @@ Result<> build_startup(Process& p, const ProcessPlan& plan, const Slot& slot) {
 static_assert(sizeof(abi::StartupInfo) + abi::max_argument_bytes <= page_size);
 
 void free_process_memory(Process& p) {
-    while (!p.space.destroy(pages_per_step)) {}
+    while (!p.space.destroy(pages_per_step)) {
+    }
     p.state = Process::State::free;
 }
 
@@ -230,28 +232,29 @@ bool end_controls(Slot& slot, u64& cursor) {
         Control& c = controls[cursor];
         if (c.holder != &slot) continue;
         switch (c.state) {
-        case Control::State::queued:
-        case Control::State::held:
-            // Its own request, abandoned by itself, is held by somebody else; these are requests of others.
-            fail_call(slot, c, Error::server_died);
-            break;
-        case Control::State::returned:
-            if (c.result_list != nullptr) free_list(c.result_list);
-            c.result_list = nullptr;
-            c.result_data = no_page;  // areas end with the slot's
-            slot.results.remove(c);
-            if (c.depth != 0) {
-                c.state = Control::State::held;
+            case Control::State::queued:
+            case Control::State::held:
+                // Its own request, abandoned by itself, is held by somebody else; these are requests of others.
                 fail_call(slot, c, Error::server_died);
-            } else {
+                break;
+            case Control::State::returned:
+                if (c.result_list != nullptr) free_list(c.result_list);
+                c.result_list = nullptr;
+                c.result_data = no_page;  // areas end with the slot's
+                slot.results.remove(c);
+                if (c.depth != 0) {
+                    c.state = Control::State::held;
+                    fail_call(slot, c, Error::server_died);
+                } else {
+                    free_control(c);
+                }
+                break;
+            case Control::State::owned:
+                slot.window.unmap_control(c.index);
                 free_control(c);
-            }
-            break;
-        case Control::State::owned:
-            slot.window.unmap_control(c.index);
-            free_control(c);
-            break;
-        case Control::State::free: break;
+                break;
+            case Control::State::free:
+                break;
         }
     }
     return cursor == max_controls;
@@ -286,7 +289,8 @@ bool reap() {
     for (Process& p : processes) {
         if (p.state != Process::State::ending) continue;
         remove_ready(p);
-        while (!end_step(p)) {}
+        while (!end_step(p)) {
+        }
         return true;
     }
     return false;
@@ -336,6 +340,7 @@ Result<Process*> create_process(const ProcessPlan& plan) {
     p->flags = request.flags;
     p->uses_fpu = (request.flags & abi::process_flag::fpu) != 0;
     p->version = request.version;
+    p->quota_pages = plan.replaces != nullptr ? plan.replaces->quota_pages : request.quota_pages;
     p->started = machine::now();
     copy_name(p->program, request.program);
     Slot* slot = plan.replaces;
@@ -351,7 +356,8 @@ Result<Process*> create_process(const ProcessPlan& plan) {
         loaded = build_startup(*p, plan, *slot);
         if (!loaded && plan.replaces == nullptr) {
             close_slot(*slot);
-            while (!slot->window.destroy(pages_per_step)) {}
+            while (!slot->window.destroy(pages_per_step)) {
+            }
             reset_slot(*slot);
         }
     }
@@ -359,6 +365,7 @@ Result<Process*> create_process(const ProcessPlan& plan) {
         free_process_memory(*p);
         return Failure(loaded.error());
     }
+    p->quota_pages += p->private_pages + p->space.tables();  // the program itself is free
     p->special = p->flags != 0;
     for (const abi::PortRange& range : slot->ports) p->special = p->special || range.count != 0;
     p->cr3 = p->space.root();
@@ -411,21 +418,22 @@ bool end_step(Process& p) {
     machine::leave_space(p.cr3);
     Slot* slot = p.slot;
     switch (p.teardown_stage) {
-    case 0:
-        if (slot != nullptr && !end_controls(*slot, p.teardown_cursor)) return false;
-        ++p.teardown_stage;
-        return false;
-    case 1:
-        if (slot != nullptr && !end_areas(*slot)) return false;
-        ++p.teardown_stage;
-        return false;
-    case 2:
-        if (slot != nullptr && !slot->window.destroy(pages_per_step)) return false;
-        if (slot != nullptr) reset_slot(*slot);
-        p.slot = nullptr;
-        ++p.teardown_stage;
-        return false;
-    default: break;
+        case 0:
+            if (slot != nullptr && !end_controls(*slot, p.teardown_cursor)) return false;
+            ++p.teardown_stage;
+            return false;
+        case 1:
+            if (slot != nullptr && !end_areas(*slot)) return false;
+            ++p.teardown_stage;
+            return false;
+        case 2:
+            if (slot != nullptr && !slot->window.destroy(pages_per_step)) return false;
+            if (slot != nullptr) reset_slot(*slot);
+            p.slot = nullptr;
+            ++p.teardown_stage;
+            return false;
+        default:
+            break;
     }
     if (!p.space.destroy(pages_per_step)) return false;
     if (p.fpu_page != no_page) pool.release(p.fpu_page, 1);

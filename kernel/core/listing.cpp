@@ -15,7 +15,8 @@ namespace {
 template <class T>
 class Writer {
 public:
-    Writer(Pfn area, u64 skip) : out_{static_cast<T*>(machine::page(area))}, room_{u64{pool[area].pages} * page_size / sizeof(T)}, skip_{skip} {}
+    Writer(Pfn area, u64 skip)
+        : out_{static_cast<T*>(machine::page(area))}, room_{u64{pool[area].pages} * page_size / sizeof(T)}, skip_{skip} {}
     void put(const T& record) {
         if (skip_ != 0) {
             --skip_;
@@ -34,15 +35,23 @@ private:
 
 abi::ProcessState state_of(const Process& p) {
     switch (p.state) {
-    case Process::State::free:
-    case Process::State::ending: return abi::ProcessState::ending;
-    case Process::State::ready: return abi::ProcessState::ready;
-    case Process::State::running: return abi::ProcessState::running;
-    case Process::State::receiving: return abi::ProcessState::receiving;
-    case Process::State::calling: return abi::ProcessState::calling;
-    case Process::State::waiting: return abi::ProcessState::waiting;
-    case Process::State::registering: return abi::ProcessState::registering;
-    case Process::State::handing_over: return abi::ProcessState::handing_over;
+        case Process::State::free:
+        case Process::State::ending:
+            return abi::ProcessState::ending;
+        case Process::State::ready:
+            return abi::ProcessState::ready;
+        case Process::State::running:
+            return abi::ProcessState::running;
+        case Process::State::receiving:
+            return abi::ProcessState::receiving;
+        case Process::State::calling:
+            return abi::ProcessState::calling;
+        case Process::State::waiting:
+            return abi::ProcessState::waiting;
+        case Process::State::registering:
+            return abi::ProcessState::registering;
+        case Process::State::handing_over:
+            return abi::ProcessState::handing_over;
     }
     return abi::ProcessState::ending;
 }
@@ -193,15 +202,22 @@ Result<Listed> list_records(Slot& slot, abi::ListKind kind, u64 address, u64 sta
     const Pfn area = ANT_TRY(owned_area(slot, address));
     // A borrower reads it while it is lent; nobody else writes.
     switch (kind) {
-    case abi::ListKind::processes: return list_processes(area, start);
-    case abi::ListKind::servers: return list_servers(area, start);
-    case abi::ListKind::areas: return list_areas(area, start);
-    case abi::ListKind::faults: return list_faults(area, start);
-    case abi::ListKind::history: return list_history(area, start);
-    case abi::ListKind::functions: return list_functions(area, start);
-    case abi::ListKind::system: return list_system(area, start == 1);
-    case abi::ListKind::log:
-        return Listed{machine::copy_log(machine::page(area), u64{pool[area].pages} * page_size, start), 1};
+        case abi::ListKind::processes:
+            return list_processes(area, start);
+        case abi::ListKind::servers:
+            return list_servers(area, start);
+        case abi::ListKind::areas:
+            return list_areas(area, start);
+        case abi::ListKind::faults:
+            return list_faults(area, start);
+        case abi::ListKind::history:
+            return list_history(area, start);
+        case abi::ListKind::functions:
+            return list_functions(area, start);
+        case abi::ListKind::system:
+            return list_system(area, start == 1);
+        case abi::ListKind::log:
+            return Listed{machine::copy_log(machine::page(area), u64{pool[area].pages} * page_size, start), 1};
     }
     return Failure(Error::invalid_argument);
 }

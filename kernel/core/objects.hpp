@@ -30,9 +30,9 @@ struct DataListRecord {
 struct CallFrame {
     Slot* requester;
     u32 requester_generation;
-    u32 flags;              // abi::flag
+    u32 flags;  // abi::flag
     u32 function;
-    Pfn data;               // data ICA that went with the request, or no_page
+    Pfn data;  // data ICA that went with the request, or no_page
     DataListRecord* list;
 };
 
@@ -45,11 +45,11 @@ struct alignas(128) Control {
         held,      // current or deferred at `holder`
         returned,  // in the result queue of `holder`
     };
-    Link<Control> link;       // request queue, result queue, or list of deferred calls
+    Link<Control> link;  // request queue, result queue, or list of deferred calls
     Slot* holder = nullptr;
     abi::ControlIca* page = nullptr;  // through the direct map
-    u64 leaf = 0;             // the leaf entry that maps it
-    Slot* origin = nullptr;   // who reserved it, and is charged for it
+    u64 leaf = 0;                     // the leaf entry that maps it
+    Slot* origin = nullptr;           // who reserved it, and is charged for it
     u32 origin_generation = 0;
     Slot* waiting = nullptr;  // the slot whose process waits in a synchronous request
     u64 id = 0;               // survives redelivery
@@ -57,11 +57,11 @@ struct alignas(128) Control {
     u64 address = 0;          // in the ICA window
     u32 index = 0;
     State state = State::free;
-    u8 depth = 0;             // frames in use
-    u16 op = 0;               // of the newest frame's function
-    bool deferred = false;    // held and linked into holder->deferred
-    bool abandoned = false;   // its requester gave up: the late answer frees it
-    u32 result_error = 0;     // returned: Error
+    u8 depth = 0;            // frames in use
+    u16 op = 0;              // of the newest frame's function
+    bool deferred = false;   // held and linked into holder->deferred
+    bool abandoned = false;  // its requester gave up: the late answer frees it
+    u32 result_error = 0;    // returned: Error
     std::int64_t result_value = 0;
     Pfn result_data = no_page;
     DataListRecord* result_list = nullptr;
@@ -72,35 +72,35 @@ struct alignas(128) Control {
 struct Process {
     enum class State : u8 { free, ready, running, receiving, calling, waiting, registering, handing_over, ending };
 
-    arch::UserContext context;   // first: entry.S relies on it
-    u64 cr3 = 0;                 // 152
-    u64 cpu_ticks = 0;           // 160
-    u64 foreign_entry = 0;       // 168: handler for system calls of another system, and its stack
-    u64 foreign_stack = 0;       // 176
-    u64 progress = 0;            // of a system call that goes in steps
-    Slot* slot = nullptr;        // null: replaces a server and has not registered, or was replaced
+    arch::UserContext context;  // first: entry.S relies on it
+    u64 cr3 = 0;                // 152
+    u64 cpu_ticks = 0;          // 160
+    u64 foreign_entry = 0;      // 168: handler for system calls of another system, and its stack
+    u64 foreign_stack = 0;      // 176
+    u64 progress = 0;           // of a system call that goes in steps
+    Slot* slot = nullptr;       // null: replaces a server and has not registered, or was replaced
     State state = State::free;
-    u8 priority = 0;             // set_priority
-    bool special = false;        // has FPU, thread pointer or I/O ports to switch
+    u8 priority = 0;       // set_priority
+    bool special = false;  // has FPU, thread pointer or I/O ports to switch
     bool uses_fpu = false;
-    u32 more_important = 0;      // bits of the priorities above its own
+    u32 more_important = 0;  // bits of the priorities above its own
     void set_priority(unsigned level) {
         priority = static_cast<u8>(level);
         more_important = level >= 31 ? 0 : ~u32{0} << (level + 1);
     }
-    u64 deadline = 0;            // when a time-out or wait ends, 0 = none
-    u64 identity = 0;            // pid | number of the slot << 32: what a Frame says of a requester
+    u64 deadline = 0;  // when a time-out or wait ends, 0 = none
+    u64 identity = 0;  // pid | number of the slot << 32: what a Frame says of a requester
     Link<Process> ready;
-    Control* call = nullptr;     // calling: the synchronous request
+    Control* call = nullptr;  // calling: the synchronous request
     machine::Space space;
     u32 pid = 0;
-    u32 flags = 0;               // abi::process_flag
+    u32 flags = 0;  // abi::process_flag
     u32 version = 0;
     u32 exit_status = 0;
-    u32 private_pages = 0;
-    u64 started = 0;             // ticks
+    u32 private_pages = 0, quota_pages = 0;
+    u64 started = 0;  // ticks
     u64 thread_pointer = 0;
-    u64 teardown_cursor = 0;     // ending: how far
+    u64 teardown_cursor = 0;  // ending: how far
     u8 teardown_stage = 0;
     Pfn fpu_page = no_page;
     Image* image = nullptr;
@@ -114,9 +114,9 @@ struct Slot {
     u32 generation = 0;
     bool alive = false;
     u8 priority = 0;
-    u64 callees = 0;                          // groups whose functions it may call
+    u64 callees = 0;  // groups whose functions it may call
     Control* current = nullptr;
-    u64 events = 0;                           // and tell_replacement
+    u64 events = 0;                                        // and tell_replacement
     static constexpr u64 tell_replacement = u64{1} << 63;  // at its next receive
     // What is due at the next receive: interrupt lines delivered (low bits), the end of a blackout.
     static constexpr u8 first_receive = 0x80, first_handler = 0x40;
@@ -127,11 +127,11 @@ struct Slot {
     List<Control, &Control::link> deferred;
     u32 control_count = 0, deferred_count = 0, result_count = 0;
     machine::Window window;
-    Pfn first_area = no_page;                 // list through PageInfo
+    Pfn first_area = no_page;  // list through PageInfo
     u32 area_count = 0, area_pages = 0, lent_count = 0;
     u32 quota_pages = 0, quota_calls = 0;
     u32 user_id = 0, privileges = 0;
-    u8 group = 0xff;                          // of the functions that it provides
+    u8 group = 0xff;  // of the functions that it provides
     u32 function_count = 0;
     Pfn state_area = no_page;
     u32 state_format = 0;
@@ -140,7 +140,7 @@ struct Slot {
     abi::PortRange ports[4] = {};
     u32 replacements = 0;
     u64 calls_served = 0;
-    Replacement* replacement = nullptr;       // under way
+    Replacement* replacement = nullptr;  // under way
     u16 argument_bytes = 0, argc = 0, envc = 0;
     char arguments[abi::max_argument_bytes] = {};  // for its next process
     Pfn teardown_area = no_page;
@@ -151,12 +151,12 @@ struct Slot {
 };
 
 struct alignas(64) Function {
-    u32 id = 0;              // index | generation << 9; 0 = unused entry
+    u32 id = 0;  // index | generation << 9; 0 = unused entry
     u16 op = 0;
     u8 group = 0;
-    Slot* slot = nullptr;    // who provides it
-    u64 right = 0;           // bit `group`, as in Slot::callees
-    u64 identity = 0;        // number of that slot | id << 32: what a Frame says of a callee
+    Slot* slot = nullptr;  // who provides it
+    u64 right = 0;         // bit `group`, as in Slot::callees
+    u64 identity = 0;      // number of that slot | id << 32: what a Frame says of a callee
     char name[abi::name_bytes] = {};
 };
 
@@ -164,8 +164,8 @@ extern Slot slots[max_slots];
 extern Process processes[max_processes];
 extern Control controls[max_controls];
 extern Function functions[max_functions];
-extern Pfn control_zone;          // first page of the zone
-extern u64 control_base;          // its address in the ICA window
+extern Pfn control_zone;  // first page of the zone
+extern u64 control_base;  // its address in the ICA window
 
 Slot* slot_by_name(const char* name);
 Process* process_by_pid(u32 pid);

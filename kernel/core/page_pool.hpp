@@ -11,29 +11,29 @@
 namespace ant::core {
 
 enum class PageKind : u8 {
-    reserved,  // not RAM, or the core's own image and tables from before the pool
-    free_head, // first page of a free block
+    reserved,   // not RAM, or the core's own image and tables from before the pool
+    free_head,  // first page of a free block
     free_body,
-    area,      // first page of a data ICA
-    body,      // further pages of an area or image
-    control,   // control zone: described by its Control
-    table,     // page table
-    own,       // private memory of a process
-    image,     // first page of a program image
-    core,      // the core's own records
+    area,     // first page of a data ICA
+    body,     // further pages of an area or image
+    control,  // control zone: described by its Control
+    table,    // page table
+    own,      // private memory of a process
+    image,    // first page of a program image
+    core,     // the core's own records
 };
 
 struct alignas(32) PageInfo {
-    Pfn next = no_page;      // free list, or the owner's list of areas
+    Pfn next = no_page;  // free list, or the owner's list of areas
     Pfn previous = no_page;
-    u32 pages = 0;           // length of the run (heads)
-    u8 owner = 0;            // slot index of an area's owner; no_owner: an orphan, freed when its last loan ends
+    u32 pages = 0;  // length of the run (heads)
+    u8 owner = 0;   // slot index of an area's owner; no_owner: an orphan, freed when its last loan ends
     PageKind kind = PageKind::reserved;
-    u8 order = 0;            // free_head
-    bool zeroed = false;     // free pages
-    u32 call = 0;            // control index + 1 while the area is under way in a queued call
+    u8 order = 0;         // free_head
+    bool zeroed = false;  // free pages
+    u32 call = 0;         // control index + 1 while the area is under way in a queued call
     u16 loans = 0;
-    u8 borrower = 0;         // slot index; this and the next two are 0 while loans == 0
+    u8 borrower = 0;  // slot index; this and the next two are 0 while loans == 0
     bool lent_writable = false;
     bool loan_mapped = false;
 

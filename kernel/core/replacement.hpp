@@ -25,10 +25,10 @@ struct Replacement {
     Process* fresh = nullptr;
     Slot* asker = nullptr;
     u32 asker_generation = 0;
-    u64 deadline = 0;       // of the present state
+    u64 deadline = 0;  // of the present state
     u64 timeout_us = 0;
-    u64 started = 0;        // ticks
-    u64 stopped = 0;        // end of the old server's last handler
+    u64 started = 0;  // ticks
+    u64 stopped = 0;  // end of the old server's last handler
     u64 event[abi::replacement_events] = {};
     abi::ReplaceResult result{};
 };

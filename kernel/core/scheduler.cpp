@@ -59,21 +59,24 @@ void idle() {
 void expire(Process& process) {
     process.deadline = 0;
     switch (process.state) {
-    case Process::State::waiting:
-        finish(process);
-        make_ready(process);
-        break;
-    case Process::State::receiving:
-        finish(process, Error::timed_out);
-        make_ready(process);
-        break;
-    case Process::State::calling: call_timed_out(process); break;
-    case Process::State::registering:
-    case Process::State::handing_over:
-    case Process::State::free:
-    case Process::State::ready:
-    case Process::State::running:
-    case Process::State::ending: break;
+        case Process::State::waiting:
+            finish(process);
+            make_ready(process);
+            break;
+        case Process::State::receiving:
+            finish(process, Error::timed_out);
+            make_ready(process);
+            break;
+        case Process::State::calling:
+            call_timed_out(process);
+            break;
+        case Process::State::registering:
+        case Process::State::handing_over:
+        case Process::State::free:
+        case Process::State::ready:
+        case Process::State::running:
+        case Process::State::ending:
+            break;
     }
 }
 
@@ -95,7 +98,8 @@ Process* schedule() {
             idle();
             continue;
         }
-        if (next->state != Process::State::ending) [[likely]] return switch_to(*next);
+        if (next->state != Process::State::ending) [[likely]]
+            return switch_to(*next);
         // The end of a process goes in steps, in its own time; interrupts get in between.
         if (!end_step(*next)) make_ready(*next);
         machine::open_interrupts();
@@ -103,7 +107,8 @@ Process* schedule() {
 }
 
 Process* resume(Process& running) {
-    if (scheduler.nothing_above(running)) [[likely]] return switch_to(running);
+    if (scheduler.nothing_above(running)) [[likely]]
+        return switch_to(running);
     make_ready_first(running);
     return schedule();
 }

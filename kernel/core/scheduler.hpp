@@ -38,7 +38,8 @@ inline void arm(u64 deadline) {
 }
 inline u64 deadline_after(u64 microseconds, u64 time = machine::now()) {
     constexpr u64 longest = u64{1} << 42;  // about 50 days
-    if (microseconds > longest) [[unlikely]] microseconds = longest;
+    if (microseconds > longest) [[unlikely]]
+        microseconds = longest;
     return time + microseconds * machine::ticks_per_us();
 }
 
@@ -50,7 +51,8 @@ inline Process* switch_from(Process& blocked, Process& next, u64 time) {
     auto& cpu = arch::cpu();
     blocked.cpu_ticks += time - cpu.switched_at;
     cpu.switched_at = time;
-    if ((next.special | cpu.special_loaded) != 0) [[unlikely]] machine::switch_special(&blocked, next);
+    if ((next.special | cpu.special_loaded) != 0) [[unlikely]]
+        machine::switch_special(&blocked, next);
     cpu.current = &next;
     ++cpu.counters.cr3_writes;
     machine::load_root(next.cr3);
@@ -66,7 +68,8 @@ inline Process* switch_to(Process& next) {
         const u64 time = machine::now();
         (cpu.current != nullptr ? cpu.current->cpu_ticks : cpu.idle_ticks) += time - cpu.switched_at;
         cpu.switched_at = time;
-        if ((next.special | cpu.special_loaded) != 0) [[unlikely]] machine::switch_special(cpu.current, next);
+        if ((next.special | cpu.special_loaded) != 0) [[unlikely]]
+            machine::switch_special(cpu.current, next);
         cpu.current = &next;
     }
     if (cpu.loaded != &next) {
@@ -81,12 +84,14 @@ inline Process* switch_to(Process& next) {
 // From a process that has just blocked to one that has just become ready: no run-queue work unless somebody
 // more important is ready.
 inline Process* hand_to(Process& next) {
-    if (scheduler.nothing_above(next)) [[likely]] return switch_to(next);
+    if (scheduler.nothing_above(next)) [[likely]]
+        return switch_to(next);
     make_ready(next);
     return schedule();
 }
 inline Process* hand_from(Process& blocked, Process& next, u64 time) {
-    if (scheduler.nothing_above(next)) [[likely]] return switch_from(blocked, next, time);
+    if (scheduler.nothing_above(next)) [[likely]]
+        return switch_from(blocked, next, time);
     make_ready(next);
     arch::cpu().loaded = nullptr;
     return schedule();

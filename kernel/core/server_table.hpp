@@ -8,7 +8,8 @@ namespace ant::core {
 // Groups are the names of slots that provide functions; rights to call are given per group.
 Result<u8> group_of(const char* slot_name);
 
-// "SLOT.something", by that slot only. Registering a name again, after the server's death or replacement, gives the same identifier.
+// "SLOT.something", by that slot only. Registering a name again, after the server's death or replacement, gives the same
+// identifier.
 Result<u32> register_function(Slot& slot, const char* name, u32 op);
 Result<> withdraw_function(Slot& slot, u32 id);
 void withdraw_all(Slot& slot);

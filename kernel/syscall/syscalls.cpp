@@ -129,7 +129,10 @@ Process* sys_server_register(u64 readable_formats, u64, u64, u64, u64) {
     if (p.replacement == nullptr) return p.slot == nullptr ? refuse(p, Error::cancelled) : finish(p);
     const auto waits = register_replacing(p, readable_formats);
     if (!waits && p.state == Process::State::running) return refuse(p, waits.error());
-    if (p.state == Process::State::registering && waits && !*waits) return switch_to(p);
+    if (p.state == Process::State::registering && waits && !*waits) {
+        if (p.special) machine::switch_special(&p, p);  // the slot's ports are its own now
+        return switch_to(p);
+    }
     return schedule();
 }
 
@@ -266,12 +269,12 @@ Process* sys_list(u64 kind, u64 area, u64 start, u64, u64) {
 
 // Private memory --------------------------------------------------------------------------------------
 
-constexpr u32 max_private_pages = 65'536;
+// What a process may take for itself: pages and the tables that map them. The same number limits its areas.
+bool within_quota(const Process& p, u64 more_pages) { return p.private_pages + p.space.tables() + more_pages <= p.quota_pages; }
 
 bool good_range(u64 address, u64 bytes) {
     constexpr u64 first = machine::Space::user_first, end = machine::Space::user_end;
-    return (address & (page_size - 1)) == 0 && bytes != 0 && bytes <= u64{max_private_pages} * page_size && address >= first &&
-           address < end && bytes <= end - address;
+    return (address & (page_size - 1)) == 0 && bytes != 0 && address >= first && address < end && bytes <= end - address;
 }
 
 void unmap_private(Process& p, u64 address, u64 end) {
@@ -298,16 +301,17 @@ Process* sys_memory_map(u64 address, u64 bytes, u64 protection, u64, u64) {
     if (progress > address && progress < end) {
         at = progress;
     } else {
-        if (p.private_pages + (end - address) / page_size > max_private_pages) return refuse(p, Error::over_quota);
+        if (!within_quota(p, (end - address) / page_size)) return refuse(p, Error::over_quota);
         for (u64 page = address; page < end; page += page_size)
             if (p.space.mapped(page)) return refuse(p, Error::exists);
     }
     for (const u64 stop = at + step_bytes < end ? at + step_bytes : end; at < stop; at += page_size) {
-        const Pfn pfn = pool.allocate_zeroed(PageKind::own);
+        const bool allowed = within_quota(p, 1);
+        const Pfn pfn = allowed ? pool.allocate_zeroed(PageKind::own) : no_page;
         if (pfn == no_page || !p.space.map(at, pfn, static_cast<abi::Protection>(protection))) {
             if (pfn != no_page) pool.release(pfn, 1);
             unmap_private(p, address, at);
-            return refuse(p, Error::no_memory);
+            return refuse(p, allowed ? Error::no_memory : Error::over_quota);
         }
         ++p.private_pages;
     }
@@ -428,7 +432,8 @@ Process* sys_physical_map(u64 physical, u64 bytes, u64 address, u64, u64) {
 Process* sys_power(u64 action, u64 status, u64, u64, u64) {
     Process& p = caller();
     if (!may(p, abi::privilege::power)) return refuse(p, Error::denied);
-    if (action == static_cast<u64>(abi::PowerAction::off)) arch::power_off(arch::debug_exit_powered_off + (static_cast<unsigned>(status) & 0x3f));
+    if (action == static_cast<u64>(abi::PowerAction::off))
+        arch::power_off(arch::debug_exit_powered_off + (static_cast<unsigned>(status) & 0x3f));
     if (action == static_cast<u64>(abi::PowerAction::reboot)) arch::reboot();
     return refuse(p, Error::invalid_argument);
 }
@@ -487,6 +492,9 @@ constexpr bool in_numeric_order() {
     return rows.size() == syscall_count;
 }
 static_assert(in_numeric_order());
+
+// entry.S compares with the count.
+static_assert(syscall_count == 39);
 
 constexpr auto handlers_of(const auto& table) {
     std::array<Handler, syscall_count> handlers{};

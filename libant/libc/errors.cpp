@@ -14,51 +14,45 @@ int error_number(Error error) {
         case Error::bad_address:
             return EFAULT;
         case Error::no_memory:
-            return ENOMEM;
         case Error::over_quota:
             return ENOMEM;
         case Error::denied:
             return EACCES;
         case Error::not_found:
+        case Error::name_unknown:
             return ENOENT;
         case Error::no_server:
             return ENETDOWN;
         case Error::not_owner:
             return EPERM;
         case Error::on_loan:
-            return EBUSY;
         case Error::busy:
             return EBUSY;
         case Error::timed_out:
             return ETIMEDOUT;
         case Error::queue_full:
+        case Error::would_block:
             return EAGAIN;
         case Error::server_died:
+        case Error::state_refused:
+        case Error::exited_early:
+        case Error::not_registered:
+        case Error::not_handed_over:
+        case Error::restarted:
+        case Error::io_error:
             return EIO;
         case Error::bad_image:
             return ENOEXEC;
-        case Error::state_refused:
-            return EIO;
-        case Error::exited_early:
-            return EIO;
-        case Error::not_registered:
-            return EIO;
-        case Error::not_handed_over:
-            return EIO;
         case Error::too_many:
             return ENFILE;
         case Error::exists:
             return EEXIST;
         case Error::bad_function:
             return ENOSYS;
-        case Error::would_block:
-            return EAGAIN;
         case Error::not_supported:
             return EOPNOTSUPP;
         case Error::cancelled:
             return EINTR;
-        case Error::restarted:
-            return EIO;
         case Error::connection_refused:
             return ECONNREFUSED;
         case Error::connection_reset:
@@ -77,10 +71,6 @@ int error_number(Error error) {
             return EHOSTUNREACH;
         case Error::message_too_long:
             return EMSGSIZE;
-        case Error::name_unknown:
-            return ENOENT;
-        case Error::io_error:
-            return EIO;
     }
     return EIO;
 }

@@ -295,10 +295,10 @@ Answer call_getrandom(const Arguments& arguments) {
 }
 
 Answer call_getcwd(const Arguments& arguments) {
-    constexpr std::string_view root{"/", 2};  // with its NUL
-    if (static_cast<std::size_t>(arguments.b) < root.size()) return -ERANGE;
-    __builtin_memcpy(pointer<char>(arguments.a), root.data(), root.size());
-    return root.size();
+    constexpr char root[] = "/";
+    if (static_cast<std::size_t>(arguments.b) < sizeof root) return -ERANGE;
+    __builtin_memcpy(pointer<char>(arguments.a), root, sizeof root);
+    return sizeof root;
 }
 
 }  // namespace ant::foreign

@@ -42,9 +42,11 @@ Result<std::uint64_t> first_synchronous() {
 
 }  // namespace controls
 
-Error Client::failed(Error error, std::uint16_t op) {
-    // The server still has the call and with it the control ICA: the late answer frees it.
-    if (error == Error::timed_out) controls::synchronous = 0;
+Error Client::failed(const sys::Raw& r, std::uint16_t op) {
+    const Error error = r.error;
+    // The core's own time-out, not an answer that says so: the server still has the call and with it the control ICA;
+    // the late answer frees it.
+    if (error == Error::timed_out && r.rdi != 0) controls::synchronous = 0;
     // The identifier is of a server that has ended; one of the same name that comes later has another.
     if (error == Error::not_found) ids_[op % ids_.size()] = 0;
     return error;

@@ -173,7 +173,7 @@ char* strncpy(char* __restrict to, const char* __restrict from, std::size_t n) {
 }
 
 char* strcat(char* __restrict to, const char* __restrict from) {
-    strcpy(to + strlen(to), from);
+    memcpy(to + strlen(to), from, strlen(from) + 1);
     return to;
 }
 

@@ -24,7 +24,7 @@ void __throw_system_error(int number) { ant::panic("system error %d", number); }
 [[noreturn]] void __glibcxx_assert_fail(const char* file, int line, const char* function, const char* condition) {
     ant::panic("%s:%d: %s: assertion '%s' failed", file, line, function, condition);
 }
-[[noreturn]] void terminate() noexcept { ant::panic("terminate"); }
+void terminate() noexcept { ant::panic("terminate"); }
 
 }  // namespace std
 

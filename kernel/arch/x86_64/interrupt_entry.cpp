@@ -47,8 +47,8 @@ bool handle_interrupt(std::uint64_t vector) {
 }
 
 [[noreturn]] void die(const Saved& s) {
-    panic_exception({s.vector, s.error_code, s.rip, s.cs, s.rflags, s.rax, s.rbx, s.rcx, s.rdx, s.rsi, s.rdi, s.rbp,
-                     s.rsp, s.r8, s.r9, s.r10, s.r11, s.r12, s.r13, s.r14, s.r15});
+    panic_exception({s.vector, s.error_code, s.rip, s.cs, s.rflags, s.rax, s.rbx, s.rcx, s.rdx, s.rsi, s.rdi,
+                     s.rbp,    s.rsp,        s.r8,  s.r9, s.r10,    s.r11, s.r12, s.r13, s.r14, s.r15});
 }
 
 }  // namespace

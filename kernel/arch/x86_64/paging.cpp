@@ -6,8 +6,8 @@ namespace ant::arch {
 
 using core::no_page;
 using core::page_shift;
-using core::pages_per_large;
 using core::PageKind;
+using core::pages_per_large;
 using core::physical_of;
 using core::pool;
 
@@ -34,10 +34,14 @@ Pfn new_table() { return pool.allocate_zeroed(PageKind::table); }
 
 u64 protection_bits(abi::Protection protection) {
     switch (protection) {
-    case abi::Protection::none: return 0;
-    case abi::Protection::read: return entry::present | entry::user | no_execute_bit;
-    case abi::Protection::read_write: return entry::present | entry::user | entry::writable | no_execute_bit;
-    case abi::Protection::read_execute: return entry::present | entry::user;
+        case abi::Protection::none:
+            return 0;
+        case abi::Protection::read:
+            return entry::present | entry::user | no_execute_bit;
+        case abi::Protection::read_write:
+            return entry::present | entry::user | entry::writable | no_execute_bit;
+        case abi::Protection::read_execute:
+            return entry::present | entry::user;
     }
     return 0;
 }
@@ -62,7 +66,8 @@ bool Window::create() {
     const Pfn leaves = pool.allocate(control_tables, PageKind::table);
     if (control_directory == nullptr || leaves == no_page) {
         if (leaves != no_page) pool.release(leaves, control_tables);
-        while (!destroy(entries)) {}
+        while (!destroy(entries)) {
+        }
         return false;
     }
     pool.zero_run(leaves, control_tables, 0, control_tables);
@@ -79,7 +84,8 @@ bool Window::create() {
 
 u64* Window::directory(Pfn pfn, bool reserve) {
     const u64 gib = pfn >> 18;
-    if (gib == 0 && first_directory_ != nullptr) [[likely]] return first_directory_ + ((pfn >> 9) & 511);
+    if (gib == 0 && first_directory_ != nullptr) [[likely]]
+        return first_directory_ + ((pfn >> 9) & 511);
     u64& top = table_at(root_)[gib & 511];
     if (top == 0) {
         if (!reserve) return nullptr;
@@ -195,6 +201,7 @@ u64* Space::leaf(u64 address, bool reserve) {
             const Pfn next = new_table();
             if (next == no_page) return nullptr;
             e = physical_of(next) | table_flags;
+            ++tables_;
         }
         table = table_at(e);
     }

@@ -14,7 +14,7 @@ using core::u64;
 namespace entry {
 inline constexpr u64 present = 1, writable = 2, user = 4, write_through = 8, cache_disable = 16;
 inline constexpr u64 accessed = 32, dirty = 64, large = 128;
-inline constexpr u64 device = u64{1} << 9;   // software: not RAM, never freed
+inline constexpr u64 device = u64{1} << 9;  // software: not RAM, never freed
 inline constexpr u64 no_execute = u64{1} << 63;
 inline constexpr u64 address_mask = 0x000f'ffff'ffff'f000;
 }  // namespace entry
@@ -59,7 +59,8 @@ public:
         u64* const away = from.leaves_of(first, pages);
         u64* const there = to.leaves_of(first, pages);
         const u64 value = core::physical_of(first) | leaf_read_write;
-        if (away == nullptr || there == nullptr) [[unlikely]] return move_large(from, to, first, pages, value);
+        if (away == nullptr || there == nullptr) [[unlikely]]
+            return move_large(from, to, first, pages, value);
         if (pages == 1) [[likely]] {
             *away = 0;
             *there = value;
@@ -84,12 +85,14 @@ private:
         if ((first & 511) + pages > 512 || pages == 512 || first >> 18 != 0 || first_directory_ == nullptr) [[unlikely]]
             return nullptr;
         const u64 d = first_directory_[first >> 9];
-        if ((d & (entry::present | entry::large)) != entry::present) [[unlikely]] return nullptr;
+        if ((d & (entry::present | entry::large)) != entry::present) [[unlikely]]
+            return nullptr;
         return table_at(d) + (first & 511);
     }
     // The same for a run that is one large page.
     [[nodiscard]] u64* large_entry_of(Pfn first, std::size_t pages) const {
-        if (pages != core::pages_per_large || (first & 511) != 0 || first >> 18 != 0 || first_directory_ == nullptr) return nullptr;
+        if (pages != core::pages_per_large || (first & 511) != 0 || first >> 18 != 0 || first_directory_ == nullptr)
+            return nullptr;
         return &first_directory_[first >> 9];
     }
     static bool move_large(Window& from, Window& to, Pfn first, std::size_t pages, u64 value) {
@@ -115,9 +118,9 @@ private:
     [[nodiscard]] bool prepare_tables(Pfn first, std::size_t pages);
     void map_regions(Pfn first, std::size_t pages, u64 flags);
     void unmap_regions(Pfn first, std::size_t pages);
-    [[nodiscard]] u64* directory(Pfn pfn, bool reserve);   // entry of the page directory
-    u64 root_ = 0;                   // physical address of the page-directory-pointer table
-    u64* first_directory_ = nullptr; // of the first GiB
+    [[nodiscard]] u64* directory(Pfn pfn, bool reserve);  // entry of the page directory
+    u64 root_ = 0;                                        // physical address of the page-directory-pointer table
+    u64* first_directory_ = nullptr;                      // of the first GiB
     u64* control_leaves_ = nullptr;
     u32 destroy_cursor_ = 0;
 };
@@ -147,10 +150,12 @@ public:
 
     void set_window(const Window* window);  // one top-level entry
     [[nodiscard]] u64 root() const { return root_; }
+    [[nodiscard]] u32 tables() const { return tables_; }
 
 private:
     [[nodiscard]] u64* leaf(u64 address, bool reserve);
     u64 root_ = 0;
+    u32 tables_ = 0;  // below the root
 };
 
 void init_paging(Pfn control_zone, bool no_execute);

@@ -41,10 +41,11 @@ struct AnswerInPlace {
 
 // Control ICAs of this process that are not in a call. All clients share it.
 namespace controls {
-Result<std::uint64_t> take();        // reserves one if none is at hand
+Result<std::uint64_t> take();  // reserves one if none is at hand
 void give(std::uint64_t control);
-void release_all();                  // before a hand-over: the next process has its own pool
-extern std::uint64_t synchronous;    // the one that synchronous calls use; 0 until the first
+void release_all();                          // before a hand-over: the next process has its own pool
+// NOLINTNEXTLINE(*-dynamic-static-initializers)
+extern constinit std::uint64_t synchronous;  // the one that synchronous calls use; 0 until the first
 Result<std::uint64_t> first_synchronous();
 }  // namespace controls
 
@@ -62,7 +63,8 @@ public:
     }
     Result<std::uint32_t> identifier(const char* name, std::uint16_t op) {
         std::uint32_t& id = ids_[op % ids_.size()];
-        if (id != 0) [[likely]] return id;
+        if (id != 0) [[likely]]
+            return id;
         id = ANT_TRY(find(name));
         return id;
     }
@@ -74,7 +76,8 @@ public:
                            std::uint64_t timeout_us = default_timeout_us) {
         const std::uint32_t id = ANT_TRY(identifier(function));
         std::uint64_t control = controls::synchronous;
-        if (control == 0) [[unlikely]] control = ANT_TRY(controls::first_synchronous());
+        if (control == 0) [[unlikely]]
+            control = ANT_TRY(controls::first_synchronous());
         put(control, params);
         const sys::Raw r = sys::raw(sys::Syscall::request, sys::pair(id, static_cast<std::uint32_t>(data.mode)), control,
                                     sys::pair(abi::parameter_base, wire<P, R>), data.address, timeout_us);
@@ -88,14 +91,16 @@ public:
                                            std::uint64_t timeout_us = default_timeout_us) {
         const std::uint32_t id = ANT_TRY(identifier(function));
         std::uint64_t control = controls::synchronous;
-        if (control == 0) [[unlikely]] control = ANT_TRY(controls::first_synchronous());
+        if (control == 0) [[unlikely]]
+            control = ANT_TRY(controls::first_synchronous());
         fill(*reinterpret_cast<P*>(control + abi::parameter_base));
         constexpr std::uint32_t least = wire<P, R>;
         const std::uint32_t sent_bytes = wire_bytes<P> + extra;
-        const sys::Raw r = sys::raw(sys::Syscall::request, sys::pair(id, static_cast<std::uint32_t>(data.mode)), control,
-                                    sys::pair(abi::parameter_base, sent_bytes < least ? least : sent_bytes), data.address,
-                                    timeout_us);
-        if (r.error != Error::none) [[unlikely]] return Failure(failed(r.error, function.op));
+        const sys::Raw r =
+            sys::raw(sys::Syscall::request, sys::pair(id, static_cast<std::uint32_t>(data.mode)), control,
+                     sys::pair(abi::parameter_base, sent_bytes < least ? least : sent_bytes), data.address, timeout_us);
+        if (r.error != Error::none) [[unlikely]]
+            return Failure(failed(r, function.op));
         return AnswerInPlace<R>{reinterpret_cast<const R*>(control + abi::parameter_base), static_cast<std::int64_t>(r.rdx),
                                 r.rsi};
     }
@@ -106,7 +111,8 @@ public:
                                 std::uint64_t timeout_us = default_timeout_us) {
         const std::uint32_t id = ANT_TRY(identifier(function));
         std::uint64_t control = controls::synchronous;
-        if (control == 0) [[unlikely]] control = ANT_TRY(controls::first_synchronous());
+        if (control == 0) [[unlikely]]
+            control = ANT_TRY(controls::first_synchronous());
         const std::uint32_t bytes = put_list(control, entries, params);
         const sys::Raw r = sys::raw(sys::Syscall::request, sys::pair(id, abi::flag::data_list), control,
                                     sys::pair(abi::parameter_base, bytes), 0, timeout_us);
@@ -126,8 +132,8 @@ public:
                     control, function.op);
     }
     template <class P, class R>
-    Result<std::uint64_t> send_list(const Function<P, R>& function, std::span<const abi::DataListEntry> entries,
-                                    const P& params, std::uint32_t flags = 0, std::uint64_t timeout_us = no_limit) {
+    Result<std::uint64_t> send_list(const Function<P, R>& function, std::span<const abi::DataListEntry> entries, const P& params,
+                                    std::uint32_t flags = 0, std::uint64_t timeout_us = no_limit) {
         const std::uint32_t id = ANT_TRY(identifier(function));
         const std::uint64_t control = ANT_TRY(controls::take());
         const std::uint32_t bytes = put_list(control, entries, params);
@@ -137,12 +143,14 @@ public:
     }
 
 private:
+    static constexpr std::uint32_t larger(std::uint32_t a, std::uint32_t b) { return a > b ? a : b; }
     template <class P, class R>
-    static constexpr std::uint32_t wire = wire_bytes<P> > wire_bytes<R> ? wire_bytes<P> : wire_bytes<R>;
+    static constexpr std::uint32_t wire = larger(wire_bytes<P>, wire_bytes<R>);  // NOLINT(*-dynamic-static-initializers)
 
     template <class P>
     static void put(std::uint64_t control, const P& params) {
-        if constexpr (wire_bytes<P> != 0) __builtin_memcpy(reinterpret_cast<void*>(control + abi::parameter_base), &params, sizeof(P));
+        if constexpr (wire_bytes<P> != 0)
+            __builtin_memcpy(reinterpret_cast<void*>(control + abi::parameter_base), &params, sizeof(P));
     }
     template <class P>
     static std::uint32_t put_list(std::uint64_t control, std::span<const abi::DataListEntry> entries, const P& params) {
@@ -156,13 +164,14 @@ private:
 
     template <class R>
     Result<Answer<R>> finish(const sys::Raw& r, std::uint64_t control, std::uint16_t op) {
-        if (r.error != Error::none) [[unlikely]] return Failure(failed(r.error, op));
+        if (r.error != Error::none) [[unlikely]]
+            return Failure(failed(r, op));
         // Made where the caller wants it: large results are copied once.
         return Result<Answer<R>>{std::in_place, *reinterpret_cast<const R*>(control + abi::parameter_base),
                                  static_cast<std::int64_t>(r.rdx), r.rsi};
     }
 
-    Error failed(Error error, std::uint16_t op);
+    Error failed(const sys::Raw& r, std::uint16_t op);
     Result<std::uint64_t> sent(const sys::Raw& r, std::uint64_t control, std::uint16_t op);
     Result<std::uint32_t> find(const char* function);
 

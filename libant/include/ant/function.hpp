@@ -20,6 +20,6 @@ struct Function {
 
 // Bytes that a parameter structure takes in the control ICA: an empty one takes none.
 template <class T>
-inline constexpr std::uint32_t wire_bytes = std::is_empty_v<T> ? 0 : sizeof(T);
+inline constexpr std::uint32_t wire_bytes = std::is_empty_v<T> ? 0 : sizeof(T);  // NOLINT(*-dynamic-static-initializers)
 
 }  // namespace ant

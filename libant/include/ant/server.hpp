@@ -18,17 +18,17 @@ namespace ant {
 struct Outcome {
     enum class Kind : std::uint8_t { replied, deferred, forwarded };
     Error error = Error::none;
-    bool list = false;            // replied: the parameter area begins with a DataList
+    bool list = false;  // replied: the parameter area begins with a DataList
     Kind kind = Kind::replied;
-    std::uint16_t reserved = 0;   // no padding, so that the word is one store
+    std::uint16_t reserved = 0;  // no padding, so that the word is one store
     std::int64_t value = 0;
     Data data{};
     // Of a forwarded call only; not set otherwise, which keeps a plain reply cheap.
     std::uint32_t function;
     std::uint32_t flags;
-    std::uint64_t parameters;     // offset | bytes << 32
+    std::uint64_t parameters;  // offset | bytes << 32
 
-    constexpr Outcome() {}        // NOLINT: see above
+    constexpr Outcome() {}                    // NOLINT: see above
     constexpr Outcome(Error e) : error{e} {}  // NOLINT: an Error is a complete answer
 };
 
@@ -74,7 +74,8 @@ public:
     template <class R>
     [[nodiscard]] Outcome reply_with(const R& result, std::int64_t value = 0, Data data = {}) const {
         // The caller's parameter area holds the larger of parameters and result (Client::call sees to it).
-        if (parameter_bytes() < sizeof(R)) [[unlikely]] return Error::invalid_argument;
+        if (parameter_bytes() < sizeof(R)) [[unlikely]]
+            return Error::invalid_argument;
         __builtin_memcpy(&params<R>(), &result, sizeof(R));
         return reply(value, data);
     }
@@ -107,7 +108,7 @@ struct CallResult {
     std::uint64_t control;
     Error error;
     std::int64_t value;
-    std::uint64_t data;   // now this process's own, or 0
+    std::uint64_t data;  // now this process's own, or 0
     bool relayed;
 };
 

@@ -61,7 +61,11 @@ TEST_CASE("a time-out costs the control ICA, another error does not", "[client]"
     CHECK(client.call(swap_pair).error() == ant::Error::server_died);
     const std::uint64_t control = ant::controls::synchronous;
     CHECK(control != 0);
-    fake::on(fake::Syscall::request) = [](const fake::Call&) { return fake::failed(ant::Error::timed_out); };
+    fake::on(fake::Syscall::request) = [](const fake::Call&) {
+        fake::Raw late = fake::failed(ant::Error::timed_out);
+        late.rdi = 1;  // the core's own time-out: the control ICA is gone
+        return late;
+    };
     CHECK(client.call(swap_pair).error() == ant::Error::timed_out);
     CHECK(ant::controls::synchronous == 0);
     fake::on(fake::Syscall::request) = [](const fake::Call&) { return value(0); };

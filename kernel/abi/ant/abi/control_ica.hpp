@@ -33,22 +33,22 @@ inline constexpr std::uint32_t direct_return = 0x10;  // of a forward: the resul
 inline constexpr std::uint32_t io_wait = 0x40;        // the requester expects a wait for I/O (a hint, for listings)
 }  // namespace flag
 
-inline constexpr unsigned max_stages = 8;       // frames on one control ICA
-inline constexpr unsigned max_data_list = 32;   // data ICAs that travel with one call
+inline constexpr unsigned max_stages = 8;      // frames on one control ICA
+inline constexpr unsigned max_data_list = 32;  // data ICAs that travel with one call
 
-struct Frame {  // pairs of words are written as one
-    std::uint64_t previous;         // address of the frame before, 0 in the first
-    std::uint32_t requester_pid;    // process information of the requester
+struct Frame {                    // pairs of words are written as one
+    std::uint64_t previous;       // address of the frame before, 0 in the first
+    std::uint32_t requester_pid;  // process information of the requester
     std::uint32_t requester_slot;
-    std::uint32_t user_id;          // user information of the requester
-    std::uint32_t flags;            // flag::*
-    std::uint32_t callee_slot;      // process information of the callee
-    std::uint32_t function;         // function identifier it was called by
-    std::uint64_t parameters;       // address of the parameter area (inside this page)
+    std::uint32_t user_id;      // user information of the requester
+    std::uint32_t flags;        // flag::*
+    std::uint32_t callee_slot;  // process information of the callee
+    std::uint32_t function;     // function identifier it was called by
+    std::uint64_t parameters;   // address of the parameter area (inside this page)
     std::uint32_t parameter_bytes;
-    std::uint32_t error;            // of the result: ant::Error
-    std::int64_t value;             // return value
-    std::uint64_t data;             // address of the data ICA, 0 if none
+    std::uint32_t error;  // of the result: ant::Error
+    std::int64_t value;   // return value
+    std::uint64_t data;   // address of the data ICA, 0 if none
 };
 static_assert(sizeof(Frame) == 64);
 static_assert(offsetof(Frame, requester_pid) == 8 && offsetof(Frame, user_id) == 16 && offsetof(Frame, callee_slot) == 24 &&

@@ -11,7 +11,7 @@ enum class ListKind : std::uint32_t { processes, servers, areas, faults, history
 
 struct ProcessRecord {
     std::uint32_t pid, slot, priority, user_id;
-    std::uint32_t state;      // ProcessState
+    std::uint32_t state;  // ProcessState
     std::uint32_t private_pages, version, flags;
     std::uint64_t cpu_ns, started_ns;
     char name[name_bytes], program[name_bytes];
@@ -41,7 +41,7 @@ struct FunctionRecord {
 struct FaultRecord {
     std::uint32_t pid, slot, vector, error_code;  // vector 256: exit, 257: killed
     std::uint64_t instruction, address, time_ns;
-    std::uint64_t registers[16];                  // rax rbx rcx rdx rsi rdi rbp rsp r8..r15
+    std::uint64_t registers[16];  // rax rbx rcx rdx rsi rdi rbp rsp r8..r15
     std::uint32_t exit_status, calls_failed;
     char name[name_bytes], program[name_bytes];
 };

@@ -18,10 +18,10 @@ using Failure = std::unexpected<Error>;
 
 }  // namespace ant
 
-#define ANT_TRY(expr)                                                     \
-    ({                                                                    \
-        auto&& ant_try_result_ = (expr);                                  \
-        if (!ant_try_result_) [[unlikely]]                                \
-            return ::ant::Failure(ant_try_result_.error());               \
-        *std::move(ant_try_result_);                                      \
+#define ANT_TRY(expr)                                       \
+    ({                                                      \
+        auto&& ant_try_result_ = (expr);                    \
+        if (!ant_try_result_) [[unlikely]]                  \
+            return ::ant::Failure(ant_try_result_.error()); \
+        *std::move(ant_try_result_);                        \
     })

@@ -17,7 +17,8 @@ enum class Syscall : std::uint32_t {
     first = 0x1000,
     // Calls ------------------------------------------------------------------------------------
     // request(function | flags << 32, control, offset | bytes << 32, data, timeout_us): waits for the
-    //   result. timeout_us 0 = no limit. -> rdx = value, rsi = data ICA of the result or 0
+    //   result. timeout_us 0 = no limit. -> rdx = value, rsi = data ICA of the result or 0. Error::timed_out
+    //   with rdi = 1: the time has passed, and the control ICA is gone (the late answer frees it).
     request = 0x1000,
     // request_async(function | flags << 32, control, offset | bytes << 32, data, timeout_us): the
     //   control ICA leaves the caller; the result arrives by `receive`.
@@ -49,44 +50,44 @@ enum class Syscall : std::uint32_t {
     //   server's areas, calls, functions, devices are its own now. Before this call a process that
     //   replaces another owns nothing and may only use memory_*, log, function_find, clock.
     server_register,
-    function_register,   // (name, op): op 0..255 -> rdx = function identifier. "SLOT.something"
-    function_withdraw,   // (function)
-    function_find,       // (name): -> rdx = function identifier, rsi = 1 if somebody provides it now
-    state_register,      // (area address, format 0..63)
-    state_fetch,         // (): -> rdx = address or 0, rsi = format
-    hand_over,           // (): the old server, after Receipt::replacement. Does not return, unless
-                         //   the replacement failed: then Error::cancelled, and it goes on serving
-    server_replace,      // (ReplaceRequest*): starts; Event::replacement tells the end -> rdx = ticket
-    replace_result,      // (ReplaceResult*): the oldest finished one; would_block if none
+    function_register,  // (name, op): op 0..255 -> rdx = function identifier. "SLOT.something"
+    function_withdraw,  // (function)
+    function_find,      // (name): -> rdx = function identifier, rsi = 1 if somebody provides it now
+    state_register,     // (area address, format 0..63)
+    state_fetch,        // (): -> rdx = address or 0, rsi = format
+    hand_over,          // (): the old server, after Receipt::replacement. Does not return, unless
+                        //   the replacement failed: then Error::cancelled, and it goes on serving
+    server_replace,     // (ReplaceRequest*): starts; Event::replacement tells the end -> rdx = ticket
+    replace_result,     // (ReplaceResult*): the oldest finished one; would_block if none
 
     // Processes ----------------------------------------------------------------------------------
-    image_create,    // (area, bytes): the area becomes a program image of the core -> rdx = image
-    image_release,   // (image): processes that run it keep it
-    process_create,  // (ProcessRequest*): created and started -> rdx = pid, rsi = slot
-    process_kill,    // (pid, exit status)
-    process_exit,    // (status)
-    wait,            // (microseconds): gives up the CPU for that time; 0 = yield
-    list,            // (ListKind, area, start): fills the area -> rdx = records, rsi = bytes each
-    memory_map,      // (address, bytes, Protection): private zeroed pages
-    memory_unmap,    // (address, bytes)
-    memory_protect,  // (address, bytes, Protection)
+    image_create,         // (area, bytes): the area becomes a program image of the core -> rdx = image
+    image_release,        // (image): processes that run it keep it
+    process_create,       // (ProcessRequest*): created and started -> rdx = pid, rsi = slot
+    process_kill,         // (pid, exit status)
+    process_exit,         // (status)
+    wait,                 // (microseconds): gives up the CPU for that time; 0 = yield
+    list,                 // (ListKind, area, start): fills the area -> rdx = records, rsi = bytes each
+    memory_map,           // (address, bytes, Protection): private zeroed pages
+    memory_unmap,         // (address, bytes)
+    memory_protect,       // (address, bytes, Protection)
     set_foreign_handler,  // (entry, stack top): for system calls of another system
     set_thread_pointer,   // (address): FS base; needs the manifest's TLS flag
-    log,             // (text, bytes): a line for the core's log (and the serial port until a
-                     //   console driver has it)
+    log,                  // (text, bytes): a line for the core's log (and the serial port until a
+                          //   console driver has it)
 
     // Devices ------------------------------------------------------------------------------------
-    pci_read,    // (address bus<<8|device<<3|function, register): -> rdx. Own device or privilege::devices
-    pci_write,   // (address, register, value)
-    device_map,  // (bar, virtual address): maps the memory BAR of the own device, uncached -> rdx = bytes
+    pci_read,      // (address bus<<8|device<<3|function, register): -> rdx. Own device or privilege::devices
+    pci_write,     // (address, register, value)
+    device_map,    // (bar, virtual address): maps the memory BAR of the own device, uncached -> rdx = bytes
     physical_map,  // (physical, bytes, virtual address): privilege::physical; memory that is not RAM only
-    power,       // (PowerAction)
-    trace,       // (enable): -> rdx = whether it was on
+    power,         // (PowerAction)
+    trace,         // (enable): -> rdx = whether it was on
     count_
 };
 
 enum class Receipt : std::uint8_t {
-    event = 0,        // only events (rdx)
+    event = 0,  // only events (rdx)
     request = 1,
     result = 2,
     replacement = 3,  // the server is to be replaced: save what is not yet in areas, then hand_over
@@ -98,7 +99,7 @@ inline constexpr std::uint64_t interrupt = 1 << 0;    // an interrupt of the own
 inline constexpr std::uint64_t interrupt_1 = 1 << 1;  // of the second interrupt line granted (console: keyboard)
 inline constexpr std::uint64_t interrupt_2 = 1 << 2;  // of the third
 inline constexpr std::uint64_t interrupts = 7;
-inline constexpr std::uint64_t replacement = 1 << 4;  // a replacement that this process asked for has ended
+inline constexpr std::uint64_t replacement = 1 << 4;    // a replacement that this process asked for has ended
 inline constexpr std::uint64_t process_ended = 1 << 5;  // a process ended (privilege::processes); see ListKind::faults
 }  // namespace event
 
@@ -114,14 +115,14 @@ enum class PowerAction : std::uint32_t { off = 0, reboot = 1 };
 namespace privilege {
 inline constexpr std::uint32_t processes = 1 << 0;  // create, kill, images
 inline constexpr std::uint32_t replace = 1 << 1;
-inline constexpr std::uint32_t devices = 1 << 2;    // PCI configuration of every device
+inline constexpr std::uint32_t devices = 1 << 2;  // PCI configuration of every device
 inline constexpr std::uint32_t power = 1 << 3;
-inline constexpr std::uint32_t physical = 1 << 4;   // map device memory by physical address
+inline constexpr std::uint32_t physical = 1 << 4;  // map device memory by physical address
 inline constexpr std::uint32_t list = 1 << 5;
 }  // namespace privilege
 
-inline constexpr unsigned name_bytes = 32;     // names end with a NUL inside this
-inline constexpr unsigned priorities = 32;     // 0 lowest (idle work) ... 31 guardian
+inline constexpr unsigned name_bytes = 32;  // names end with a NUL inside this
+inline constexpr unsigned priorities = 32;  // 0 lowest (idle work) ... 31 guardian
 namespace priority {
 inline constexpr unsigned background = 2, application = 8, server = 16, driver = 24, guardian = 30;
 }
@@ -145,29 +146,29 @@ struct ProcessRequest {
     std::uint32_t priority;
     std::uint32_t user_id;
     std::uint32_t privileges;
-    std::uint32_t flags;                // process_flag
+    std::uint32_t flags;  // process_flag
     std::uint32_t version;
-    std::uint32_t device;               // PCI address, or no_device
-    std::uint8_t irq[2];                // legacy interrupt lines beside the device's own, or no_irq
-    std::uint16_t argument_bytes;       // at `arguments`: argc strings then environment strings, each with NUL
+    std::uint32_t device;          // PCI address, or no_device
+    std::uint8_t irq[2];           // legacy interrupt lines beside the device's own, or no_irq
+    std::uint16_t argument_bytes;  // at `arguments`: argc strings then environment strings, each with NUL
     std::uint16_t argc, envc;
     PortRange ports[4];
-    std::uint32_t quota_pages;          // areas it may reserve
-    std::uint32_t quota_calls;          // control ICAs it may reserve
-    char name[name_bytes];              // of the slot, unique
+    std::uint32_t quota_pages;  // areas it may reserve
+    std::uint32_t quota_calls;  // control ICAs it may reserve
+    char name[name_bytes];      // of the slot, unique
     char program[name_bytes];
     char callees[max_callees][name_bytes];  // names of the slots whose functions it may call; "*" = all
-    std::uint64_t arguments;            // address, at most max_argument_bytes
+    std::uint64_t arguments;                // address, at most max_argument_bytes
 };
 inline constexpr unsigned max_argument_bytes = 2048;
 
 struct ReplaceRequest {
-    char name[name_bytes];      // slot
+    char name[name_bytes];  // slot
     char program[name_bytes];
     std::uint32_t image;
     std::uint32_t version;
-    std::uint32_t as_paper;     // 1: the order of events in P-time figure 5
-    std::uint32_t timeout_us;   // until registration, and again until hand-over
+    std::uint32_t as_paper;    // 1: the order of events in P-time figure 5
+    std::uint32_t timeout_us;  // until registration, and again until hand-over
 };
 
 inline constexpr unsigned replacement_events = 12;
@@ -177,36 +178,36 @@ struct ReplaceResult {
     char name[name_bytes];
     std::uint32_t old_pid, new_pid;
     std::uint32_t old_version, new_version;
-    std::uint32_t areas, calls;          // handed over
-    std::uint32_t exit_status;           // of a new server that exited early
+    std::uint32_t areas, calls;  // handed over
+    std::uint32_t exit_status;   // of a new server that exited early
     std::uint32_t as_paper;
-    std::uint64_t start_ns;              // since boot
+    std::uint64_t start_ns;  // since boot
     std::uint64_t total_ns;
-    std::uint64_t blackout_ns;           // see docs/replacement.md
+    std::uint64_t blackout_ns;                   // see docs/replacement.md
     std::uint64_t event_ns[replacement_events];  // P-time figure 5, events 1..12, ns after the first; 0 = did not happen
 };
 
 // Handed to a new process in rdi: an address in its own memory.
 struct StartupInfo {
-    std::uint64_t magic;            // startup_magic
+    std::uint64_t magic;  // startup_magic
     std::uint32_t pid, slot;
     std::uint32_t argc, envc;
     std::uint64_t arguments;        // argc strings, then envc strings, back to back
     std::uint64_t program_headers;  // AT_PHDR
     std::uint32_t program_header_count;
-    std::uint32_t replacing;        // 1: started to replace a server
+    std::uint32_t replacing;  // 1: started to replace a server
     std::uint64_t entry;
     std::uint64_t stack_top, stack_bytes;
-    std::uint64_t heap_start;       // first free private address, page aligned
+    std::uint64_t heap_start;  // first free private address, page aligned
     std::uint64_t tsc_khz;
-    std::uint64_t boot_tsc;         // time stamp at which the core was entered
+    std::uint64_t boot_tsc;  // time stamp at which the core was entered
     std::uint64_t random[2];
     std::uint64_t boot_archive, boot_archive_bytes;  // guardian only: an area of its own, then its bytes
-    std::uint64_t framebuffer;      // physical address or 0
+    std::uint64_t framebuffer;                       // physical address or 0
     std::uint32_t framebuffer_width, framebuffer_height, framebuffer_pitch, framebuffer_bits;  // bits 16 with height 25: VGA text
-    std::uint32_t device, irq;      // own PCI device
+    std::uint32_t device, irq;                                                                 // own PCI device
     char name[name_bytes];
-    char command_line[128];         // of the core
+    char command_line[128];  // of the core
 };
 inline constexpr std::uint64_t startup_magic = 0x3154'5241'5453'5441;
 

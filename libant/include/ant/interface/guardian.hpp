@@ -19,19 +19,19 @@ struct Start {
 struct Started {
     std::uint32_t pid, slot;
     std::uint32_t exit_status;
-    std::uint32_t fault;            // 1: ended by an exception or kill
+    std::uint32_t fault;  // 1: ended by an exception or kill
     char name[abi::name_bytes];
 };
 struct Name {
-    char name[abi::name_bytes];     // slot, or a decimal pid
-    std::uint32_t status;           // of kill: exit status
+    char name[abi::name_bytes];  // slot, or a decimal pid
+    std::uint32_t status;        // of kill: exit status
     std::uint32_t reserved;
 };
 inline constexpr unsigned max_replace = 8;
 struct Replace {
     std::uint32_t count;
     std::uint32_t as_paper;
-    std::uint32_t timeout_us;       // 0 = the default
+    std::uint32_t timeout_us;  // 0 = the default
     std::uint32_t reserved;
     struct {
         char name[abi::name_bytes];     // slot

@@ -42,11 +42,11 @@ struct Accepted {
 };
 
 namespace message_flag {
-inline constexpr std::uint32_t dont_wait = 1;   // would_block instead of waiting
-inline constexpr std::uint32_t peek = 2;        // receive
-inline constexpr std::uint32_t more = 4;        // send: more follows, do not push
-inline constexpr std::uint32_t wait_all = 8;    // receive
-inline constexpr std::uint32_t to = 16;         // send: `address` is valid (datagram)
+inline constexpr std::uint32_t dont_wait = 1;  // would_block instead of waiting
+inline constexpr std::uint32_t peek = 2;       // receive
+inline constexpr std::uint32_t more = 4;       // send: more follows, do not push
+inline constexpr std::uint32_t wait_all = 8;   // receive
+inline constexpr std::uint32_t to = 16;        // send: `address` is valid (datagram)
 }  // namespace message_flag
 
 // Data: one data ICA, moved or lent_read, or none and up to inline_bytes of payload right behind this structure in
@@ -70,7 +70,7 @@ struct Send {
 struct Receive {
     std::uint32_t socket;
     std::uint32_t flags;
-    Address address;              // of the reply: the sender (datagram)
+    Address address;  // of the reply: the sender (datagram)
     std::uint32_t offset, bytes;
 };
 inline constexpr std::uint32_t inline_bytes = 2048;
@@ -82,10 +82,21 @@ struct Shutdown {
 };
 
 enum class Option : std::uint32_t {
-    reuse_address, keep_alive, no_delay, broadcast, receive_timeout_us, send_timeout_us, receive_buffer, send_buffer,
-    linger_s,      // ~0 = off
-    error,         // get: Error of the connection, cleared; 0 = none
-    type, accepting, non_blocking, time_to_live, pending_bytes,
+    reuse_address,
+    keep_alive,
+    no_delay,
+    broadcast,
+    receive_timeout_us,
+    send_timeout_us,
+    receive_buffer,
+    send_buffer,
+    linger_s,  // ~0 = off
+    error,     // get: Error of the connection, cleared; 0 = none
+    type,
+    accepting,
+    non_blocking,
+    time_to_live,
+    pending_bytes,
 };
 struct SocketOption {
     std::uint32_t socket;
@@ -128,7 +139,7 @@ struct Pong {
 };
 
 struct Interface {  // of `interface` and the console's `net`
-    char name[16];   // "rtl8139"
+    char name[16];  // "rtl8139"
     std::uint8_t mac[6];
     std::uint16_t mtu;
     std::uint32_t up, link_up, dhcp;  // dhcp: 0 static, 1 asking, 2 bound
@@ -175,8 +186,27 @@ struct EthernetInput {  // follows the DataList
 };
 
 enum class Op : std::uint16_t {
-    socket = 1, bind, listen, connect, accept, close, send, recv, shutdown, set_option, get_option, poll, local_address,
-    peer_address, resolve, ping, interface, configure, connections, ifattach, ethinput,
+    socket = 1,
+    bind,
+    listen,
+    connect,
+    accept,
+    close,
+    send,
+    recv,
+    shutdown,
+    set_option,
+    get_option,
+    poll,
+    local_address,
+    peer_address,
+    resolve,
+    ping,
+    interface,
+    configure,
+    connections,
+    ifattach,
+    ethinput,
 };
 inline constexpr Function<Socket, SocketId> socket{"socket", static_cast<std::uint16_t>(Op::socket)};
 inline constexpr Function<Endpoint> bind{"bind", static_cast<std::uint16_t>(Op::bind)};
@@ -194,7 +224,7 @@ inline constexpr Function<SocketId, Address> local_address{"local_address", stat
 inline constexpr Function<SocketId, Address> peer_address{"peer_address", static_cast<std::uint16_t>(Op::peer_address)};
 inline constexpr Function<Resolve, Resolved> resolve{"resolve", static_cast<std::uint16_t>(Op::resolve)};
 inline constexpr Function<Ping, Pong> ping{"ping", static_cast<std::uint16_t>(Op::ping)};
-inline constexpr Function<Nothing, Interface> interface{"interface", static_cast<std::uint16_t>(Op::interface)};
+inline constexpr Function<Nothing, Interface> interface { "interface", static_cast<std::uint16_t>(Op::interface) };
 inline constexpr Function<Configure> configure{"configure", static_cast<std::uint16_t>(Op::configure)};
 inline constexpr Function<Nothing> connections{"connections", static_cast<std::uint16_t>(Op::connections)};
 inline constexpr Function<Attach> ifattach{"ifattach", static_cast<std::uint16_t>(Op::ifattach)};

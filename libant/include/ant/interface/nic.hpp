@@ -11,7 +11,7 @@ namespace feature {
 inline constexpr std::uint32_t transmit_checksum = 1 << 0;  // IPv4 header, TCP, UDP
 inline constexpr std::uint32_t receive_checksum = 1 << 1;
 inline constexpr std::uint32_t large_send = 1 << 2;
-inline constexpr std::uint32_t descriptor_rings = 1 << 3;   // C+ mode: no copy in the driver
+inline constexpr std::uint32_t descriptor_rings = 1 << 3;  // C+ mode: no copy in the driver
 }  // namespace feature
 
 struct Info {
@@ -36,10 +36,10 @@ struct Statistics {
 // A packet is the run of fragments up to the first one with `last`.
 namespace fragment_flag {
 inline constexpr std::uint16_t last = 1 << 0;
-inline constexpr std::uint16_t ip_checksum = 1 << 1;   // on the last fragment: to be filled in by the chip
+inline constexpr std::uint16_t ip_checksum = 1 << 1;  // on the last fragment: to be filled in by the chip
 inline constexpr std::uint16_t tcp_checksum = 1 << 2;
 inline constexpr std::uint16_t udp_checksum = 1 << 3;
-inline constexpr std::uint16_t large_send = 1 << 4;    // the chip segments it, mss bytes each
+inline constexpr std::uint16_t large_send = 1 << 4;  // the chip segments it, mss bytes each
 }  // namespace fragment_flag
 struct Fragment {
     std::uint64_t address;
