@@ -29,6 +29,7 @@ inline constexpr unsigned maximum_inputs = 4;                   // ethinput call
 inline constexpr unsigned reserve_low = ant::inet::max_frames;  // empty pages wanted at hand: one batch
 inline constexpr std::uint64_t retry_us = 1'000;                // inet's queue was full
 inline constexpr std::uint64_t attach_retry_us = 50'000;
+inline constexpr std::uint64_t probe_us = 1'000'000;           // a card without work attaches again: inet may be a new one
 inline constexpr std::uint64_t transmit_limit_us = 2'000'000;  // a chip that sends nothing for so long is reset
 
 template <RegisterBus Bus, class Host, class State = NativeState>
@@ -56,10 +57,11 @@ public:
 
     // Events -----------------------------------------------------------------------------------------
     void interrupt() {
+        quiet_ = false;
         ++state_.statistics.interrupts;
         service();
     }
-    // Does what is due; returns for how long nothing will be (us, 0 = no limit, ~0 = not at all).
+    // Does what is due; returns for how long nothing will be (us, ~0 = not at all).
     [[nodiscard]] std::uint64_t before_receive() {
         if (look_again_) {
             if (std::exchange(resumed_, false)) return ant::abi::poll;
@@ -69,15 +71,17 @@ public:
             update_interrupts();
             if (look_again_) return ant::abi::poll;
         }
+        if (std::exchange(quiet_, true)) probe();
         const bool attach_due = state_.attached == 0 && state_.attaching == 0;
         const bool transmitting = state_.transmit_next != state_.transmit_done;
         if (!attach_due && !backing_off_ && !transmitting) [[likely]]
-            return 0;
+            return probe_us;
         const std::uint64_t now = host_.now_us();
-        std::uint64_t wait = transmitting ? check_transmitter(now) : ~std::uint64_t{0};
+        std::uint64_t wait = probe_us;
+        if (transmitting) wait = least(wait, check_transmitter(now));
         if (attach_due) wait = least(wait, try_attach(now));
         if (backing_off_) wait = least(wait, try_delivery(now));
-        return wait == ~std::uint64_t{0} ? 0 : wait;
+        return wait;
     }
 
     // Calls of inet ----------------------------------------------------------------------------------
@@ -88,6 +92,7 @@ public:
         std::int64_t packets = 0;
     };
     Transmitted transmit(ant::Call call) {
+        quiet_ = false;
         const auto fragments = TransmitRequest::parse(call, state_.mode);
         if (!fragments) return {.error = fragments.error()};
         if (state_.call_end - state_.call_first == maximum_calls) return {.error = ant::Error::queue_full};
@@ -132,6 +137,7 @@ public:
     // Results of the host's asynchronous calls ------------------------------------------------------------
     // `pages` came back from inet and are ours.
     void delivered(ant::Error error, std::span<const std::uint64_t> pages) {
+        quiet_ = false;
         if (state_.inputs != 0) --state_.inputs;
         for (const std::uint64_t page : pages) keep(page);
         if (error != ant::Error::none && error != ant::Error::queue_full) state_.attached = 0;
@@ -139,6 +145,7 @@ public:
         update_interrupts();
     }
     void attached(ant::Error error) {
+        quiet_ = false;
         state_.attaching = 0;
         state_.attached = error == ant::Error::none;
         attach_at_ = host_.now_us() + attach_retry_us;
@@ -423,7 +430,7 @@ private:
         backing_off_ = false;
         receive_all();
         update_interrupts();
-        return backing_off_ ? retry_us : ~std::uint64_t{0};
+        return backing_off_ ? retry_us : probe_us;
     }
 
     // Empty pages -----------------------------------------------------------------------------------------
@@ -448,6 +455,12 @@ private:
         attach.link_up = state_.link_up;
         state_.attaching = host_.attach(attach) == ant::Error::none;
     }
+    // Nothing has happened for long, and an inet that was started anew might wait for its card.
+    void probe() {
+        if (state_.attached == 0 || state_.attaching != 0) return;
+        attach();
+        if (state_.attaching == 0) state_.attached = 0;
+    }
     std::uint64_t try_attach(std::uint64_t now) {
         if (now < attach_at_) return attach_at_ - now;
         attach_at_ = now + attach_retry_us;
@@ -463,6 +476,7 @@ private:
     // Lost with the process, and no harm done: timers, and the call in work.
     bool resumed_ = false;
     bool look_again_ = false;
+    bool quiet_ = false;  // nothing has happened since `before_receive`
     bool backing_off_ = false;
     std::uint64_t retry_at_ = 0;
     std::uint64_t attach_at_ = 0;

@@ -63,7 +63,7 @@ TEST_CASE("a full queue at inet delays frames, and they are delivered later", "[
     m.check_pages();
     m.host.deliver_error = Error::none;
     m.host.clock += retry_us;
-    CHECK(m.driver->before_receive() == 0);
+    CHECK(m.driver->before_receive() == probe_us);
     REQUIRE(m.host.frames.size() == 20);
     CHECK(m.host.frames[19] == frame_of(100, 19));
 }

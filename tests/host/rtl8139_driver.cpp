@@ -62,7 +62,7 @@ TEST_CASE("attaching is tried again until inet is there, and frames before that 
         m.interrupts();
         CHECK(m.host.frames.size() == 1);
         m.driver->attached(Error::none);
-        CHECK(m.driver->before_receive() == 0);
+        CHECK(m.driver->before_receive() == probe_us);
         REQUIRE(m.chip.receive(frame_of(100, 2)));
         m.interrupts();
         CHECK(m.host.frames.size() == 2);
@@ -92,6 +92,34 @@ TEST_CASE("when inet dies the card attaches to the next one", "[rtl8139]") {
     m.interrupts();
     CHECK(m.host.frames.size() == 1);
     m.check_pages();
+}
+
+TEST_CASE("a card without work attaches again, in case inet is a new one", "[rtl8139]") {
+    Machine<> m;
+    CHECK(m.driver->before_receive() == probe_us);
+    CHECK(m.host.attaches.size() == 1);
+    SECTION("there is nothing to do for long") {
+        CHECK(m.driver->before_receive() == probe_us);
+        CHECK(m.host.attaches.size() == 2);
+        CHECK(m.driver->before_receive() == probe_us);  // no second one while the first is under way
+        CHECK(m.host.attaches.size() == 2);
+    }
+    SECTION("there is work") {
+        REQUIRE(m.chip.receive(frame_of(100, 1)));
+        m.driver->interrupt();
+        CHECK(m.driver->before_receive() == probe_us);
+        m.input_done();
+        CHECK(m.driver->before_receive() == probe_us);
+        CHECK(m.host.attaches.size() == 1);
+    }
+    SECTION("inet is gone") {
+        m.host.attach_error = Error::no_server;
+        CHECK(m.driver->before_receive() == attach_retry_us);
+        m.host.clock += attach_retry_us;
+        m.host.attach_error = Error::none;
+        CHECK(m.driver->before_receive() <= attach_retry_us);
+        CHECK(m.host.attaches.size() == 2);
+    }
 }
 
 TEST_CASE("a change of the link is told to inet", "[rtl8139]") {
@@ -138,7 +166,7 @@ TEST_CASE("a transmitter that makes no progress is reset; what it had fails, wha
     waiting.packet(frame_of(200, 1), 4);
     CHECK(m.driver->transmit(stuck.call()).deferred);
     CHECK(m.driver->transmit(waiting.call()).deferred);
-    CHECK(m.settle() == transmit_limit_us);
+    CHECK(m.settle() == probe_us);
     m.host.clock += transmit_limit_us - 1;
     CHECK(m.settle() == 1);
     m.chip.hold_transmits = false;
