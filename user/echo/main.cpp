@@ -1,8 +1,13 @@
 // TCP echo server (RFC 862) on port 7: one loop over all connections, one page-aligned buffer for each.
 #include <ant/abi/manifest.hpp>
 #include <ant/listener.hpp>
+#include <ant/state.hpp>
 
-ANT_MANIFEST(.version = 1, .name = "echo", .quota_pages = 512, .quota_calls = 8, .callees = "inet");
+#include <algorithm>
+#include <optional>
+
+ANT_MANIFEST(.version = 1, .name = "echo", .state_writes = 1, .state_reads = 1 << 1, .quota_pages = 512, .quota_calls = 8,
+             .callees = "inet");
 
 namespace {
 
@@ -10,11 +15,34 @@ using namespace ant;
 
 constexpr std::uint16_t port = 7;
 constexpr unsigned max_connections = 100;
-constexpr unsigned listener_tag = max_connections;
 constexpr std::size_t buffer_bytes = 2 * abi::page_size;
+
+// What a process that takes over from this one gets. Buffers are areas of their own, which stay where they are.
+struct SavedConnection {
+    std::uint32_t socket;  // no_socket: a free place
+    std::uint32_t begin, end;
+    std::uint32_t reserved;
+    std::uint64_t buffer;
+};
+struct Saved {
+    std::uint32_t listener;
+    std::uint32_t polling;
+    SavedConnection connection[max_connections];
+};
+constexpr std::uint32_t no_socket = ~std::uint32_t{0};
 
 class Connection {
 public:
+    [[nodiscard]] SavedConnection saved() const {
+        return {free() ? no_socket : socket_.id(), static_cast<std::uint32_t>(begin_), static_cast<std::uint32_t>(end_), 0,
+                buffer_.address()};
+    }
+    void restore(const SavedConnection& saved) {
+        socket_ = Socket::adopt(saved.socket);
+        buffer_ = Ica::adopt(saved.buffer, pages_for(buffer_bytes));
+        begin_ = saved.begin;
+        end_ = saved.end;
+    }
     [[nodiscard]] bool free() const { return !socket_; }
     [[nodiscard]] const Socket& socket() const { return socket_; }
     // One direction at a time: what came in goes out before more is read, so a client that does not read is not read either.
@@ -51,13 +79,16 @@ private:
         end_ = *bytes;
         return true;
     }
+    // In pieces that need no area to travel in.
     void send() {
-        const auto bytes =
-            socket_.send(std::span<const std::byte>{buffer_.data() + begin_, end_ - begin_}, inet::message_flag::dont_wait);
-        if (bytes)
+        while (begin_ != end_) {
+            const std::size_t count = std::min<std::size_t>(end_ - begin_, inet::inline_bytes);
+            const auto bytes =
+                socket_.send(std::span<const std::byte>{buffer_.data() + begin_, count}, inet::message_flag::dont_wait);
+            if (!bytes && bytes.error() != Error::would_block) return close();
+            if (!bytes || *bytes == 0) return;
             begin_ += *bytes;
-        else if (bytes.error() != Error::would_block)
-            close();
+        }
     }
 
     Socket socket_;
@@ -100,8 +131,8 @@ void start_poll() {
     }
     set.clear();
     for (unsigned i = 0; i < max_connections; ++i)
-        if (!connections[i].free()) set.add(connections[i].socket(), connections[i].wanted(), i);
-    if (find_free() != nullptr) set.add(listener, inet::readiness::readable, listener_tag);
+        if (!connections[i].free()) set.add(connections[i].socket(), connections[i].wanted());
+    if (find_free() != nullptr) set.add(listener, inet::readiness::readable);
     polling = static_cast<bool>(set.send(~std::uint64_t{0}));
 }
 
@@ -111,11 +142,10 @@ Outcome on_poll(const CallResult& result) {
         start_over();
         return {};
     }
-    set.deliver(result, [](unsigned tag, std::uint16_t) {
-        if (tag == listener_tag)
-            accept_one();
-        else if (!connections[tag].free())
-            connections[tag].work();
+    PollSet::deliver(result, [](std::uint32_t socket, std::uint16_t) {
+        if (socket == listener.id()) return accept_one();
+        for (Connection& connection : connections)
+            if (!connection.free() && connection.socket().id() == socket) return connection.work();
     });
     return {};
 }
@@ -125,11 +155,41 @@ std::uint64_t before_receive() {
     return polling ? no_limit : retry_us;
 }
 
+constexpr std::uint32_t state_format = 1;
+std::optional<StateArea> state;
+
+void start() {
+    auto area = StateArea::create(sizeof(Saved), state_format);
+    if (!area) panic("no memory for the state");
+    state.emplace(std::move(*area));
+}
+
+void save() {
+    auto* saved = state->as<Saved>();
+    *saved = {listener ? listener.id() : no_socket, polling, {}};
+    for (unsigned i = 0; i < max_connections; ++i) saved->connection[i] = connections[i].saved();
+    state->seal();
+}
+
+void restore(sys::State registered) {
+    auto area = StateArea::adopt(registered);
+    const auto* saved = area ? area->as<Saved>() : nullptr;
+    if (saved == nullptr) panic("the state that is to be taken over makes no sense");
+    if (saved->listener != no_socket) listener = Socket::adopt(saved->listener);
+    polling = saved->polling != 0;
+    for (unsigned i = 0; i < max_connections; ++i)
+        if (saved->connection[i].socket != no_socket) connections[i].restore(saved->connection[i]);
+    state.emplace(std::move(*area));
+}
+
 }  // namespace
 
 int main() {
     static Server server{startup().name};
     server.on_result(Socket::default_server(), inet::poll, on_poll);
     server.before_receive(before_receive);
+    server.on_start(start);
+    server.on_save(save);
+    server.on_restore(restore);
     panic("cannot serve: %s", error_text(server.run()));
 }

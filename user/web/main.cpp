@@ -4,10 +4,13 @@
 
 #include <ant/abi/manifest.hpp>
 #include <ant/listener.hpp>
+#include <ant/state.hpp>
 
 #include <new>
+#include <optional>
 
-ANT_MANIFEST(.version = 1, .name = "web", .quota_pages = 2048, .quota_calls = 8, .callees = "inet");
+ANT_MANIFEST(.version = 1, .name = "web", .state_writes = 1, .state_reads = 1 << 1, .quota_pages = 2048, .quota_calls = 8,
+             .callees = "inet");
 
 namespace {
 
@@ -17,7 +20,6 @@ using web::Site;
 
 constexpr std::uint16_t port = 80;
 constexpr unsigned max_connections = 112;
-constexpr unsigned listener_tag = max_connections;
 static_assert(max_connections < inet::max_poll);
 
 constexpr std::size_t area_bytes = 64 * 1024;
@@ -27,10 +29,39 @@ constexpr std::uint64_t evictable_after_us = 1'000'000;
 
 Site site;
 
+// What a process that takes over from this one gets. Sessions lie in areas of their own, which stay where they are.
+struct SavedConnection {
+    std::uint32_t socket;  // no_socket: a free place
+    std::uint32_t ended;
+    std::uint64_t session;
+    std::uint64_t active_us, started_us;
+};
+struct Saved {
+    std::uint32_t session_bytes;  // another size is another layout
+    std::uint32_t listener;
+    std::uint32_t polling;
+    std::uint32_t reserved;
+    std::uint64_t inbox;
+    Site site;
+    SavedConnection connection[max_connections];
+};
+constexpr std::uint32_t no_socket = ~std::uint32_t{0};
+
 class Connection {
 public:
     [[nodiscard]] bool free() const { return !socket_; }
     [[nodiscard]] const Socket& socket() const { return socket_; }
+    [[nodiscard]] SavedConnection saved() const {
+        return {free() ? no_socket : socket_.id(), ended_, memory_.address(), active_us_, started_us_};
+    }
+    void restore(const SavedConnection& saved) {
+        socket_ = Socket::adopt(saved.socket);
+        memory_ = Ica::adopt(saved.session, pages_for(sizeof(Session)));
+        session().attach(site);
+        ended_ = saved.ended != 0;
+        active_us_ = saved.active_us;
+        started_us_ = saved.started_us;
+    }
     [[nodiscard]] Session& session() const { return *memory_.as<Session>(); }
 
     void open(Socket socket) {
@@ -188,8 +219,8 @@ void start_poll() {
     }
     set.clear();
     for (unsigned i = 0; i < max_connections; ++i)
-        if (!connections[i].free()) set.add(connections[i].socket(), connections[i].wanted(), i);
-    if (anybody_evictable()) set.add(listener, inet::readiness::readable, listener_tag);
+        if (!connections[i].free()) set.add(connections[i].socket(), connections[i].wanted());
+    if (anybody_evictable()) set.add(listener, inet::readiness::readable);
     polling = static_cast<bool>(set.send(check_us));
 }
 
@@ -209,11 +240,10 @@ Outcome on_poll(const CallResult& result) {
         return {};
     }
     site.uptime_us = clock_us();
-    set.deliver(result, [](unsigned tag, std::uint16_t ready) {
-        if (tag == listener_tag)
-            accept_some();
-        else if (!connections[tag].free())
-            connections[tag].work(ready, inbox);
+    PollSet::deliver(result, [](std::uint32_t socket, std::uint16_t ready) {
+        if (socket == listener.id()) return accept_some();
+        for (Connection& connection : connections)
+            if (!connection.free() && connection.socket().id() == socket) return connection.work(ready, inbox);
     });
     check_times();
     return {};
@@ -224,14 +254,52 @@ std::uint64_t before_receive() {
     return polling ? no_limit : retry_us;
 }
 
-}  // namespace
+// Life ------------------------------------------------------------------------------------------------
 
-int main() {
+constexpr std::uint32_t state_format = 1;
+std::optional<StateArea> state;
+
+void reserve_inbox() {
     auto area = Ica::reserve(area_bytes);
     if (!area) panic("no memory for a receive buffer");
     inbox = std::move(*area);
+}
+
+void start() {
+    reserve_inbox();
+    auto area = StateArea::create(sizeof(Saved), state_format);
+    if (!area) panic("no memory for the state");
+    state.emplace(std::move(*area));
+}
+
+void save() {
+    auto* saved = state->as<Saved>();
+    *saved = {sizeof(Session), listener ? listener.id() : no_socket, polling, 0, inbox.address(), site, {}};
+    for (unsigned i = 0; i < max_connections; ++i) saved->connection[i] = connections[i].saved();
+    state->seal();
+}
+
+void restore(sys::State registered) {
+    auto area = StateArea::adopt(registered);
+    const auto* saved = area ? area->as<Saved>() : nullptr;
+    if (saved == nullptr || saved->session_bytes != sizeof(Session)) panic("the state that is to be taken over makes no sense");
+    site = saved->site;
+    inbox = Ica::adopt(saved->inbox, pages_for(area_bytes));
+    if (saved->listener != no_socket) listener = Socket::adopt(saved->listener);
+    polling = saved->polling != 0;
+    for (unsigned i = 0; i < max_connections; ++i)
+        if (saved->connection[i].socket != no_socket) connections[i].restore(saved->connection[i]);
+    state.emplace(std::move(*area));
+}
+
+}  // namespace
+
+int main() {
     static Server server{startup().name};
     server.on_result(Socket::default_server(), inet::poll, on_poll);
     server.before_receive(before_receive);
+    server.on_start(start);
+    server.on_save(save);
+    server.on_restore(restore);
     panic("cannot serve: %s", error_text(server.run()));
 }

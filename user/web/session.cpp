@@ -115,7 +115,7 @@ bool Session::take_head() {
         if (input_bytes_ == max_head) fail(text.find('\n') == text.npos ? Status::uri_too_long : Status::header_too_large);
         return false;
     }
-    ++site_.requests;
+    ++site_->requests;
     Request request;
     head_only_ = false;
     const Status status = parse_head(text.substr(0, bytes), request);
@@ -209,7 +209,7 @@ void Session::answer_sink() {
 
 void Session::answer_page() {
     std::array<char, max_page> page;
-    respond(Status::ok, "text/html; charset=utf-8", write_page(site_, page));
+    respond(Status::ok, "text/html; charset=utf-8", write_page(*site_, page));
 }
 
 void Session::respond(Status status, const char* type, std::string_view body) {

@@ -25,7 +25,9 @@ public:
     static constexpr std::size_t max_head = 8192;
     static constexpr std::uint64_t max_body = std::uint64_t{1} << 40;
 
-    explicit Session(Site& site) : site_{site} {}
+    explicit Session(Site& site) : site_{&site} {}
+    // In a process that has taken over from the one that made this session.
+    void attach(Site& site) { site_ = &site; }
 
     // So many bytes may be given to input() now; 0: there is output to send first.
     [[nodiscard]] std::size_t readable(std::size_t most) const;
@@ -65,7 +67,7 @@ private:
     template <class... Arguments>
     void say(const char* format, Arguments... arguments);
 
-    Site& site_;
+    Site* site_;
     State state_ = State::head;
     bool keep_alive_ = true;
     bool head_only_ = false;  // the answer to HEAD

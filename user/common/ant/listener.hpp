@@ -17,15 +17,14 @@ inline Result<Socket> open_listener(std::uint16_t port, std::uint32_t backlog) {
     return socket;
 }
 
-// The sockets that one poll waits for, each with a number of the caller's. The poll is an asynchronous call: its
-// result comes to the server loop, so that the program stays a server that answers others.
+// The sockets that one poll waits for. The poll is an asynchronous call: its result comes to the server loop, so
+// that the program stays a server that answers others. The result names the sockets, so that a process that has
+// taken the asker's place understands it as well.
 class PollSet {
 public:
     void clear() { count_ = 0; }
-    void add(const Socket& socket, std::uint16_t wanted, unsigned tag) {
-        if (count_ == entries_.size()) return;
-        entries_[count_] = {socket.id(), wanted, 0};
-        tags_[count_++] = tag;
+    void add(const Socket& socket, std::uint16_t wanted) {
+        if (count_ != entries_.size()) entries_[count_++] = {socket.id(), wanted, 0};
     }
     Result<> send(std::uint64_t timeout_us) {
         inet::Poll params{timeout_us, count_, 0, {}};
@@ -33,18 +32,17 @@ public:
         ANT_TRY(Socket::default_server().send(inet::poll, params));
         return {};
     }
-    // Calls `ready(tag, readiness)` for each socket that the result of a poll says is ready.
+    // Calls `ready(socket number, readiness)` for each socket that the result of a poll says is ready.
     template <class Ready>
-    void deliver(const CallResult& result, Ready ready) const {
+    static void deliver(const CallResult& result, Ready ready) {
         // A copy: the handlers make calls of their own.
         const auto params = *reinterpret_cast<const inet::Poll*>(result.control + abi::parameter_base);
-        for (unsigned i = 0; i < count_; ++i)
-            if (params.entry[i].ready != 0) ready(tags_[i], params.entry[i].ready);
+        for (unsigned i = 0; i < params.count && i < inet::max_poll; ++i)
+            if (params.entry[i].ready != 0) ready(params.entry[i].socket, params.entry[i].ready);
     }
 
 private:
     std::array<inet::PollEntry, inet::max_poll> entries_{};
-    std::array<unsigned, inet::max_poll> tags_{};
     unsigned count_ = 0;
 };
 
