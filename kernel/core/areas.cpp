@@ -262,6 +262,19 @@ void end_loans(u32 flags, const Cargo& cargo) {
     }
 }
 
+void unmap_loans(Slot& borrower, u32 flags, const Cargo& cargo) {
+    const auto unmap = [&borrower](Pfn area) {
+        PageInfo& info = pool[area];
+        if (!info.loan_mapped || info.borrower != borrower.index) return;
+        info.loan_mapped = false;
+        borrower.window.unmap(area, info.pages);
+    };
+    if (is_loan(mode_of(flags)) && cargo.data != no_page) unmap(cargo.data);
+    if ((flags & abi::flag::data_list) != 0 && cargo.list != nullptr)
+        for (u32 i = 0; i < cargo.list->count; ++i)
+            if (is_loan(cargo.list->entry[i].mode)) unmap(cargo.list->entry[i].pfn);
+}
+
 void discard_cargo(Slot& owner, u32 flags, const Cargo& cargo) {
     const auto discard = [&owner](Pfn area) {
         PageInfo& info = pool[area];

@@ -54,6 +54,8 @@ Result<Cargo> load_cargo(Slot& from, Slot& to, Control& control, u32 flags, u64 
 void arrive_cargo(Slot& to, u32 flags, const Cargo& cargo);
 // The call is answered or dead: loans end.
 void end_loans(u32 flags, const Cargo& cargo);
+// The borrower ends, though a call that lent it something is with somebody else by now: not mapped there any more.
+void unmap_loans(Slot& borrower, u32 flags, const Cargo& cargo);
 // A list record is no longer needed.
 void free_list(DataListRecord* list);
 // Data moved with a call that was never received, or whose result nobody wants.

@@ -230,6 +230,8 @@ void tell_ended() {
 bool end_controls(Slot& slot, u64& cursor) {
     for (unsigned n = 0; n < controls_per_step && cursor < max_controls; ++n, ++cursor) {
         Control& c = controls[cursor];
+        // What it has on loan may have come with a call that it passed on.
+        for (unsigned i = 0; i < c.depth; ++i) unmap_loans(slot, c.frames[i].flags, {c.frames[i].data, c.frames[i].list});
         if (c.holder != &slot) continue;
         switch (c.state) {
             case Control::State::queued:
