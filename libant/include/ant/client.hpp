@@ -43,7 +43,7 @@ struct AnswerInPlace {
 namespace controls {
 Result<std::uint64_t> take();  // reserves one if none is at hand
 void give(std::uint64_t control);
-void release_all();                          // before a hand-over: the next process has its own pool
+void release_all();  // before a hand-over: the next process has its own pool
 // NOLINTNEXTLINE(*-dynamic-static-initializers)
 extern constinit std::uint64_t synchronous;  // the one that synchronous calls use; 0 until the first
 Result<std::uint64_t> first_synchronous();
