@@ -49,11 +49,14 @@ bool good_parameters(u64 parameters) {
     return area;
 }
 
-[[gnu::always_inline]] inline void begin_receive(Slot& me) {
+// `woken`: a process with a receipt, not yet ready. Nothing that the duties bring may displace it.
+[[gnu::always_inline]] inline void begin_receive(Slot& me, Process* woken = nullptr) {
     if (me.current != nullptr) [[unlikely]]
         defer_current(me);
-    if (me.duties != 0) [[unlikely]]
+    if (me.duties != 0) [[unlikely]] {
+        if (woken != nullptr) woken->state = Process::State::ready;
         do_duties(me);
+    }
 }
 
 // Blocks the process in receive. False: there is something to take, and it has it now.
@@ -78,7 +81,7 @@ bool good_parameters(u64 parameters) {
 // that a data ICA went with it.
 [[gnu::always_inline]] inline Process* receive_after(Process& p, Slot& me, u64 control, Process* woken, u64 timeout_us,
                                                      bool moved) {
-    begin_receive(me);
+    begin_receive(me, woken);
     const u64 time = machine::now();
     if (block_in_receive(p, me, timeout_us, time)) [[likely]] {
         if (woken != nullptr) [[likely]]
