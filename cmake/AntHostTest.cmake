@@ -12,7 +12,7 @@ function(ant_host_test name)
     set(target test_${name})
     add_executable(${target} EXCLUDE_FROM_ALL ${arg_SOURCES})
     set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-    target_compile_options(${target} PRIVATE -O2 -g -Wall -Wextra -D_GLIBCXX_ASSERTIONS ${ANT_SANITIZE})
+    target_compile_options(${target} PRIVATE -O1 -g -fno-var-tracking -Wall -Wextra -D_GLIBCXX_ASSERTIONS ${ANT_SANITIZE})
     target_compile_definitions(${target} PRIVATE ${arg_DEFINITIONS})
     target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/kernel/abi
         ${CMAKE_SOURCE_DIR}/libant/include ${arg_INCLUDES})
