@@ -1,5 +1,7 @@
 """The virtual machine: QEMU's command line, free ports, the meaning of its exit status."""
 
+import ctypes
+import signal
 import socket
 import subprocess
 from dataclasses import dataclass, field
@@ -99,6 +101,12 @@ def command(options: Options) -> list[str]:
     return arguments + options.extra
 
 
+def end_with_parent() -> None:
+    """In the child: no machine outlives us, whatever ends us."""
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def start_with_socket(options: Options, **popen_arguments) -> tuple[subprocess.Popen, socket.socket]:
     """Starts the machine with its serial line on a socket pair; returns our end too."""
     ours, theirs = socket.socketpair()
@@ -106,7 +114,7 @@ def start_with_socket(options: Options, **popen_arguments) -> tuple[subprocess.P
         options.serial = ["-chardev", f"socket,id=serial0,fd={theirs.fileno()}", "-serial", "chardev:serial0"]
         # Its own session, so that Ctrl-C does not reach it before us.
         process = subprocess.Popen(command(options), stdin=subprocess.DEVNULL, start_new_session=True,
-                                   pass_fds=[theirs.fileno()], **popen_arguments)
+                                   preexec_fn=end_with_parent, pass_fds=[theirs.fileno()], **popen_arguments)
     return process, ours
 
 

@@ -103,7 +103,8 @@ def main(options) -> int:
         return run_script(machine, Path(options.script), options.timeout)
     if options.serial_socket:
         machine.serial = ["-serial", f"unix:{qemu.escaped(options.serial_socket)},server=on,wait=off"]
-        return wait_for(subprocess.Popen(qemu.command(machine), stdin=subprocess.DEVNULL), options.timeout)
+        return wait_for(subprocess.Popen(qemu.command(machine), stdin=subprocess.DEVNULL,
+                                         preexec_fn=qemu.end_with_parent), options.timeout)
     if sys.stdin.isatty() and sys.stdout.isatty():
         say("Ctrl-A x ends the virtual machine, Ctrl-A h helps.")
         return run_on_terminal(machine, options.timeout)
@@ -142,7 +143,7 @@ def stop(process: subprocess.Popen) -> None:
 
 def run_on_terminal(machine: qemu.Options, timeout: float | None) -> int:
     # QEMU sets the terminal to raw mode itself and passes Ctrl-C on to the guest.
-    return wait_for(subprocess.Popen(qemu.command(machine)), timeout)
+    return wait_for(subprocess.Popen(qemu.command(machine), preexec_fn=qemu.end_with_parent), timeout)
 
 
 def run_on_pipes(machine: qemu.Options, timeout: float | None) -> int:
