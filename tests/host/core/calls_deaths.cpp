@@ -157,6 +157,26 @@ TEST_CASE("a relay that dies with a result in its queue passes an error on", "[c
     CHECK(t.w.receive(t.client).result_error() == Error::server_died);
 }
 
+TEST_CASE("what was lent to a relay that dies stays with its owner, and harms nobody who comes after the relay", "[calls][death]") {
+    Three t;
+    const u64 a = t.w.area(t.client, 2);
+    t.w.request_async(t.client, t.g, t.c, mode_flags(DataMode::lend_write), a);
+    t.w.receive(t.relay);
+    CHECK(t.w.writes(t.relay, a));
+    CHECK(t.w.forward(t.relay, t.f, t.c).ok());
+    t.w.receive(t.server);
+    t.w.kill(t.relay);
+    t.w.finish_endings();
+    t.w.check();
+    Process& next = t.w.start("next");
+    CHECK(!t.w.reads(next, a));
+    CHECK(t.w.call(t.client, Syscall::ica_release, a).error == Error::on_loan);
+    CHECK(t.w.reply(t.server, t.c).ok());
+    t.w.check();
+    CHECK(t.w.call(t.client, Syscall::ica_release, a).ok());
+    t.w.check();
+}
+
 TEST_CASE("a process that dies while it waits for its own call comes to nobody's harm", "[calls][death]") {
     Three t;
     const u32 h = t.w.function(t.client, "app.back");

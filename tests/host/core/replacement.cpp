@@ -280,6 +280,22 @@ TEST_CASE("an interrupt and a deferred call pass to the new server", "[replaceme
     t.w.check();
 }
 
+TEST_CASE("the end of a replacement does not displace the answer that its asker gets at the same time", "[replacement]") {
+    Swap t;
+    const u64 c = t.w.control(t.asker);
+    Process& fresh = t.prepare();
+    t.w.hand_over(t.old);
+    CHECK(t.w.request_async(t.asker, t.f, c).ok());
+    CHECK(t.w.receive(fresh).rdi == c);
+    while (!t.w.wait_for_work(t.asker).blocked) {}
+    t.w.run(fresh);
+    t.w.raw_call(Syscall::reply_and_receive, c, 5, 0, 0, no_limit);
+    CHECK(outcome_of(t.asker).is(Receipt::result));
+    CHECK(outcome_of(t.asker).rdi == c);
+    CHECK((t.w.receive(t.asker).rdx & abi::event::replacement) != 0);
+    t.w.check();
+}
+
 TEST_CASE("a hundred replacements leave as many free pages as before", "[replacement]") {
     Swap t;
     Process* now = &t.old;

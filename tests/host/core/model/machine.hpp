@@ -29,6 +29,8 @@ public:
     [[nodiscard]] bool prepare(Pfn first, std::size_t pages);
     void map(Pfn first, std::size_t pages, bool writable);
     void unmap(Pfn first, std::size_t pages);
+    // From one to the other; false, and nothing changed, when a table is not there yet.
+    [[nodiscard]] static bool move(Window& from, Window& to, Pfn first, std::size_t pages);
     void map_control(u32 index, u64 leaf);
     void unmap_control(u32 index);
     [[nodiscard]] u64 root() const { return root_; }
@@ -54,6 +56,7 @@ public:
     [[nodiscard]] u64 translate(u64 address, bool write) const;
     void set_window(const Window* window);
     [[nodiscard]] u64 root() const { return root_; }
+    [[nodiscard]] u32 tables() const;  // below the root
 
 private:
     u64 root_ = 0;

@@ -139,6 +139,18 @@ void Window::unmap(Pfn first, std::size_t pages) {
     if (cleared != 0 && cleared != pages) hardware().complain("unmaps an area that was mapped in part");
 }
 
+bool Window::move(Window& from, Window& to, Pfn first, std::size_t pages) {
+    const Pfn region = first / pages_per_large;
+    if (first % pages_per_large + pages > pages_per_large) return false;
+    const bool large = tables_of(from.root_).large[region];
+    const bool table = tables_of(to.root_).tables[region] != no_page;
+    if (large ? table : !table) return false;
+    if (tables_of(from.root_).leaves[first] == Rights::none) hardware().complain("moves an area that its giver has not mapped");
+    from.unmap(first, pages);
+    to.map(first, pages, true);
+    return true;
+}
+
 void Window::map_control(u32 index, u64 leaf) {
     if (leaf >> core::page_shift != core::control_zone + index) hardware().complain("maps another page as a control ICA");
     const Pfn pfn = core::control_zone + index;
@@ -242,6 +254,8 @@ u64 Space::translate(u64 address, bool write) const {
     if (write && found->second.protection != abi::Protection::read_write) return 0;
     return physical_of(found->second.pfn) | (address & (core::page_size - 1));
 }
+
+u32 Space::tables() const { return static_cast<u32>(hardware().space(root_).tables.size()); }
 
 void Space::set_window(const Window* window) {
     auto& t = hardware().space(root_);

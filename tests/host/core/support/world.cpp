@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 namespace ant::test {
@@ -13,6 +15,7 @@ using model::hardware;
 namespace {
 
 constexpr u64 syscall_bytes = 2;
+const bool tracing = std::getenv("ANT_TRACE") != nullptr;  // each system call
 using Handlers = std::array<Handler, syscall_count>;
 
 bool over(const Process& p) { return p.state == Process::State::free || p.state == Process::State::ending; }
@@ -160,6 +163,7 @@ Process& World::start(const char* name, const Plan& plan) {
 void World::kill(Process& process) {
     enter([&process] {
         Process* current = arch::cpu().current;
+        if (tracing) std::fprintf(stderr, "kill %s (pid %u)\n", process.program, process.pid);
         end_process(process, {fault_kill, 0, 0}, 0);
         if (current == nullptr || current->state != Process::State::running)
             schedule();
@@ -221,6 +225,10 @@ void World::raw_call(Syscall number, u64 a, u64 b, u64 c, u64 d, u64 e) {
     p.context.rip += syscall_bytes;
     const Handler handler = syscall_handlers[static_cast<u32>(number) - static_cast<u32>(Syscall::first)];
     enter([=] { handler(a, b, c, d, e); });
+    if (tracing)
+        std::fprintf(stderr, "%s (pid %u, state %d): call %x %lx %lx %lx %lx %lx -> %lx %lx %lx %lx\n", p.program, p.pid,
+                     static_cast<int>(p.state), static_cast<u32>(number), a, b, c, d, e, p.context.rax, p.context.rdx, p.context.rsi,
+                     p.context.rdi);
 }
 
 Outcome World::call(Process& p, Syscall number, u64 a, u64 b, u64 c, u64 d, u64 e) {
@@ -265,7 +273,7 @@ Outcome World::forward(Process& p, u32 function, u64 control, u64 flags, u64 dat
     return call(p, Syscall::forward, function | flags, control, parameters_at(page_size - abi::parameter_base), data);
 }
 
-Result<u32> World::try_replace(Process& asker, const char* name, bool as_paper, u32 timeout_us, u32 version) {
+abi::ReplaceRequest World::replace_request(const char* name, bool as_paper, u32 timeout_us, u32 version) const {
     abi::ReplaceRequest request{};
     copy_name(request.name, name);
     copy_name(request.program, name);
@@ -273,6 +281,21 @@ Result<u32> World::try_replace(Process& asker, const char* name, bool as_paper, 
     request.version = version;
     request.as_paper = as_paper ? 1 : 0;
     request.timeout_us = timeout_us;
+    return request;
+}
+
+Result<u32> World::replace_from_outside(Process& asker, const char* name, bool as_paper, u32 timeout_us) {
+    Result<u32> ticket = Failure(Error::busy);
+    enter([&] {
+        Process* current = running();
+        ticket = begin_replacement(asker, replace_request(name, as_paper, timeout_us, 2));
+        current == nullptr ? schedule() : resume(*current);
+    });
+    return ticket;
+}
+
+Result<u32> World::try_replace(Process& asker, const char* name, bool as_paper, u32 timeout_us, u32 version) {
+    const abi::ReplaceRequest request = replace_request(name, as_paper, timeout_us, version);
     const Outcome o = call(asker, Syscall::server_replace, put(asker, &request, sizeof request));
     if (o.error != Error::none) return Failure(o.error);
     return static_cast<u32>(o.rdx);
@@ -319,9 +342,9 @@ u64& World::word(Process& p, u64 address) {
     return *reinterpret_cast<u64*>(static_cast<std::byte*>(machine::page(static_cast<Pfn>(physical >> page_shift))) + (physical & (page_size - 1)));
 }
 
-void World::advance(u64 microseconds) {
+bool World::advance(u64 microseconds) {
     hardware().clock += microseconds * machine::ticks_per_us();
-    if (hardware().armed > hardware().clock) return;
+    if (hardware().armed > hardware().clock) return false;
     hardware().armed = ~u64{0};
     enter([] {
         Process* p = arch::cpu().current;
@@ -335,6 +358,7 @@ void World::advance(u64 microseconds) {
             resume(*p);
         }
     });
+    return true;
 }
 
 void World::interrupt(u8 irq) {

@@ -16,9 +16,8 @@
 #include <kernel/core/server_table.hpp>
 #include <kernel/syscall/syscalls.hpp>
 
-#include <initializer_list>
 #include <string>
-#include <string_view>
+#include <vector>
 
 namespace ant::test {
 
@@ -46,7 +45,7 @@ Outcome outcome_of(const Process& process);
 
 struct Plan {
     unsigned priority = abi::priority::application;
-    std::initializer_list<const char*> callees = {"*"};
+    std::vector<const char*> callees = {"*"};
     u32 privileges = ~u32{0};
     u32 quota_pages = 4096, quota_calls = 64;
     u32 user_id = 0;
@@ -70,6 +69,8 @@ public:
     Process& start(const char* name, const Plan& plan = {});
     Result<Process*> try_start(const char* name, const Plan& plan = {});
     void kill(Process& process);
+    // As if the asker had asked by a system call, whoever runs.
+    Result<u32> replace_from_outside(Process& asker, const char* name, bool as_paper, u32 timeout_us);
     void finish_endings();  // ends of processes go in steps, when nothing else runs
     [[nodiscard]] Process* running() const { return arch::cpu().current; }
 
@@ -107,7 +108,7 @@ public:
     abi::ControlIca& page(u64 control) { return *static_cast<abi::ControlIca*>(machine::page(static_cast<Pfn>((control - abi::ica_base) >> page_shift))); }
 
     // Time, and interrupts.
-    void advance(u64 microseconds);  // the timer interrupts if it is armed for a time until then
+    bool advance(u64 microseconds);  // the timer interrupts if it is armed for a time until then: true
     void interrupt(u8 irq);
     void quantum_ends();
     [[nodiscard]] bool idle() const { return arch::cpu().current == nullptr; }
@@ -128,6 +129,7 @@ private:
     void give_way(Lowered& lowered, u8 priority);
     static void restore(const Lowered& lowered);
     u32 image_number(u32 index) const;
+    abi::ReplaceRequest replace_request(const char* name, bool as_paper, u32 timeout_us, u32 version) const;
     void end_everything();
 
     std::vector<PageInfo> descriptors_;
