@@ -6,6 +6,8 @@
 #include "areas.hpp"
 #include "scheduler.hpp"
 
+#include <bit>
+
 namespace ant::core {
 
 inline constexpr u32 cargo_flags = abi::flag::data_mask | abi::flag::data_list;
@@ -26,11 +28,12 @@ inline u64 frame_address(const Control& c, unsigned depth) {
 
 // The control ICA that the slot holds or owns at this address, else nullptr.
 [[gnu::always_inline]] inline Control* control_at(const Slot& slot, u64 address) {
-    const u64 offset = address - control_base;
-    if (offset >= u64{max_controls} * page_size) [[unlikely]]
+    // An address inside a page leaves something in the low bits, which the rotation brings to the top.
+    const u64 index = std::rotr(address - control_base, static_cast<int>(page_shift));
+    if (index >= max_controls) [[unlikely]]
         return nullptr;
-    Control* c = opaque(&controls[offset >> page_shift]);
-    return c->holder == &slot && c->address == address ? c : nullptr;
+    Control* c = opaque(&controls[index]);
+    return c->holder == &slot ? c : nullptr;
 }
 
 // Pushes stage `depth` (= c.depth). The page gets a copy for the server to read (P-ipc table 1).
@@ -47,13 +50,14 @@ inline u64 frame_address(const Control& c, unsigned depth) {
     abi::Frame* w = opaque(&page->frames[depth]);
     const u64 here = frame_address(c, depth);
     page->currentp = here;
-    const auto pair = [](u32& low, u64 value) { *reinterpret_cast<u64 [[gnu::may_alias]]*>(&low) = value; };
+    const auto at = [w](std::size_t offset) { return reinterpret_cast<std::byte*>(w) + offset; };
+    const auto pair = [](std::byte* at, u64 value) { __builtin_memcpy(at, &value, sizeof value); };
     w->previous = depth == 0 ? 0 : here - sizeof(abi::Frame);
-    pair(w->requester_pid, process.identity);
-    pair(w->user_id, requester.user_id | u64{flags} << 32);
-    pair(w->callee_slot, f.identity);
+    pair(at(offsetof(abi::Frame, requester_pid)), process.identity);
+    pair(at(offsetof(abi::Frame, user_id)), requester.user_id | u64{flags} << 32);
+    pair(at(offsetof(abi::Frame, callee_slot)), f.identity);
     w->parameters = c.address + static_cast<u32>(parameters);
-    pair(w->parameter_bytes, parameters >> 32);
+    pair(at(offsetof(abi::Frame, parameter_bytes)), parameters >> 32);
     w->value = 0;
     w->data = data;
 }

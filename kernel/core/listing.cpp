@@ -130,10 +130,8 @@ Listed list_areas(Pfn area, u64 start) {
     copy_name(free.owner, "free");
     for (Pfn p = 0; p < pool.size(); ++p) {
         const PageInfo& info = pool[p];
-        if (info.kind == PageKind::area && info.owner == PageInfo::no_owner) {
-            ++core.areas;
-            core.pages += info.pages;
-        } else if (info.kind == PageKind::image) {
+        const bool orphan = info.kind == PageKind::area && info.owner == PageInfo::no_owner;
+        if (orphan || info.kind == PageKind::image) {
             ++core.areas;
             core.pages += info.pages;
         } else if (info.kind == PageKind::table || info.kind == PageKind::core) {
