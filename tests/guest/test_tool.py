@@ -91,6 +91,12 @@ def test_cpp_program(tmp_path):
     assert ant("run", "--add", str(program), "--script", script(tmp_path, "run greet")).returncode == 5
 
 
+def test_debugger_knows_the_slots():
+    result = ant("debug", "--", "-batch", "-ex", "hbreak ant::core::create_process", "-ex", "ignore 1 4", "-ex", "continue",
+                 "-ex", "ant slots", "-ex", "ant icas", "-ex", "ant processes", "-ex", "ant queue guardian")
+    assert "guardian" in result.stdout and "console" in result.stdout, result.stdout + result.stderr
+
+
 def test_later_commands_say_so():
     assert ant("chaos").returncode == 2
     assert ant("bench", "--peer", "linux").returncode == 2

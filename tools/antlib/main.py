@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from antlib import bench, build, cc, debug, run, tests  # noqa: E402
+from antlib import bench, build, cc, debug, lint, run, tests  # noqa: E402
 from antlib.progress import Failure, say  # noqa: E402
 
 
@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     add("cc", "Compiles a C or C++ program for the guest.", cc.main, cc.add_arguments)
     add("chaos", "Injects faults under load.", chaos, lambda sub: sub.add_argument("rest", nargs=argparse.REMAINDER))
     add("debug", "QEMU stopped under gdb.", debug.main, debug.add_arguments)
+    add("lint", "clang-tidy and clang-format.", lint.main, lint.add_arguments)
     return top
 
 

@@ -24,6 +24,10 @@ def core(name: str) -> gdb.Value:
 def table(name: str) -> list[gdb.Value]:
     values = core(name)
     first, last = values.type.range()
+    try:
+        values[first].fetch_lazy()
+    except gdb.MemoryError:
+        raise gdb.GdbError("the core is not running yet: `break kernel_start`, `continue`") from None
     return [values[index] for index in range(first, last + 1)]
 
 
