@@ -6,12 +6,20 @@
 
 namespace ant::inet_server {
 
+template <class T, class Tag>
+class List;
+
 // T derives from Linked<T, Tag> once per list that it can be in.
 template <class T, class Tag = void>
 struct Linked {
     Linked* next = nullptr;
     Linked* previous = nullptr;
     [[nodiscard]] bool linked() const { return next != nullptr; }
+
+private:
+    Linked() = default;
+    friend T;
+    friend class List<T, Tag>;
 };
 
 template <class T, class Tag = void>

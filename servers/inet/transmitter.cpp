@@ -166,7 +166,7 @@ void Transmitter::depart(Flight& flight, std::uint64_t control, std::uint64_t ar
     flight.control = control;
     flight.area = area;
     flight.count = packet_count_;
-    __builtin_memcpy(flight.packet, packets_, packet_count_ * sizeof packets_[0]);
+    std::copy_n(packets_, packet_count_, flight.packet);
     counters_.packets += packet_count_;
     clear_batch();
 }

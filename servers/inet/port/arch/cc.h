@@ -2,10 +2,16 @@
 #ifndef ANT_INET_ARCH_CC_H
 #define ANT_INET_ARCH_CC_H
 
+#include <limits.h>
 #include <stdint.h>
 
 #define LWIP_NO_LIMITS_H 1
 #define LWIP_NO_UNISTD_H 1
+/* As the C library has it; lwIP alone would take int. */
+typedef long ssize_t;
+#ifndef SSIZE_MAX
+#define SSIZE_MAX __LONG_MAX__
+#endif
 #define LWIP_NO_CTYPE_H 1
 #define LWIP_PLATFORM_BYTESWAP 1
 #define LWIP_PLATFORM_HTONS(x) __builtin_bswap16(x)
