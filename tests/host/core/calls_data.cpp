@@ -183,11 +183,12 @@ TEST_CASE("a list of impossible length is refused", "[calls][data]") {
     CHECK(t.w.request_async(t.client, t.f, t.c, list_flag).error == Error::invalid_argument);
     put_list(t.w, t.c, {}, 2);
     const u64 short_parameters = parameters_at(sizeof(abi::DataList) + sizeof(abi::DataListEntry));
-    CHECK(t.w.call(t.client, Syscall::request_async, t.f | list_flag, t.c, short_parameters, 0, 0).error == Error::invalid_argument);
-    CHECK(t.w.call(t.client, Syscall::request_async, t.f | list_flag, t.c, parameters_at(100, abi::parameter_base + 4), 0, 0).error ==
+    CHECK(t.w.call(t.client, Syscall::request_async, t.f | list_flag, t.c, short_parameters, 0, 0).error ==
           Error::invalid_argument);
-    CHECK(t.w.call(t.client, Syscall::request_async, t.f | list_flag | mode_flags(DataMode::move), t.c, parameters_at(100), 0, 0).error ==
-          Error::invalid_argument);
+    CHECK(t.w.call(t.client, Syscall::request_async, t.f | list_flag, t.c, parameters_at(100, abi::parameter_base + 4), 0, 0)
+              .error == Error::invalid_argument);
+    CHECK(t.w.call(t.client, Syscall::request_async, t.f | list_flag | mode_flags(DataMode::move), t.c, parameters_at(100), 0, 0)
+              .error == Error::invalid_argument);
     t.w.check();
 }
 
@@ -242,7 +243,8 @@ TEST_CASE("a request whose data the server has no tables for fails, and nothing 
         a = o.rdx;
         hoard.push_back(a);
     }
-    while (t.w.call(t.client, Syscall::ica_reserve, 1, 0).ok()) {}
+    while (t.w.call(t.client, Syscall::ica_reserve, 1, 0).ok()) {
+    }
     CHECK(t.w.free_pages() == 0);
     bool refused = false;
     for (const u64 area : hoard) {

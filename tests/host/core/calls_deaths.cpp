@@ -88,7 +88,7 @@ TEST_CASE("a killed server answers its queued, current and deferred calls with a
         CHECK(o.result_error() == Error::server_died);
     }
     CHECK(t.w.receive(t.client).error == Error::timed_out);
-    CHECK(t.w.call(t.client, Syscall::ica_release, a).ok());      // the loan has ended
+    CHECK(t.w.call(t.client, Syscall::ica_release, a).ok());                  // the loan has ended
     CHECK(t.w.call(t.client, Syscall::ica_release, b).error != Error::none);  // moved, and ended with the server
     CHECK(t.w.request_async(t.client, t.f, t.c).error == Error::no_server);
     t.w.check();
@@ -157,7 +157,8 @@ TEST_CASE("a relay that dies with a result in its queue passes an error on", "[c
     CHECK(t.w.receive(t.client).result_error() == Error::server_died);
 }
 
-TEST_CASE("what was lent to a relay that dies stays with its owner, and harms nobody who comes after the relay", "[calls][death]") {
+TEST_CASE("what was lent to a relay that dies stays with its owner, and harms nobody who comes after the relay",
+          "[calls][death]") {
     Three t;
     const u64 a = t.w.area(t.client, 2);
     t.w.request_async(t.client, t.g, t.c, mode_flags(DataMode::lend_write), a);

@@ -125,7 +125,8 @@ TEST_CASE("as the paper has it events come in the order 1 to 12", "[replacement]
     CHECK(o.ok());
     CHECK(o.rdx == 1);
     t.w.finish_endings();
-    while (!t.w.wait_for_work(fresh).blocked) {}
+    while (!t.w.wait_for_work(fresh).blocked) {
+    }
     const auto r = t.w.result(t.asker);
     REQUIRE(r);
     CHECK(r->as_paper == 1);
@@ -287,7 +288,8 @@ TEST_CASE("the end of a replacement does not displace the answer that its asker 
     t.w.hand_over(t.old);
     CHECK(t.w.request_async(t.asker, t.f, c).ok());
     CHECK(t.w.receive(fresh).rdi == c);
-    while (!t.w.wait_for_work(t.asker).blocked) {}
+    while (!t.w.wait_for_work(t.asker).blocked) {
+    }
     t.w.run(fresh);
     t.w.raw_call(Syscall::reply_and_receive, c, 5, 0, 0, no_limit);
     CHECK(outcome_of(t.asker).is(Receipt::result));

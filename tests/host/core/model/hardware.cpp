@@ -102,7 +102,8 @@ void leave_space(u64 root) {
     arch::cpu().loaded = nullptr;
 }
 void invalidate(u64 address) {
-    std::erase_if(hardware().stale, [address](const model::Stale& s) { return s.address == (address & ~u64{core::page_size - 1}); });
+    std::erase_if(hardware().stale,
+                  [address](const model::Stale& s) { return s.address == (address & ~u64{core::page_size - 1}); });
 }
 
 void open_interrupts() {

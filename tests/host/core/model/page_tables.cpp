@@ -161,9 +161,12 @@ void Window::unmap_control(u32 index) { clear_leaf(root_, core::control_zone + i
 
 Leaf leaf_of(const Window& window, Pfn pfn) {
     switch (tables_of(window.root()).leaves[pfn]) {
-    case Rights::none: return Leaf::none;
-    case Rights::read_only: return Leaf::read_only;
-    case Rights::read_write: return Leaf::read_write;
+        case Rights::none:
+            return Leaf::none;
+        case Rights::read_only:
+            return Leaf::read_only;
+        case Rights::read_write:
+            return Leaf::read_write;
     }
     return Leaf::foreign;
 }

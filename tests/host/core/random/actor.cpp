@@ -10,19 +10,23 @@ constexpr u64 token_of(u64 address) { return address * 0x9e37'79b9'7f4a'7c15; }
 constexpr unsigned most_processes = 8, names = 12;
 constexpr u64 parameters = parameters_at(page_size - abi::parameter_base);
 
-u64& first_word(u64 address) { return *static_cast<u64*>(machine::page(static_cast<Pfn>((address - abi::ica_base) >> page_shift))); }
+u64& first_word(u64 address) {
+    return *static_cast<u64*>(machine::page(static_cast<Pfn>((address - abi::ica_base) >> page_shift)));
+}
 
 // Of a request, forward or reply that the core turned down: nothing has changed.
 bool refusal(Error error) {
     switch (error) {
-    case Error::no_memory:
-    case Error::queue_full:
-    case Error::no_server:
-    case Error::not_found:
-    case Error::on_loan:
-    case Error::busy:
-    case Error::too_many: return true;
-    default: return false;
+        case Error::no_memory:
+        case Error::queue_full:
+        case Error::no_server:
+        case Error::not_found:
+        case Error::on_loan:
+        case Error::busy:
+        case Error::too_many:
+            return true;
+        default:
+            return false;
     }
 }
 
@@ -45,7 +49,8 @@ void Actors::start_one() {
     if (chance(30)) plan.device = static_cast<u32>(3 + below(3));
     const auto created = w_.try_start(name.c_str(), plan);
     if (!created) {
-        if (!refusal(created.error()) && created.error() != Error::exists) FAIL("a process is refused: " << error_text(created.error()));
+        if (!refusal(created.error()) && created.error() != Error::exists)
+            FAIL("a process is refused: " << error_text(created.error()));
         return;
     }
     ++started;
@@ -124,7 +129,8 @@ void Actors::replace_somebody() {
     ReferenceSlot& asker = reference.slots.at(pick(reference.slots).first);
     ReferenceSlot& target = reference.slots.at(pick(reference.slots).first);
     if (asker.key == target.key) return;
-    if (w_.replace_from_outside(*asker.process, target.name.c_str(), chance(30), static_cast<u32>(100 + below(5000)))) ++replacements;
+    if (w_.replace_from_outside(*asker.process, target.name.c_str(), chance(30), static_cast<u32>(100 + below(5000))))
+        ++replacements;
 }
 
 void Actors::act_as_new_server(Process& p) {
@@ -243,8 +249,8 @@ void Actors::answer(ReferenceSlot& s, bool receive_as_well) {
     if (list) w_.page(control).frames[reference.calls.at(control).stages.size() - 1].parameters = control + abi::parameter_base;
     const u64 timeout = chance(50) ? abi::poll : chance(50) ? no_limit : 1 + below(300);
     Process& p = *s.process;
-    call_as(s, receive_as_well ? Syscall::reply_and_receive : Syscall::reply, control, value, data | (flags & abi::flag::data_mask), error_list,
-            timeout);
+    call_as(s, receive_as_well ? Syscall::reply_and_receive : Syscall::reply, control, value,
+            data | (flags & abi::flag::data_mask), error_list, timeout);
     const auto outcome = static_cast<Error>(p.context.rax);
     const bool back = p.state == Process::State::running || p.state == Process::State::ready;
     if (back && refusal(outcome)) return;
@@ -266,7 +272,8 @@ void Actors::forward(ReferenceSlot& s, bool receive_as_well) {
     const u64 timeout = chance(50) ? abi::poll : 1 + below(300);
     const u64 all = flags | (direct ? abi::flag::direct_return : 0);
     Process& p = *s.process;
-    call_as(s, receive_as_well ? Syscall::forward_and_receive : Syscall::forward, function | all << 32, control, parameters, data, timeout);
+    call_as(s, receive_as_well ? Syscall::forward_and_receive : Syscall::forward, function | all << 32, control, parameters, data,
+            timeout);
     const bool back = p.state == Process::State::running || p.state == Process::State::ready;
     if (back && refusal(static_cast<Error>(p.context.rax))) return;
     reference.forwarded(s, to, control, function, direct, std::move(chosen));

@@ -35,8 +35,8 @@ void run(std::uint64_t seed) {
         replaced += actors.replacements;
         timers += actors.timer_interrupts;
     }
-    std::cout << "seed " << seed << ": " << steps << " steps, " << answered << " calls answered, " << dropped << " dropped, " << kills << " kills, "
-              << replaced << " replacements begun, " << timers << " timer interrupts\n";
+    std::cout << "seed " << seed << ": " << steps << " steps, " << answered << " calls answered, " << dropped << " dropped, "
+              << kills << " kills, " << replaced << " replacements begun, " << timers << " timer interrupts\n";
 }
 
 }  // namespace

@@ -87,7 +87,8 @@ void Reference::sent(ReferenceSlot& from, ReferenceSlot& to, u64 control, u32 fu
     }
 }
 
-void Reference::forwarded(ReferenceSlot& from, ReferenceSlot& to, u64 control, u32 function, bool direct, std::vector<SentArea> data) {
+void Reference::forwarded(ReferenceSlot& from, ReferenceSlot& to, u64 control, u32 function, bool direct,
+                          std::vector<SentArea> data) {
     ReferenceCall& call = calls.at(control);
     if (from.held.erase(control) != 1) broken("forwarded by one who does not hold it", control);
     if (from.current == control) from.current = 0;
@@ -115,7 +116,8 @@ void Reference::end_stage(const Stage& stage, bool received) {
             if (owner != slots.end()) --owner->second.areas.at(d.address).loans;
         } else if (!received) {
             for (auto& [key, s] : slots)
-                if (const auto found = s.areas.find(d.address); found != s.areas.end() && found->second.under_way) s.areas.erase(found);
+                if (const auto found = s.areas.find(d.address); found != s.areas.end() && found->second.under_way)
+                    s.areas.erase(found);
         }
     }
 }
@@ -136,7 +138,9 @@ void Reference::route(ReferenceCall& call, Error error, u64 value, std::vector<u
             call.error = error;
             call.value = value;
             ReferenceSlot& to = slots.at(stage.requester);
-            for (const u64 address : data) to.areas[address] = {pool[static_cast<Pfn>((address - abi::ica_base) >> page_shift)].pages, token_of(address), 0, true};
+            for (const u64 address : data)
+                to.areas[address] = {pool[static_cast<Pfn>((address - abi::ica_base) >> page_shift)].pages, token_of(address), 0,
+                                     true};
             call.result_areas = std::move(data);
             return;
         }
@@ -244,7 +248,8 @@ void Reference::came_back_from_request(ReferenceSlot& s, const Outcome& o) {
     const auto found = calls.find(control);
     const bool answered_now = found != calls.end() && !found->second.abandoned;
     if (!answered_now) {  // the time was up
-        if (o.error != Error::timed_out || s.deadline == 0 || s.deadline > now()) broken("a request returns without an answer", control);
+        if (o.error != Error::timed_out || s.deadline == 0 || s.deadline > now())
+            broken("a request returns without an answer", control);
         return;
     }
     ReferenceCall& call = found->second;
@@ -276,13 +281,18 @@ void Reference::received(ReferenceSlot& s, const Outcome& o) {
         s.interrupts = 0;
     }
     switch (o.receipt()) {
-    case abi::Receipt::event: break;
-    case abi::Receipt::replacement: s.told = true; break;
-    case abi::Receipt::request:
-        if (at_once(s) && certain_result(s)) broken("a request overtakes a result");
-        received_request(s, o);
-        break;
-    case abi::Receipt::result: received_result(s, o); break;
+        case abi::Receipt::event:
+            break;
+        case abi::Receipt::replacement:
+            s.told = true;
+            break;
+        case abi::Receipt::request:
+            if (at_once(s) && certain_result(s)) broken("a request overtakes a result");
+            received_request(s, o);
+            break;
+        case abi::Receipt::result:
+            received_result(s, o);
+            break;
     }
 }
 
@@ -291,7 +301,8 @@ void Reference::arrived(ReferenceSlot& s, u64 address, DataMode mode) {
     if (!w_.reads(*s.process, address)) broken("an area does not arrive with its call");
     if (w_.writes(*s.process, address) != (mode != DataMode::lend_read)) broken("an area arrives with wrong rights");
     const u64 physical = address - abi::ica_base;
-    if (*reinterpret_cast<u64*>(machine::page(static_cast<Pfn>(physical >> page_shift))) != token_of(address)) broken("an area has other contents");
+    if (*reinterpret_cast<u64*>(machine::page(static_cast<Pfn>(physical >> page_shift))) != token_of(address))
+        broken("an area has other contents");
 }
 
 void Reference::received_request(ReferenceSlot& s, const Outcome& o) {
@@ -300,13 +311,15 @@ void Reference::received_request(ReferenceSlot& s, const Outcome& o) {
     s.queue.pop_front();
     ReferenceCall& call = calls.at(control);
     const Stage& stage = call.stages.back();
-    if (call.doomed || call.at != s.key || call.where != ReferenceCall::Where::queued) broken("a request is delivered twice", control);
+    if (call.doomed || call.at != s.key || call.where != ReferenceCall::Where::queued)
+        broken("a request is delivered twice", control);
     const abi::ControlIca& page = w_.page(control);
     const abi::Frame& frame = page.frames[call.stages.size() - 1];
     if (page.call_id != call.core_id) broken("a call has lost its number", control);
     if (*reinterpret_cast<const u64*>(reinterpret_cast<const std::byte*>(&page) + abi::parameter_base + 1024) != call.serial)
         broken("a call has lost its parameters", control);
-    if (frame.requester_slot != stage.requester || frame.function != stage.function || page.currentp != control + (reinterpret_cast<const std::byte*>(&frame) - reinterpret_cast<const std::byte*>(&page)))
+    if (frame.requester_slot != stage.requester || frame.function != stage.function ||
+        page.currentp != control + (reinterpret_cast<const std::byte*>(&frame) - reinterpret_cast<const std::byte*>(&page)))
         broken("the header of a call is wrong", control);
     if (o.op() != functions[stage.function & (max_functions - 1)].op) broken("a request with another operation", control);
     if (!w_.writes(*s.process, control)) broken("the control ICA does not arrive", control);
@@ -358,7 +371,8 @@ void Reference::compare() const {
             broken("core and reference disagree where a call is: " + describe(call), control);
     }
     for (const auto& [key, s] : slots) {
-        if (s.slot->area_count != s.areas.size() + (s.reserving != 0 ? 1 : 0)) broken("core and reference disagree how many areas " + s.name + " has");
+        if (s.slot->area_count != s.areas.size() + (s.reserving != 0 ? 1 : 0))
+            broken("core and reference disagree how many areas " + s.name + " has");
         if (s.slot->queued != s.queue.size()) broken("core and reference disagree how many calls wait at " + s.name);
     }
 }

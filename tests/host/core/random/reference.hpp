@@ -74,14 +74,15 @@ public:
     std::map<Key, ReferenceSlot> slots;
     std::map<u64, ReferenceCall> calls;  // by control ICA
     u64 answered = 0, dropped = 0;
-    const Process* dying = nullptr;      // killed, or exits, in this step
+    const Process* dying = nullptr;  // killed, or exits, in this step
 
     ReferenceSlot& add(Process& process, const std::string& name);
     [[nodiscard]] ReferenceSlot* of(const Process& process);
     [[nodiscard]] bool alive(Key key) const { return slots.contains(key); }
 
     // The core has accepted these.
-    void sent(ReferenceSlot& from, ReferenceSlot& to, u64 control, u32 function, bool sync, u64 deadline, std::vector<SentArea> data);
+    void sent(ReferenceSlot& from, ReferenceSlot& to, u64 control, u32 function, bool sync, u64 deadline,
+              std::vector<SentArea> data);
     void forwarded(ReferenceSlot& from, ReferenceSlot& to, u64 control, u32 function, bool direct, std::vector<SentArea> data);
     void replied(ReferenceSlot& from, u64 control, Error error, u64 value, std::vector<u64> data, bool list);
 

@@ -51,9 +51,10 @@ struct ElfFile {
 inline ElfFile plain_elf() {
     ElfFile file;
     file.bytes = 3 * 4096;
-    file.segments = {{.flags = elf::read | elf::execute},
-                     {.flags = elf::read, .offset = 4096, .address = 0x401000},
-                     {.flags = elf::read | elf::write, .offset = 8192, .address = 0x402000, .file_bytes = 100, .memory_bytes = 5000}};
+    file.segments = {
+        {.flags = elf::read | elf::execute},
+        {.flags = elf::read, .offset = 4096, .address = 0x401000},
+        {.flags = elf::read | elf::write, .offset = 8192, .address = 0x402000, .file_bytes = 100, .memory_bytes = 5000}};
     return file;
 }
 

@@ -227,8 +227,8 @@ void World::raw_call(Syscall number, u64 a, u64 b, u64 c, u64 d, u64 e) {
     enter([=] { handler(a, b, c, d, e); });
     if (tracing)
         std::fprintf(stderr, "%s (pid %u, state %d): call %x %lx %lx %lx %lx %lx -> %lx %lx %lx %lx\n", p.program, p.pid,
-                     static_cast<int>(p.state), static_cast<u32>(number), a, b, c, d, e, p.context.rax, p.context.rdx, p.context.rsi,
-                     p.context.rdi);
+                     static_cast<int>(p.state), static_cast<u32>(number), a, b, c, d, e, p.context.rax, p.context.rdx,
+                     p.context.rsi, p.context.rdi);
 }
 
 Outcome World::call(Process& p, Syscall number, u64 a, u64 b, u64 c, u64 d, u64 e) {
@@ -264,7 +264,8 @@ Outcome World::request(Process& p, u32 function, u64 control, u64 mode, u64 data
     return call(p, Syscall::request, function | mode, control, parameters_at(page_size - abi::parameter_base), data, timeout);
 }
 Outcome World::request_async(Process& p, u32 function, u64 control, u64 mode, u64 data, u64 timeout) {
-    return call(p, Syscall::request_async, function | mode, control, parameters_at(page_size - abi::parameter_base), data, timeout);
+    return call(p, Syscall::request_async, function | mode, control, parameters_at(page_size - abi::parameter_base), data,
+                timeout);
 }
 Outcome World::reply(Process& p, u64 control, u64 value, u64 data_mode, Error error, bool list) {
     return call(p, Syscall::reply, control, value, data_mode, static_cast<u64>(error) | u64{list} << 32);
@@ -339,7 +340,8 @@ u64 World::put_name(Process& p, const char* name) {
 u64& World::word(Process& p, u64 address) {
     const u64 physical = p.space.translate(address, true);
     REQUIRE(physical != 0);
-    return *reinterpret_cast<u64*>(static_cast<std::byte*>(machine::page(static_cast<Pfn>(physical >> page_shift))) + (physical & (page_size - 1)));
+    return *reinterpret_cast<u64*>(static_cast<std::byte*>(machine::page(static_cast<Pfn>(physical >> page_shift))) +
+                                   (physical & (page_size - 1)));
 }
 
 bool World::advance(u64 microseconds) {
@@ -420,9 +422,12 @@ std::string World::pages_lost() const {
     }
     const auto of = [&count](PageKind kind) { return count[static_cast<unsigned>(kind)]; };
     std::string lost;
-    if (of(PageKind::table) != tables) lost += "tables: " + std::to_string(of(PageKind::table)) + " not " + std::to_string(tables) + " ";
-    if (of(PageKind::own) != own) lost += "private pages: " + std::to_string(of(PageKind::own)) + " not " + std::to_string(own) + " ";
-    if (of(PageKind::area) + of(PageKind::image) + of(PageKind::body) != in_areas + in_images) lost += "runs and their pages differ ";
+    if (of(PageKind::table) != tables)
+        lost += "tables: " + std::to_string(of(PageKind::table)) + " not " + std::to_string(tables) + " ";
+    if (of(PageKind::own) != own)
+        lost += "private pages: " + std::to_string(of(PageKind::own)) + " not " + std::to_string(own) + " ";
+    if (of(PageKind::area) + of(PageKind::image) + of(PageKind::body) != in_areas + in_images)
+        lost += "runs and their pages differ ";
     if (of(PageKind::free_head) + of(PageKind::free_body) != pool.free_pages()) lost += "count of free pages ";
     return lost;
 }

@@ -105,7 +105,9 @@ public:
     [[nodiscard]] bool reads(const Process& p, u64 address) const { return p.space.translate(address, false) != 0; }
     [[nodiscard]] bool writes(const Process& p, u64 address) const { return p.space.translate(address, true) != 0; }
     u64& word(Process& p, u64 address);
-    abi::ControlIca& page(u64 control) { return *static_cast<abi::ControlIca*>(machine::page(static_cast<Pfn>((control - abi::ica_base) >> page_shift))); }
+    abi::ControlIca& page(u64 control) {
+        return *static_cast<abi::ControlIca*>(machine::page(static_cast<Pfn>((control - abi::ica_base) >> page_shift)));
+    }
 
     // Time, and interrupts.
     bool advance(u64 microseconds);  // the timer interrupts if it is armed for a time until then: true
