@@ -6,6 +6,9 @@ import sys
 import time
 
 
+PLAIN_INTERVAL = 30  # seconds between lines where there is no terminal
+
+
 def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
@@ -48,24 +51,32 @@ class Progress:
 
     def update(self, fraction: float, detail: str) -> None:
         """`fraction` done, 0 if unknown."""
-        if not self.announced and not self.terminal:
-            say(self.title)
-        self.announced = True
         now = time.monotonic()
-        if not self.terminal or now - self.drawn < 0.1:
+        if not self.announced:
+            self.announced = True
+            self.drawn = now
+            if not self.terminal:
+                say(self.title)
+                return
+        elif now - self.drawn < (0.1 if self.terminal else PLAIN_INTERVAL):
             return
         self.drawn = now
-        line = self.title
-        if fraction > 0:
-            line += f"  {fraction:4.0%}"
-            spent = now - self.started
-            if spent > 2 and fraction > 0.02:
-                line += f", {duration(spent / fraction - spent)} left"
+        line = self.title + self.how_far(fraction, now)
+        if not self.terminal:
+            say(line)
+            return
         if detail:
             line += f"  {detail}"
         width = shutil.get_terminal_size().columns - 1
         print(f"\r\x1b[K{line[:width]}", end="", file=sys.stderr, flush=True)
         self.open_line = True
+
+    def how_far(self, fraction: float, now: float) -> str:
+        if fraction <= 0:
+            return ""
+        spent = now - self.started
+        left = f", {duration(spent / fraction - spent)} left" if spent > 2 and fraction > 0.02 else ""
+        return f"  {fraction:4.0%}{left}"
 
     def clear(self) -> None:
         if self.open_line:
