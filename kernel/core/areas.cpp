@@ -19,13 +19,14 @@ constexpr abi::DataMode mode_of(u32 flags) { return static_cast<abi::DataMode>(f
 constexpr bool is_loan(abi::DataMode mode) { return mode == abi::DataMode::lend_read || mode == abi::DataMode::lend_write; }
 
 // Step 1 for one area: may it go, and can the receiver map it?
-Result<Pfn> check_area(Slot& from, Slot& to, u64 address, abi::DataMode mode) {
+Result<Pfn> check_area(Slot& from, Slot& to, u64 address, abi::DataMode mode, u32 flags) {
     const Pfn area = ANT_TRY(owned_area(from, address));
     PageInfo& info = pool[area];
     if (&from == &to && is_loan(mode)) return Failure(Error::invalid_argument);  // the owner has it mapped already
     if (mode == abi::DataMode::move) {
         if (info.loans != 0) return Failure(Error::on_loan);
         if (area == from.state_area) return Failure(Error::busy);
+        if ((flags & within_quota_flag) != 0 && to.area_pages + info.pages > to.quota_pages) return Failure(Error::over_quota);
     } else if (info.loans != 0) {
         const bool same = info.borrower == to.index && info.lent_writable == (mode == abi::DataMode::lend_write);
         if (!same || info.loans == 0xffff) return Failure(Error::on_loan);
@@ -81,7 +82,7 @@ void end_loan(Pfn area) {
 }
 
 // A process's DataList, checked into a record. Areas to be moved are marked, so that none comes twice.
-Result<DataListRecord*> check_list(Slot& from, Slot& to, Control& control, u64 parameters, u32 bytes, bool moves_only) {
+Result<DataListRecord*> check_list(Slot& from, Slot& to, Control& control, u64 parameters, u32 bytes, u32 flags) {
     if ((parameters & 7) != 0 || bytes < sizeof(abi::DataList)) return Failure(Error::invalid_argument);
     auto* in_page = reinterpret_cast<abi::DataList*>(static_cast<std::byte*>(machine::page(control_zone + control.index)) +
                                                      (parameters & (page_size - 1)));
@@ -95,11 +96,11 @@ Result<DataListRecord*> check_list(Slot& from, Slot& to, Control& control, u64 p
     for (u32 i = 0; i < count && error == Error::none; ++i) {
         auto& entry = in_page->entries[i];
         const auto mode = static_cast<abi::DataMode>(entry.mode);
-        if (entry.mode == 0 || entry.mode > 3 || (moves_only && mode != abi::DataMode::move)) {
+        if (entry.mode == 0 || entry.mode > 3 || ((flags & moves_only_flag) != 0 && mode != abi::DataMode::move)) {
             error = Error::invalid_argument;
             break;
         }
-        const auto area = check_area(from, to, entry.address, mode);
+        const auto area = check_area(from, to, entry.address, mode, flags);
         if (!area) {
             error = area.error();
             break;
@@ -237,11 +238,11 @@ Result<Cargo> load_cargo(Slot& from, Slot& to, Control& control, u32 flags, u64 
     const u32 call = control.index + 1;
     if ((flags & abi::flag::data_list) != 0) {
         if (mode_of(flags) != abi::DataMode::none) return Failure(Error::invalid_argument);
-        cargo.list = ANT_TRY(check_list(from, to, control, parameters, bytes, (flags & moves_only_flag) != 0));
+        cargo.list = ANT_TRY(check_list(from, to, control, parameters, bytes, flags));
         for (u32 i = 0; i < cargo.list->count; ++i)
             if (const auto& e = cargo.list->entry[i]; e.mode == abi::DataMode::move) load_area(from, to, e.pfn, e.mode, call);
     } else if (mode_of(flags) != abi::DataMode::none) {
-        cargo.data = ANT_TRY(check_area(from, to, data, mode_of(flags)));
+        cargo.data = ANT_TRY(check_area(from, to, data, mode_of(flags), flags));
         load_area(from, to, cargo.data, mode_of(flags), call);
     }
     return cargo;

@@ -47,7 +47,8 @@ struct Cargo {
     Pfn data = no_page;
     DataListRecord* list = nullptr;
 };
-inline constexpr u32 moves_only_flag = u32{1} << 31;  // of an answer: no loans in its list
+inline constexpr u32 within_quota_flag = u32{1} << 30;  // of a request: what is moved must fit into the receiver's quota
+inline constexpr u32 moves_only_flag = u32{1} << 31;    // of an answer: no loans in its list
 // Of a request or forward from `from` to `to`: checks, then moves ownership or begins loans.
 Result<Cargo> load_cargo(Slot& from, Slot& to, Control& control, u32 flags, u64 data, u64 parameters, u32 bytes);
 // The callee receives the call.

@@ -11,14 +11,17 @@ constinit u64 next_call_id = 0;
 Error why_not(const Slot& me, u32 function) {
     const Function& f = functions[function & (max_functions - 1)];
     if (f.id != function || f.id == 0) return Error::not_found;
-    return (me.callees >> f.group & 1) == 0 ? Error::denied : Error::no_server;
+    return (me.callees & f.right) == 0 ? Error::denied : Error::no_server;
 }
 
-Error aim_further(Slot& me, Slot& callee, Control& c, u32 flags, u64 data, u64 parameters, bool waits, Cargo& cargo) {
+Error aim_further(Slot& me, const Function& f, Control& c, u32 flags, u64 data, u64 parameters, bool waits, Cargo& cargo) {
+    Slot& callee = *f.slot;
     if (waits && &callee == &me) return Error::invalid_argument;  // it would wait for itself
     if (callee.queued >= max_queue) return Error::queue_full;
     if ((flags & cargo_flags) == 0) return Error::none;
-    const auto loaded = load_cargo(me, callee, c, flags, data, parameters, static_cast<u32>(parameters >> 32));
+    if (!f.takes_data) return Error::invalid_argument;
+    const auto loaded =
+        load_cargo(me, callee, c, flags | within_quota_flag, data, parameters, static_cast<u32>(parameters >> 32));
     if (!loaded) return loaded.error();
     cargo = *loaded;
     return Error::none;
@@ -30,7 +33,7 @@ Process* request_further(Process& p, Control& c, const Function& f, u32 flags, u
     Process* receiver =
         callee.process != nullptr && callee.process->state == Process::State::receiving ? callee.process : nullptr;
     Cargo cargo;
-    const Error error = aim_further(me, callee, c, flags, data, parameters, true, cargo);
+    const Error error = aim_further(me, f, c, flags, data, parameters, true, cargo);
     if (error != Error::none) {
         p.state = Process::State::running;
         return finish(p, error);

@@ -171,7 +171,7 @@ Error why_not(const Slot& me, u32 function);
 // A synchronous request in all but the plainest cases.
 Process* request_further(Process& p, Control& c, const Function& f, u32 flags, u64 parameters, u64 data, u64 timeout_us);
 // Checks and loads what a call to a server that does not wait, or one with data, has beside.
-Error aim_further(Slot& me, Slot& callee, Control& c, u32 flags, u64 data, u64 parameters, bool waits, Cargo& cargo);
+Error aim_further(Slot& me, const Function& f, Control& c, u32 flags, u64 data, u64 parameters, bool waits, Cargo& cargo);
 // Answers a call in all but the plainest case. -> the process that became able to run
 Process* answer_further(Slot& me, Control& c, Error error, std::int64_t value, u64 data_mode, bool list, Error& refused);
 void do_duties(Slot& me);

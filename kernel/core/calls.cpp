@@ -42,6 +42,8 @@ bool good_parameters(u64 parameters) {
     const PageInfo& info = pool[area];
     if (!info.is_area_of(from.index) || info.held_up() || area == from.state_area) [[unlikely]]
         return no_page;
+    if (to.area_pages + info.pages > to.quota_pages) [[unlikely]]
+        return no_page;
     if (!machine::Window::move(from.window, to.window, area, info.pages)) [[unlikely]]
         return no_page;
     unlink_area(from, area);
@@ -176,7 +178,7 @@ Process* request(u64 function_flags, u64 control, u64 parameters, u64 data, u64 
     u64 moved = 0;
     if (receiver != nullptr && (flags & cargo_flags) <= 1) [[likely]] {
         if ((flags & cargo_flags) != 0) [[unlikely]] {
-            if (move_at_once(*me, callee, data) == no_page)
+            if (!f->takes_data || move_at_once(*me, callee, data) == no_page)
                 return request_further(p, *c, *f, flags, parameters, data, timeout_us);
             moved = data;
         }
@@ -213,7 +215,7 @@ Process* request_async(u64 function_flags, u64 control, u64 parameters, u64 data
     Process* receiver = receiver_of(callee);
     Cargo cargo;
     if (receiver == nullptr || (flags & cargo_flags) != 0) [[unlikely]] {
-        const Error error = aim_further(*me, callee, *c, flags, data, parameters, false, cargo);
+        const Error error = aim_further(*me, *f, *c, flags, data, parameters, false, cargo);
         if (error != Error::none) return fail(p, error);
     }
     push_frame(*c, 0, *me, p, *f, flags, parameters, cargo.data == no_page ? 0 : address_of(cargo.data));
@@ -305,7 +307,7 @@ namespace {
     receiver = receiver_of(callee);
     Cargo cargo;
     if (receiver == nullptr || (flags & cargo_flags) != 0) [[unlikely]] {
-        const Error error = aim_further(*me, callee, *c, flags, data, parameters, false, cargo);
+        const Error error = aim_further(*me, *f, *c, flags, data, parameters, false, cargo);
         if (error != Error::none) return error;
     }
     let_go(*me, *c);

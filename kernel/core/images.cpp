@@ -99,6 +99,7 @@ Result<u32> create_image(Slot& slot, u64 address, u64 bytes) {
     PageInfo& info = pool[area];
     if (bytes == 0 || bytes > u64{info.pages} * page_size) return Failure(Error::invalid_argument);
     if (info.loans != 0) return Failure(Error::on_loan);
+    if (area == slot.state_area) return Failure(Error::busy);
     Image* image = nullptr;
     for (Image& candidate : images)
         if (candidate.first == no_page) {

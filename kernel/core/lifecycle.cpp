@@ -53,12 +53,14 @@ Slot* free_slot() {
 }
 
 Result<u64> callee_mask(const abi::ProcessRequest& request) {
-    u64 mask = 0;
+    u64 mask = (request.privileges & abi::privilege::replace) != 0 ? privileged_right : 0;
     for (const auto& name : request.callees) {
         if (name[0] == 0) continue;
         if (!valid_name(name)) return Failure(Error::invalid_argument);
-        if (same_name(name, "*")) return ~u64{0};
-        mask |= u64{1} << ANT_TRY(group_of(name));
+        if (same_name(name, "*"))
+            mask |= privileged_right - 1;
+        else
+            mask |= u64{1} << ANT_TRY(group_of(name));
     }
     return mask;
 }
@@ -102,7 +104,6 @@ Result<Slot*> create_slot(const abi::ProcessRequest& request, const char* argume
     slot->argc = request.argc;
     slot->envc = request.envc;
     std::memcpy(slot->arguments, arguments, request.argument_bytes);
-    if (drives_console(*slot)) machine::echo_log(false);
     slot->alive = true;
     if (!attach_interrupts(*slot)) {
         while (!slot->window.destroy(pages_per_step)) {
@@ -110,6 +111,7 @@ Result<Slot*> create_slot(const abi::ProcessRequest& request, const char* argume
         reset_slot(*slot);
         return Failure(Error::busy);
     }
+    if (drives_console(*slot)) machine::echo_log(false);
     return slot;
 }
 

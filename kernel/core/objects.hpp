@@ -150,13 +150,18 @@ struct Slot {
     [[nodiscard]] u32 id() const { return index | generation << 8; }
 };
 
+// The last group is no server's: it stands for the privileged functions of all.
+inline constexpr u8 named_groups = max_groups - 1;
+inline constexpr u64 privileged_right = u64{1} << named_groups;
+
 struct alignas(64) Function {
     u32 id = 0;  // index | generation << 9; 0 = unused entry
     u16 op = 0;
     u8 group = 0;
     Slot* slot = nullptr;  // who provides it
-    u64 right = 0;         // bit `group`, as in Slot::callees
-    u64 identity = 0;      // number of that slot | id << 32: what a Frame says of a callee
+    u64 right = 0;         // bit `group`, or privileged_right: as in Slot::callees
+    bool takes_data = false;
+    u64 identity = 0;  // number of that slot | id << 32: what a Frame says of a callee
     char name[abi::name_bytes] = {};
 };
 

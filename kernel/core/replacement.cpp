@@ -30,6 +30,7 @@ struct Watched {
     Slot* slot;
     u32 number;  // of the record
     u64 started, stopped;
+    u64 deadline;  // the asker is told by then, whatever the new server does
 };
 constinit Watched watched[max_replacements] = {};
 
@@ -137,12 +138,16 @@ void close(Replacement& r) {
     r.state = Replacement::State::free;
     const u32 number = record(r, Error::none);
     if (r.as_paper) post_to(keys[number % max_history]);
+    if (Watched* earlier = watched_of(*r.slot); earlier != nullptr) complete(*earlier);
+    Watched now{r.slot, number, r.started, r.stopped, deadline_after(r.timeout_us)};
     for (Watched& w : watched) {
         if (w.slot != nullptr) continue;
-        w = {r.slot, number, r.started, r.stopped};
+        w = now;
+        arm(w.deadline);
         r.slot->duties |= Slot::first_receive;
         return;
     }
+    complete(now);  // all are taken: the asker is told at once
 }
 
 }  // namespace
@@ -166,8 +171,10 @@ Result<u32> begin_replacement(Process& asker, const abi::ReplaceRequest& request
     plan.argument_bytes = slot->argument_bytes;
     plan.argc = slot->argc;
     plan.envc = slot->envc;
-    // While it prepares it runs with the asker's priority, so that a busy system does not starve it.
-    const auto created = create_process({image, &plan, slot->arguments, slot, asker.priority});
+    // While it prepares it runs with the asker's priority, so that a busy system does not starve it; but never above
+    // the server that it replaces, which goes on serving.
+    const unsigned priority = asker.priority < slot->priority ? asker.priority : slot->priority;
+    const auto created = create_process({image, &plan, slot->arguments, slot, priority});
     if (!created) return Failure(created.error());
 
     *r = {};
@@ -238,6 +245,7 @@ Process* hand_over(Process& process) {
     Replacement* r = slot == nullptr ? nullptr : slot->replacement;
     if (r == nullptr) return finish(process, Error::cancelled);
     note(*r, 4);
+    if (r->stopped == 0) r->stopped = r->event[3];   // it was not told, but came by itself
     if (r->state == Replacement::State::stopping) {  // as paper: now the new one is started
         r->state = Replacement::State::starting;
         note(*r, 5);
@@ -306,6 +314,13 @@ const Slot* replaced_slot(const Process& process) { return process.replacement =
 
 u64 expire_replacements(u64 time) {
     u64 first = ~u64{0};
+    for (Watched& w : watched) {
+        if (w.slot == nullptr) continue;
+        if (w.deadline <= time)
+            complete(w);
+        else if (w.deadline < first)
+            first = w.deadline;
+    }
     for (Replacement& r : replacements) {
         if (r.state == Replacement::State::free) continue;
         if (r.deadline > time) {

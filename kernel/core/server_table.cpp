@@ -4,12 +4,13 @@ namespace ant::core {
 
 namespace {
 
-constinit char groups[max_groups][abi::name_bytes] = {};
+constinit char groups[named_groups][abi::name_bytes] = {};
 
 // A group that no live slot provides or may call, with no function left that somebody provides.
 bool in_use(u8 group) {
+    constexpr u64 all = privileged_right - 1;  // whoever may call all may call what comes next, too
     for (const Slot& slot : slots)
-        if (slot.alive && (slot.group == group || (slot.callees >> group & 1) != 0)) return true;
+        if (slot.alive && (slot.group == group || ((slot.callees & all) != all && (slot.callees >> group & 1) != 0))) return true;
     return false;
 }
 
@@ -42,14 +43,14 @@ bool belongs_to(const char* name, const Slot& slot) {
 }  // namespace
 
 Result<u8> group_of(const char* slot_name) {
-    u8 place = max_groups;
-    for (u8 i = 0; i < max_groups; ++i) {
+    u8 place = named_groups;
+    for (u8 i = 0; i < named_groups; ++i) {
         if (same_name(groups[i], slot_name)) return i;
-        if (place == max_groups && groups[i][0] == 0) place = i;
+        if (place == named_groups && groups[i][0] == 0) place = i;
     }
-    for (u8 i = 0; place == max_groups && i < max_groups; ++i)
+    for (u8 i = 0; place == named_groups && i < named_groups; ++i)
         if (!in_use(i)) place = i;
-    if (place == max_groups) return Failure(Error::too_many);
+    if (place == named_groups) return Failure(Error::too_many);
     for (Function& f : functions)  // of the group that was here before
         if (f.id != 0 && f.group == place && f.slot == nullptr) f = {};
     copy_name(groups[place], slot_name);
@@ -57,8 +58,14 @@ Result<u8> group_of(const char* slot_name) {
 }
 
 Result<u32> register_function(Slot& slot, const char* name, u32 op) {
-    if (op > 255 || !belongs_to(name, slot)) return Failure(Error::invalid_argument);
+    constexpr u32 attributes = abi::function_attribute::takes_data | abi::function_attribute::privileged;
+    if ((op & ~(attributes | 0xff)) != 0 || !belongs_to(name, slot)) return Failure(Error::invalid_argument);
     Function* f = by_name(name);
+    if (f != nullptr && f->slot != nullptr) {
+        if (f->slot != &slot || f->op != (op & 0xff)) return Failure(Error::exists);
+        return f->id;
+    }
+    if (slot.function_count >= max_functions_of_slot) return Failure(Error::over_quota);
     if (f == nullptr) {
         if (slot.group == 0xff) slot.group = ANT_TRY(group_of(slot.name));
         f = free_entry();
@@ -68,15 +75,11 @@ Result<u32> register_function(Slot& slot, const char* name, u32 op) {
         f->id = static_cast<u32>(f - functions) | (generation + 1) << 9;
         copy_name(f->name, name);
         f->group = slot.group;
-        f->right = u64{1} << slot.group;
-    } else if (f->slot == &slot) {
-        if (f->op != op) return Failure(Error::exists);
-        return f->id;
-    } else if (f->slot != nullptr) {
-        return Failure(Error::exists);
     }
     slot.group = f->group;
-    f->op = static_cast<u16>(op);
+    f->op = static_cast<u16>(op & 0xff);
+    f->right = (op & abi::function_attribute::privileged) != 0 ? privileged_right : u64{1} << f->group;
+    f->takes_data = (op & abi::function_attribute::takes_data) != 0;
     f->slot = &slot;
     f->identity = slot.id() | u64{f->id} << 32;
     ++slot.function_count;

@@ -24,6 +24,7 @@ inline constexpr unsigned max_slots = 96;
 inline constexpr unsigned max_processes = 112;  // a replacement needs a second process for its slot
 inline constexpr unsigned max_controls = 1024;  // control ICAs: their zone is 4 MiB
 inline constexpr unsigned max_functions = 512;
+inline constexpr unsigned max_functions_of_slot = 64;
 inline constexpr unsigned max_groups = 64;  // names of slots that provide functions
 inline constexpr unsigned max_images = 64;
 inline constexpr unsigned max_data_lists = 256;

@@ -400,6 +400,8 @@ Result<> map_device_pages(Process& p, u64 physical, u64 bytes, u64 address) {
     constexpr u64 mask = page_size - 1;
     const u64 pages = ((physical & mask) + bytes + mask) / page_size;
     if (!good_range(address, pages * page_size)) return Failure(Error::invalid_argument);
+    constexpr u64 most_tables = 4;
+    if (!within_quota(p, most_tables)) return Failure(Error::over_quota);
     for (u64 i = 0; i < pages; ++i)
         if (p.space.mapped(address + i * page_size)) return Failure(Error::exists);
     for (u64 i = 0; i < pages; ++i)

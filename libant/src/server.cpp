@@ -65,10 +65,11 @@ Server::Server(const char* slot) : slot_{slot} { on(guardian::crash, crash_as_as
 
 Outcome Server::unknown_operation(Call) { return Error::bad_function; }
 
-void Server::handle(const char* name, std::uint16_t op, std::uint32_t parameter_bytes, RequestHandler handler) {
+void Server::handle(const char* name, std::uint16_t op, const Entry& entry, std::uint16_t attributes) {
     if (op >= max_ops || names_[op] != nullptr) panic("operation %s: number %u is out of range or taken", name, op);
     names_[op] = name;
-    ops_[op] = {handler, parameter_bytes};
+    ops_[op] = entry;
+    attributes_[op] = attributes;
 }
 
 void Server::handle_result(const ResultEntry& wanted) {
@@ -111,7 +112,7 @@ std::uint64_t Server::provided_operations() const {
 Result<> Server::register_operations(std::uint64_t provided) const {
     for (unsigned op = 0; op < max_ops; ++op) {
         if (names_[op] == nullptr || (provided >> op & 1) != 0) continue;
-        ANT_TRY(sys::function_register(FunctionName{slot_, names_[op]}.text, static_cast<std::uint16_t>(op)));
+        ANT_TRY(sys::function_register(FunctionName{slot_, names_[op]}.text, op | attributes_[op]));
     }
     return {};
 }

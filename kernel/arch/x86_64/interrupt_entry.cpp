@@ -56,7 +56,9 @@ bool handle_interrupt(std::uint64_t vector) {
 extern "C" Process* interrupt_from_user(std::uint64_t vector, std::uint64_t error_code) {
     Process& p = *cpu().current;
     if (vector >= exceptions) {
-        if (!handle_interrupt(vector)) return core::resume(p);
+        const bool rotate = handle_interrupt(vector);
+        if (p.state != Process::State::running) return core::schedule();  // its time to register was over
+        if (!rotate) return core::resume(p);
         core::make_ready(p);
         return core::schedule();
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ant/abi/control_ica.hpp>
+#include <ant/abi/syscall.hpp>
 
 #include <cstdint>
 #include <type_traits>
@@ -16,6 +17,7 @@ struct Function {
     static_assert(sizeof(Params) <= abi::parameter_capacity && sizeof(Reply) <= abi::parameter_capacity);
     const char* name;  // without the slot: "send" of slot "inet" is registered as "inet.send"
     std::uint16_t op;  // stable across versions of the server
+    std::uint16_t attributes = 0;  // abi::function_attribute
 };
 
 // Bytes that a parameter structure takes in the control ICA: an empty one takes none.

@@ -125,7 +125,7 @@ public:
     // Requests whose parameter area is shorter than P are answered with invalid_argument before the handler.
     template <class P, class R>
     void on(const Function<P, R>& function, RequestHandler handler) {
-        handle(function.name, function.op, wire_bytes<P>, handler);
+        handle(function.name, function.op, {handler, wire_bytes<P>}, function.attributes);
     }
     // Results of calls that this process sent with Client::send, or forwarded.
     template <class P, class R>
@@ -163,7 +163,7 @@ private:
     };
 
     static Outcome unknown_operation(Call);
-    void handle(const char* name, std::uint16_t op, std::uint32_t parameter_bytes, RequestHandler handler);
+    void handle(const char* name, std::uint16_t op, const Entry& entry, std::uint16_t attributes);
     void handle_result(const ResultEntry& wanted);
     [[nodiscard]] std::uint64_t provided_operations() const;
     Result<> register_operations(std::uint64_t provided) const;
@@ -194,6 +194,7 @@ private:
     const char* slot_;
     std::array<Entry, max_ops> ops_{};
     std::array<const char*, max_ops> names_{};  // nullptr: not offered
+    std::array<std::uint16_t, max_ops> attributes_{};
     std::array<ResultEntry, 16> results_{};
     EventHandler event_ = nullptr;
     std::uint64_t (*before_receive_)() = nullptr;

@@ -72,7 +72,7 @@ inline Result<bool> server_register(u64 readable_formats) {
     if (r.error != Error::none) return Failure(r.error);
     return r.rdx != 0;
 }
-inline Result<u64> function_register(const char* name, std::uint16_t op) {
+inline Result<u64> function_register(const char* name, std::uint32_t op) {
     return first(raw(Syscall::function_register, address_of(name), op));
 }
 inline Result<> function_withdraw(std::uint32_t function) { return check(raw(Syscall::function_withdraw, function)); }

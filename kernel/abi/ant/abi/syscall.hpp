@@ -50,7 +50,7 @@ enum class Syscall : std::uint32_t {
     //   server's areas, calls, functions, devices are its own now. Before this call a process that
     //   replaces another owns nothing and may only use memory_*, log, function_find, clock.
     server_register,
-    function_register,  // (name, op): op 0..255 -> rdx = function identifier. "SLOT.something"
+    function_register,  // (name, op | function_attribute): op 0..255 -> rdx = function identifier. "SLOT.something"
     function_withdraw,  // (function)
     function_find,      // (name): -> rdx = function identifier, rsi = 1 if somebody provides it now
     state_register,     // (area address, format 0..63)
@@ -103,6 +103,12 @@ inline constexpr std::uint64_t replacement = 1 << 4;    // a replacement that th
 inline constexpr std::uint64_t process_ended = 1 << 5;  // a process ended (privilege::processes); see ListKind::faults
 }  // namespace event
 
+// Of a function, said when it is registered.
+namespace function_attribute {
+inline constexpr std::uint32_t takes_data = 0x100;  // data ICAs may come with a request; without it they are refused
+inline constexpr std::uint32_t privileged = 0x200;  // only for callers with privilege::replace
+}  // namespace function_attribute
+
 inline constexpr std::uint64_t poll = ~std::uint64_t{0};
 
 enum class AreaKind : std::uint32_t { data = 0, control = 1 };
@@ -114,7 +120,7 @@ enum class PowerAction : std::uint32_t { off = 0, reboot = 1 };
 // What a process may do beyond calling servers.
 namespace privilege {
 inline constexpr std::uint32_t processes = 1 << 0;  // create, kill, images
-inline constexpr std::uint32_t replace = 1 << 1;
+inline constexpr std::uint32_t replace = 1 << 1;  // servers; and call the privileged functions of any server
 inline constexpr std::uint32_t devices = 1 << 2;  // PCI configuration of every device
 inline constexpr std::uint32_t power = 1 << 3;
 inline constexpr std::uint32_t physical = 1 << 4;  // map device memory by physical address

@@ -55,10 +55,10 @@ struct Power {
 enum class Op : std::uint16_t { start = 1, stop, kill, replace, programs, power };
 inline constexpr Function<Start, Started> start{"start", static_cast<std::uint16_t>(Op::start)};
 inline constexpr Function<Name> stop{"stop", static_cast<std::uint16_t>(Op::stop)};
-inline constexpr Function<Name> kill{"kill", static_cast<std::uint16_t>(Op::kill)};
-inline constexpr Function<Replace, Replaced> replace{"replace", static_cast<std::uint16_t>(Op::replace)};
+inline constexpr Function<Name> kill{"kill", static_cast<std::uint16_t>(Op::kill), abi::function_attribute::privileged};
+inline constexpr Function<Replace, Replaced> replace{"replace", static_cast<std::uint16_t>(Op::replace), abi::function_attribute::privileged};
 inline constexpr Function<Nothing, Programs> programs{"programs", static_cast<std::uint16_t>(Op::programs)};
-inline constexpr Function<Power> power{"power", static_cast<std::uint16_t>(Op::power)};
+inline constexpr Function<Power> power{"power", static_cast<std::uint16_t>(Op::power), abi::function_attribute::privileged};
 
 // Every server of libant answers this one too: it brings itself down in the way asked for (tests, demonstrations).
 enum class Fault : std::uint32_t { null, text, div0, stack, wild, panic, exit, hang };
@@ -67,6 +67,6 @@ struct Crash {
     std::uint32_t reserved;
 };
 inline constexpr std::uint16_t crash_op = 63;
-inline constexpr Function<Crash> crash{"crash", crash_op};
+inline constexpr Function<Crash> crash{"crash", crash_op, abi::function_attribute::privileged};
 
 }  // namespace ant::guardian
