@@ -19,6 +19,7 @@ bool refusal(Error error) {
     switch (error) {
         case Error::no_memory:
         case Error::queue_full:
+        case Error::over_quota:  // the receiver's
         case Error::no_server:
         case Error::not_found:
         case Error::on_loan:
@@ -56,7 +57,8 @@ void Actors::start_one() {
     ++started;
     ReferenceSlot& s = reference.add(**created, name);
     for (const char* suffix : {".a", ".b"}) {
-        const auto id = register_function(*s.slot, (name + suffix).c_str(), suffix[1]);
+        const auto id = register_function(*s.slot, (name + suffix).c_str(),
+                                          static_cast<u32>(suffix[1]) | abi::function_attribute::takes_data);
         if (id) s.functions.push_back(*id);
     }
 }

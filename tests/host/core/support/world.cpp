@@ -255,7 +255,7 @@ u64 World::area(Process& p, u64 pages) {
 }
 
 u32 World::function(Process& p, const char* name, u32 op) {
-    const Outcome o = call(p, Syscall::function_register, put_name(p, name), op);
+    const Outcome o = call(p, Syscall::function_register, put_name(p, name), op | abi::function_attribute::takes_data);
     REQUIRE(o.ok());
     return static_cast<u32>(o.rdx);
 }
