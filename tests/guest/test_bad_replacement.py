@@ -10,7 +10,9 @@ from harness import Machine, assert_healthy, free_pages
 BAD = {
     "bad-elf": r"error=\S+ why=\".*(image|ELF)",
     "bad-exit": r"error=\S+ why=\".*exit",
+    "bad-memory": r"error=no_memory why=\"",
     "bad-silent": r"error=\S+ why=\".*regist",
+    "bad-spin": r"error=not_registered why=\".*regist",
     "bad-state": r"error=\S+ why=\".*(state|format)",
     "no-such-program": r"error=\S+ why=\"",
 }
