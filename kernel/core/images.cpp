@@ -30,7 +30,7 @@ static_assert(sizeof(ProgramHeader) == 56);
 constexpr u32 type_load = 1, type_interpreter = 3;
 constexpr u32 flag_execute = 1, flag_write = 2;
 constexpr u16 executable = 2, x86_64 = 62;
-constexpr u64 largest = u64{64} << 20;
+constexpr u64 largest = u64{1} << 30;
 
 template <class T>
 bool read(std::span<const std::byte> file, u64 offset, T& value) {
@@ -150,6 +150,11 @@ void drop_image(Image& image) {
 }
 
 Result<> load_image(const Image& image, Process& process) {
+    u64 needed = 0;
+    for (u32 i = 0; i < image.layout.segment_count; ++i)
+        if (image.layout.segments[i].protection == abi::Protection::read_write)
+            needed += page_up(image.layout.segments[i].memory_bytes) >> page_shift;
+    if (needed > pool.free_pages()) return Failure(Error::no_memory);  // known before anything is taken
     for (u32 i = 0; i < image.layout.segment_count; ++i) {
         const Segment& s = image.layout.segments[i];
         for (u64 offset = 0; offset < s.memory_bytes; offset += page_size) {
