@@ -15,7 +15,7 @@ TEST_PACKAGES = ("catch2", "python3-pytest", "curl", "iperf", "netcat-openbsd", 
                  "bochs", "bochs-sdl", "seabios")
 BENCH_PACKAGES = ("gnuplot-nox",)
 DEBUG_PACKAGES = ("gdb",)
-LINT_PACKAGES = ("clang-tidy-19", "clang-format-19")
+LINT_PACKAGES = ("clang-tidy-19", "clang-format")
 
 
 def missing(packages: tuple[str, ...]) -> list[str]:
