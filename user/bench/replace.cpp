@@ -9,7 +9,8 @@
 #include <ant/interface/nic.hpp>
 #include <ant/process.hpp>
 
-ANT_MANIFEST(.version = 1, .name = "bench-replace", .priority = 20, .privileges = ant::abi::privilege::list | ant::abi::privilege::replace, .callees = "*");
+ANT_MANIFEST(.version = 1, .name = "bench-replace", .priority = 20,
+             .privileges = ant::abi::privilege::list | ant::abi::privilege::replace, .callees = "*");
 
 namespace {
 

@@ -26,7 +26,7 @@ static int listen_on(int port) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port)};
     if (fd < 0) return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 8) != 0) {
+    if (bind(fd, (struct sockaddr*)&address, sizeof address) != 0 || listen(fd, 8) != 0) {
         close(fd);
         return -1;
     }
@@ -56,7 +56,7 @@ static void drop_client(nfds_t i) {
 
 /* 0 when the client is gone. */
 static int serve(nfds_t i) {
-    struct client *client = &clients[i];
+    struct client* client = &clients[i];
     if (client->begin == client->end) {
         ssize_t n = read(set[i].fd, client->buffer, sizeof client->buffer);
         if (n == 0 || (n < 0 && errno != EAGAIN)) return 0;
@@ -72,7 +72,7 @@ static int serve(nfds_t i) {
     return 1;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
     int port = argc > 1 ? atoi(argv[1]) : 0;
     long limit = argc > 2 ? atol(argv[2]) : 0;
     if (port <= 0 || port > 65535) {

@@ -10,7 +10,7 @@
 
 static int failures;
 
-static void check(const char *what, int good) {
+static void check(const char* what, int good) {
     printf("chello: %s: %s\n", what, good ? "ok" : "FAILED");
     if (!good) ++failures;
 }
@@ -24,7 +24,7 @@ static void test_format(void) {
 
 static void test_memory(void) {
     enum { blocks = 200 };
-    char *block[blocks];
+    char* block[blocks];
     int good = 1;
     for (int i = 0; i < blocks; ++i) {
         size_t bytes = (size_t)(i * 997 % 40000 + 1);
@@ -43,7 +43,7 @@ static void test_memory(void) {
     }
     check("malloc and free", good);
 
-    char *large = malloc(300000);
+    char* large = malloc(300000);
     if (large != NULL) {
         memset(large, 0x5a, 300000);
         large = realloc(large, 900000);
@@ -51,7 +51,7 @@ static void test_memory(void) {
     check("realloc", large != NULL && large[0] == 0x5a && large[299999] == 0x5a);
     free(large);
 
-    char *zeroed = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char* zeroed = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     int clean = zeroed != MAP_FAILED;
     for (int i = 0; clean && i < 65536; ++i) clean &= zeroed[i] == 0;
     check("mmap", clean && munmap(zeroed, 65536) == 0);
@@ -87,10 +87,10 @@ static void test_files(void) {
     check("no such file", fopen("/no/such/file", "r") == NULL);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
     printf("chello: hello from the C library, pid %d\n", (int)getpid());
     for (int i = 0; i < argc; ++i) printf("chello: argv[%d]=%s\n", i, argv[i]);
-    const char *path = getenv("PATH");
+    const char* path = getenv("PATH");
     printf("chello: PATH=%s\n", path != NULL ? path : "(unset)");
     test_format();
     test_memory();

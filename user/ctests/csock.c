@@ -14,7 +14,7 @@ struct url {
     char host[128], port[8], path[512];
 };
 
-static int parse_url(const char *text, struct url *url) {
+static int parse_url(const char* text, struct url* url) {
     strcpy(url->port, "80");
     strcpy(url->path, "/");
     if (strncmp(text, "http://", 7) == 0) text += 7;
@@ -22,7 +22,7 @@ static int parse_url(const char *text, struct url *url) {
            sscanf(text, "%127[^:/]/%510s", url->host, url->path + 1) >= 1;
 }
 
-static int connect_to(const struct url *url) {
+static int connect_to(const struct url* url) {
     struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM}, *list = NULL;
     int error = getaddrinfo(url->host, url->port, &hints, &list);
     if (error != 0) {
@@ -30,7 +30,7 @@ static int connect_to(const struct url *url) {
         return -1;
     }
     int fd = -1;
-    for (struct addrinfo *a = list; a != NULL && fd < 0; a = a->ai_next) {
+    for (struct addrinfo* a = list; a != NULL && fd < 0; a = a->ai_next) {
         fd = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
         if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) != 0) {
             fprintf(stderr, "csock: connect: %s\n", strerror(errno));
@@ -42,7 +42,7 @@ static int connect_to(const struct url *url) {
     return fd;
 }
 
-static int send_all(int fd, const char *text) {
+static int send_all(int fd, const char* text) {
     size_t bytes = strlen(text);
     while (bytes != 0) {
         ssize_t sent = send(fd, text, bytes, MSG_NOSIGNAL);
@@ -54,14 +54,14 @@ static int send_all(int fd, const char *text) {
 }
 
 /* FNV-1a, so that the output says whether two fetches brought the same. */
-static uint64_t add_to_sum(uint64_t sum, const char *data, size_t bytes) {
+static uint64_t add_to_sum(uint64_t sum, const char* data, size_t bytes) {
     for (size_t i = 0; i < bytes; ++i) sum = (sum ^ (unsigned char)data[i]) * 0x100000001b3;
     return sum;
 }
 
 static int print_answer(int fd) {
     static char buffer[16384];
-    char *body = NULL;
+    char* body = NULL;
     size_t used = 0, total = 0;
     uint64_t sum = 0xcbf29ce484222325;
     ssize_t n;
@@ -90,7 +90,7 @@ static int print_answer(int fd) {
     return 0;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
     struct url url;
     char request[800];
     if (argc != 2 || !parse_url(argv[1], &url)) {

@@ -15,8 +15,8 @@ template <class Params, class Reply = Nothing>
 struct Function {
     static_assert(std::is_trivially_copyable_v<Params> && std::is_trivially_copyable_v<Reply>);
     static_assert(sizeof(Params) <= abi::parameter_capacity && sizeof(Reply) <= abi::parameter_capacity);
-    const char* name;  // without the slot: "send" of slot "inet" is registered as "inet.send"
-    std::uint16_t op;  // stable across versions of the server
+    const char* name;              // without the slot: "send" of slot "inet" is registered as "inet.send"
+    std::uint16_t op;              // stable across versions of the server
     std::uint16_t attributes = 0;  // abi::function_attribute
 };
 

@@ -120,8 +120,8 @@ enum class PowerAction : std::uint32_t { off = 0, reboot = 1 };
 // What a process may do beyond calling servers.
 namespace privilege {
 inline constexpr std::uint32_t processes = 1 << 0;  // create, kill, images
-inline constexpr std::uint32_t replace = 1 << 1;  // servers; and call the privileged functions of any server
-inline constexpr std::uint32_t devices = 1 << 2;  // PCI configuration of every device
+inline constexpr std::uint32_t replace = 1 << 1;    // servers; and call the privileged functions of any server
+inline constexpr std::uint32_t devices = 1 << 2;    // PCI configuration of every device
 inline constexpr std::uint32_t power = 1 << 3;
 inline constexpr std::uint32_t physical = 1 << 4;  // map device memory by physical address
 inline constexpr std::uint32_t list = 1 << 5;

@@ -56,7 +56,8 @@ enum class Op : std::uint16_t { start = 1, stop, kill, replace, programs, power 
 inline constexpr Function<Start, Started> start{"start", static_cast<std::uint16_t>(Op::start)};
 inline constexpr Function<Name> stop{"stop", static_cast<std::uint16_t>(Op::stop)};
 inline constexpr Function<Name> kill{"kill", static_cast<std::uint16_t>(Op::kill), abi::function_attribute::privileged};
-inline constexpr Function<Replace, Replaced> replace{"replace", static_cast<std::uint16_t>(Op::replace), abi::function_attribute::privileged};
+inline constexpr Function<Replace, Replaced> replace{"replace", static_cast<std::uint16_t>(Op::replace),
+                                                     abi::function_attribute::privileged};
 inline constexpr Function<Nothing, Programs> programs{"programs", static_cast<std::uint16_t>(Op::programs)};
 inline constexpr Function<Power> power{"power", static_cast<std::uint16_t>(Op::power), abi::function_attribute::privileged};
 

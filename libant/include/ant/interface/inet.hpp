@@ -215,7 +215,8 @@ inline constexpr Function<Endpoint> connect{"connect", static_cast<std::uint16_t
 inline constexpr Function<SocketId, Accepted> accept{"accept", static_cast<std::uint16_t>(Op::accept)};
 inline constexpr Function<SocketId> close{"close", static_cast<std::uint16_t>(Op::close)};
 inline constexpr Function<Send> send{"send", static_cast<std::uint16_t>(Op::send), abi::function_attribute::takes_data};
-inline constexpr Function<Receive, Receive> recv{"recv", static_cast<std::uint16_t>(Op::recv), abi::function_attribute::takes_data};
+inline constexpr Function<Receive, Receive> recv{"recv", static_cast<std::uint16_t>(Op::recv),
+                                                 abi::function_attribute::takes_data};
 inline constexpr Function<Shutdown> shutdown{"shutdown", static_cast<std::uint16_t>(Op::shutdown)};
 inline constexpr Function<SocketOption> set_option{"set_option", static_cast<std::uint16_t>(Op::set_option)};
 inline constexpr Function<SocketOption, SocketOption> get_option{"get_option", static_cast<std::uint16_t>(Op::get_option)};
@@ -226,8 +227,10 @@ inline constexpr Function<Resolve, Resolved> resolve{"resolve", static_cast<std:
 inline constexpr Function<Ping, Pong> ping{"ping", static_cast<std::uint16_t>(Op::ping)};
 inline constexpr Function<Nothing, Interface> interface { "interface", static_cast<std::uint16_t>(Op::interface) };
 inline constexpr Function<Configure> configure{"configure", static_cast<std::uint16_t>(Op::configure)};
-inline constexpr Function<Nothing> connections{"connections", static_cast<std::uint16_t>(Op::connections), abi::function_attribute::takes_data};
+inline constexpr Function<Nothing> connections{"connections", static_cast<std::uint16_t>(Op::connections),
+                                               abi::function_attribute::takes_data};
 inline constexpr Function<Attach> ifattach{"ifattach", static_cast<std::uint16_t>(Op::ifattach)};
-inline constexpr Function<EthernetInput> ethinput{"ethinput", static_cast<std::uint16_t>(Op::ethinput), abi::function_attribute::takes_data};
+inline constexpr Function<EthernetInput> ethinput{"ethinput", static_cast<std::uint16_t>(Op::ethinput),
+                                                  abi::function_attribute::takes_data};
 
 }  // namespace ant::inet

@@ -62,7 +62,8 @@ struct TransmitHead {
 enum class Op : std::uint16_t { info = 1, transmit, statistics, set_multicast };
 
 inline constexpr Function<Nothing, Info> info{"info", static_cast<std::uint16_t>(Op::info)};
-inline constexpr Function<TransmitHead> transmit{"transmit", static_cast<std::uint16_t>(Op::transmit), abi::function_attribute::takes_data};
+inline constexpr Function<TransmitHead> transmit{"transmit", static_cast<std::uint16_t>(Op::transmit),
+                                                 abi::function_attribute::takes_data};
 inline constexpr Function<Nothing, Statistics> statistics{"statistics", static_cast<std::uint16_t>(Op::statistics)};
 struct Multicast {
     std::uint64_t hash;  // the 64-bit filter of the data sheet; ~0 = all
