@@ -59,7 +59,7 @@ constexpr Malformed malformed[] = {
     {"segment longer than file", [](ElfFile& f) { f.segments[1].file_bytes = f.segments[1].memory_bytes = 2 * page_size + 1; }},
     {"less memory than file", [](ElfFile& f) { f.segments[2].memory_bytes = 99; }},
     {"memory 2^64 - 1", [](ElfFile& f) { f.segments[2].memory_bytes = ~u64{0}; }},
-    {"memory just too large", [](ElfFile& f) { f.segments[2].memory_bytes = (u64{64} << 20) + 1; }},
+    {"memory much too large", [](ElfFile& f) { f.segments[2].memory_bytes = u64{1} << 38; }},
     {"text without file", [](ElfFile& f) { f.segments[1].memory_bytes = page_size + 1; }},
     {"address 0", [](ElfFile& f) { f.segments[0].address = 0; }},
     {"address of areas", [](ElfFile& f) { f.segments[2].address = abi::ica_base; }},
@@ -117,7 +117,7 @@ TEST_CASE("a file cut off anywhere in what it needs is a bad image", "[elf]") {
     CHECK(parse_image(std::span(bytes).first(needed)));
 }
 
-TEST_CASE("limits that are just kept", "[elf]") {
+TEST_CASE("large, but good", "[elf]") {
     ElfFile file = plain_elf();
     file.segments[2].memory_bytes = u64{64} << 20;
     CHECK(parsed(file));
