@@ -43,6 +43,14 @@ def test_console_on_pipes():
     assert "guardian" in result.stdout
 
 
+def test_panic_says_where_and_ends_with_three():
+    # Too little memory for the core itself: the one contradiction that can be had from outside.
+    result = ant("run", "--headless", "--mem", "8", "--timeout", "120")
+    assert result.returncode == 3, result.stdout + result.stderr
+    assert "panic of the inner core: not enough memory" in result.stdout
+    assert "kernel_main+0x" in result.stdout
+
+
 def test_needs_a_terminal_or_headless():
     assert ant("run").returncode == 2
 

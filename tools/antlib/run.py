@@ -43,8 +43,8 @@ def add_arguments(parser) -> None:
 
 def machine_options(options) -> qemu.Options:
     """Checks what the user gave; the serial line is chosen later."""
-    if options.mem < 16:
-        raise Failure("--mem: at least 16 MiB", 2)
+    if options.mem < 8:
+        raise Failure("--mem: at least 8 MiB", 2)
     if options.smp < 1:
         raise Failure("--smp: at least 1", 2)
     for path in [*options.add, *([options.disk] if options.disk else []), *([options.script] if options.script else [])]:
