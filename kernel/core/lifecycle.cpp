@@ -54,15 +54,16 @@ Slot* free_slot() {
 
 Result<u64> callee_mask(const abi::ProcessRequest& request) {
     u64 mask = (request.privileges & abi::privilege::replace) != 0 ? privileged_right : 0;
+    u64 named = 0;
     for (const auto& name : request.callees) {
         if (name[0] == 0) continue;
         if (!valid_name(name)) return Failure(Error::invalid_argument);
         if (same_name(name, "*"))
             mask |= privileged_right - 1;
         else
-            mask |= u64{1} << ANT_TRY(group_of(name));
+            named |= u64{1} << ANT_TRY(group_of(name, named));
     }
-    return mask;
+    return mask | named;
 }
 
 // Has the first serial port: from now on the log must not get between its lines.

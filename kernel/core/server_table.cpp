@@ -42,14 +42,14 @@ bool belongs_to(const char* name, const Slot& slot) {
 
 }  // namespace
 
-Result<u8> group_of(const char* slot_name) {
+Result<u8> group_of(const char* slot_name, u64 kept) {
     u8 place = named_groups;
     for (u8 i = 0; i < named_groups; ++i) {
         if (same_name(groups[i], slot_name)) return i;
         if (place == named_groups && groups[i][0] == 0) place = i;
     }
     for (u8 i = 0; place == named_groups && i < named_groups; ++i)
-        if (!in_use(i)) place = i;
+        if ((kept >> i & 1) == 0 && !in_use(i)) place = i;
     if (place == named_groups) return Failure(Error::too_many);
     for (Function& f : functions)  // of the group that was here before
         if (f.id != 0 && f.group == place && f.slot == nullptr) f = {};

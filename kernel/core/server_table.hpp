@@ -6,7 +6,8 @@
 namespace ant::core {
 
 // Groups are the names of slots that provide functions; rights to call are given per group.
-Result<u8> group_of(const char* slot_name);
+// `kept`: groups that are not given to another name, though nobody uses them yet.
+Result<u8> group_of(const char* slot_name, u64 kept = 0);
 
 // "SLOT.something", by that slot only. Registering a name again, after the server's death or replacement, gives the same
 // identifier.

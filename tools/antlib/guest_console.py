@@ -78,7 +78,7 @@ class GuestConsole:
             if match:
                 self.pending = self.pending[match.end():]
                 return match
-            if check_panic and re.search(r"^panic:.*\n", self.pending, re.MULTILINE):
+            if check_panic and re.search(r"panic of the inner core:.*\n", self.pending):
                 self.drain(1.0)
                 raise CorePanic(self.tail())
             try:

@@ -63,3 +63,17 @@ TEST_CASE("a group is given to another name without the rights of the old one", 
     CHECK(w.request_async(*holders[6], put, w.control(*holders[6])).error == Error::not_found);
     w.check();
 }
+
+TEST_CASE("two names that are new at once get a group each, however many there were before", "[groups]") {
+    World w(8192);
+    for (Process* holder : fill(w, "third")) w.kill(*holder);
+    w.finish_endings();
+    Process& client = w.start("client", {.callees = {"left", "right"}, .privileges = 0});
+    for (const char* name : {"left", "right"}) {
+        Process& server = w.start(name, {.callees = {}});
+        const u32 f = w.function(server, (std::string(name) + ".put").c_str());
+        INFO(name);
+        CHECK(w.request_async(client, f, w.control(client)).error == Error::none);
+    }
+    w.check();
+}
