@@ -31,6 +31,7 @@ inline constexpr std::uint32_t data_list = 0x4;       // the parameter area begi
 inline constexpr std::uint32_t async = 0x8;           // written by the core: the requester does not wait
 inline constexpr std::uint32_t direct_return = 0x10;  // of a forward: the result need not pass through this relay
 inline constexpr std::uint32_t io_wait = 0x40;        // the requester expects a wait for I/O (a hint, for listings)
+inline constexpr std::uint32_t redelivered = 0x80;    // written by the core: an earlier process of this slot has had the call
 }  // namespace flag
 
 inline constexpr unsigned max_stages = 8;      // frames on one control ICA

@@ -26,6 +26,10 @@ struct ServerRecord {
     std::uint64_t state_area;
     std::uint64_t calls_served;
     char name[name_bytes], program[name_bytes];
+    std::uint32_t failures;  // processes of this slot that failed
+    std::uint32_t vacant;    // 1: waits for its next process
+    std::uint32_t deadline_us, probation;  // 1: on probation
+    std::uint32_t quota_pages, over_quota;  // reservations refused since it started
 };
 
 struct AreaRecord {  // one per owner: slot, "core" (images, tables), "free"
@@ -38,12 +42,26 @@ struct FunctionRecord {
     char name[name_bytes];
 };
 
+// FaultRecord::vector: a CPU exception below 32, or one of these.
+namespace fault_vector {
+inline constexpr std::uint32_t exit = 256, kill = 257;
+inline constexpr std::uint32_t hang = 258;        // no return to receive within the deadline
+inline constexpr std::uint32_t lost_reply = 259;  // a call that may not wait was not answered within the deadline
+inline constexpr std::uint32_t panic = 260;       // it contradicted itself and said so (ant::panic)
+inline constexpr std::uint32_t stopped = 261;     // process_stop_after
+inline constexpr std::uint32_t runaway = 262;     // it reserved areas until its quota was used up
+}  // namespace fault_vector
+
 struct FaultRecord {
-    std::uint32_t pid, slot, vector, error_code;  // vector 256: exit, 257: killed
+    std::uint32_t pid, slot, vector, error_code;
     std::uint64_t instruction, address, time_ns;
     std::uint64_t registers[16];  // rax rbx rcx rdx rsi rdi rbp rsp r8..r15
     std::uint32_t exit_status, calls_failed;
     char name[name_bytes], program[name_bytes];
+    std::uint32_t number;             // counts all faults since boot, from 1
+    std::uint32_t vacant;             // 1: the slot waits for its next process
+    std::uint32_t version, calls_redelivered;
+    char text[64];                    // what ant::panic said
 };
 
 struct SystemRecord {

@@ -25,7 +25,7 @@ struct Manifest {
     std::uint32_t quota_calls = 64;
     PortRange ports[4] = {};
     std::uint8_t irq[2] = {no_irq, no_irq};
-    std::uint16_t reserved = 0;
+    std::uint16_t restart = 0;  // 1: restarted when it fails, with its clients' calls, if boot.conf says so too
     char callees[160] = {};  // slot names it calls, separated by spaces; "*" = all
 };
 

@@ -45,10 +45,11 @@ enum class Syscall : std::uint32_t {
     ica_info,     // (address): of an own area or one lent to the caller -> rdx = pages, rsi = 1 if on loan
 
     // Servers ------------------------------------------------------------------------------------
-    // server_register(readable_formats): the process is ready to serve. readable_formats is a mask of
-    //   state formats 0..63. -> rdx = 1 if it has replaced another server: then all of that
-    //   server's areas, calls, functions, devices are its own now. Before this call a process that
-    //   replaces another owns nothing and may only use memory_*, log, function_find, clock.
+    // server_register(readable_formats, register_flag): the process is ready to serve. readable_formats is a
+    //   mask of state formats 0..63. -> rdx = Registered: unless it starts fresh, all of the former
+    //   process's areas, calls, functions, devices are its own now. rsi = the state format that it has to
+    //   write until event::settled, ~0 = its own choice. Before this call a process that replaces another
+    //   owns nothing and may only use memory_*, log, function_find, clock.
     server_register,
     function_register,  // (name, op | function_attribute): op 0..255 -> rdx = function identifier. "SLOT.something"
     function_withdraw,  // (function)
@@ -64,8 +65,8 @@ enum class Syscall : std::uint32_t {
     image_create,         // (area, bytes): the area becomes a program image of the core -> rdx = image
     image_release,        // (image): processes that run it keep it
     process_create,       // (ProcessRequest*): created and started -> rdx = pid, rsi = slot
-    process_kill,         // (pid, exit status)
-    process_exit,         // (status)
+    process_kill,         // (pid, exit status): a slot with process_flag::restart waits for its next process
+    process_exit,         // (status, text, bytes): the text goes into the fault record
     wait,                 // (microseconds): gives up the CPU for that time; 0 = yield
     list,                 // (ListKind, area, start): fills the area -> rdx = records, rsi = bytes each
     memory_map,           // (address, bytes, Protection): private zeroed pages
@@ -83,6 +84,17 @@ enum class Syscall : std::uint32_t {
     physical_map,  // (physical, bytes, virtual address): privilege::physical; memory that is not RAM only
     power,         // (PowerAction)
     trace,         // (enable): -> rdx = whether it was on
+
+    // Recovery (docs/recovery.md) ---------------------------------------------------------------
+    area_keep,     // (addresses, count): the caller's data areas in this array outlive area_sweep
+    area_sweep,    // (): releases every other data area of the caller but its state; those on loan when the loan
+                   //   ends -> rdx = areas released
+    phase,         // (Phase): the new process of a slot has got that far
+    slot_end,      // (slot): ends a slot for good, with its process; privilege::processes
+    process_poke,  // (pid, address, bytes, count): overwrites a process's text or data, in a private copy;
+                   //   privilege::replace. At most max_poke bytes, inside one page
+    process_stop_after,  // (pid, instructions): ends it as if by a fault after so many of its own
+                         //   instructions, counted from its next delivered call; privilege::replace
     count_
 };
 
@@ -101,13 +113,29 @@ inline constexpr std::uint64_t interrupt_2 = 1 << 2;  // of the third
 inline constexpr std::uint64_t interrupts = 7;
 inline constexpr std::uint64_t replacement = 1 << 4;    // a replacement that this process asked for has ended
 inline constexpr std::uint64_t process_ended = 1 << 5;  // a process ended (privilege::processes); see ListKind::faults
+inline constexpr std::uint64_t settled = 1 << 6;        // the caller's probation is over: it may write its newest state format
 }  // namespace event
 
 // Of a function, said when it is registered.
 namespace function_attribute {
 inline constexpr std::uint32_t takes_data = 0x100;  // data ICAs may come with a request; without it they are refused
 inline constexpr std::uint32_t privileged = 0x200;  // only for callers with privilege::replace
+inline constexpr std::uint32_t redeliver = 0x400;   // safe to deliver again when the server fails while it works on it
+inline constexpr std::uint32_t may_wait = 0x800;    // may be deferred without limit; others are due within the deadline
 }  // namespace function_attribute
+
+// Second argument of server_register.
+namespace register_flag {
+inline constexpr std::uint64_t redeliver = 1;  // deferred calls come again after a planned replacement as well
+}
+// How server_register found the slot.
+enum class Registered : std::uint32_t { fresh = 0, replaced = 1, restarted = 2 };  // restarted: after a failure
+
+// Parts of a replacement's time, in this order. The core knows most; a new server says when it has its state and
+// its device (`phase`).
+enum class Phase : std::uint32_t { detect, stop, create, load, registration, state, device, first };
+inline constexpr unsigned phases = 8;
+inline constexpr unsigned max_poke = 64;
 
 inline constexpr std::uint64_t poll = ~std::uint64_t{0};
 
@@ -145,6 +173,8 @@ inline constexpr unsigned max_callees = 16;
 namespace process_flag {
 inline constexpr std::uint32_t fpu = 1 << 0;  // x87/SSE state, switched lazily
 inline constexpr std::uint32_t tls = 1 << 1;  // FS base
+inline constexpr std::uint32_t restart = 1 << 2;       // the slot outlives a process that fails: somebody will animate it anew
+inline constexpr std::uint32_t private_text = 1 << 3;  // text is not shared: faults are to be injected
 }  // namespace process_flag
 
 struct ProcessRequest {
@@ -161,6 +191,8 @@ struct ProcessRequest {
     PortRange ports[4];
     std::uint32_t quota_pages;  // areas it may reserve
     std::uint32_t quota_calls;  // control ICAs it may reserve
+    std::uint32_t deadline_us;  // longest time between two receives, 0 = none; beyond it the server is taken to hang
+    std::uint32_t reserved;
     char name[name_bytes];      // of the slot, unique
     char program[name_bytes];
     char callees[max_callees][name_bytes];  // names of the slots whose functions it may call; "*" = all
@@ -174,7 +206,11 @@ struct ReplaceRequest {
     std::uint32_t image;
     std::uint32_t version;
     std::uint32_t as_paper;    // 1: the order of events in P-time figure 5
-    std::uint32_t timeout_us;  // until registration, and again until hand-over
+    std::uint32_t timeout_us;    // until registration, and again until hand-over
+    std::uint32_t probation_us;  // 0 = none. Until it is over the new server writes the old one's state format
+    std::uint32_t transaction;   // 0 = alone. Requests with the same number commit together, when `members` of them are
+    std::uint32_t members;       // prepared, or fail together
+    std::uint32_t flags;         // process_flag::private_text, or 0
 };
 
 inline constexpr unsigned replacement_events = 12;
@@ -191,6 +227,12 @@ struct ReplaceResult {
     std::uint64_t total_ns;
     std::uint64_t blackout_ns;                   // see docs/replacement.md
     std::uint64_t event_ns[replacement_events];  // P-time figure 5, events 1..12, ns after the first; 0 = did not happen
+    std::uint64_t phase_ns[phases];  // durations by Phase; 0 = not known
+    std::uint32_t failure;           // 0: planned; otherwise FaultRecord::vector of what ended the old process
+    std::uint32_t fault;             // and that record's number
+    std::uint32_t transaction;
+    std::uint32_t calls_failed, calls_redelivered;  // answered with an error; delivered again
+    std::uint32_t reserved;
 };
 
 // Handed to a new process in rdi: an address in its own memory.
