@@ -441,6 +441,7 @@ Process* sys_power(u64 action, u64 status, u64, u64, u64) {
 }
 
 Process* sys_trace(u64, u64, u64, u64, u64) { return refuse(caller(), Error::not_supported); }
+Process* sys_not_yet(u64, u64, u64, u64, u64) { return refuse(caller(), Error::not_supported); }
 
 // One row per Syscall, in numeric order.
 struct Row {
@@ -487,6 +488,12 @@ constexpr std::array rows{
     Row{Syscall::physical_map, sys_physical_map},
     Row{Syscall::power, sys_power},
     Row{Syscall::trace, sys_trace},
+    Row{Syscall::area_keep, sys_not_yet},
+    Row{Syscall::area_sweep, sys_not_yet},
+    Row{Syscall::phase, sys_not_yet},
+    Row{Syscall::slot_end, sys_not_yet},
+    Row{Syscall::process_poke, sys_not_yet},
+    Row{Syscall::process_stop_after, sys_not_yet},
 };
 constexpr bool in_numeric_order() {
     for (unsigned i = 0; i < rows.size(); ++i)
@@ -496,7 +503,7 @@ constexpr bool in_numeric_order() {
 static_assert(in_numeric_order());
 
 // entry.S compares with the count.
-static_assert(syscall_count == 39);
+static_assert(syscall_count == 45);
 
 constexpr auto handlers_of(const auto& table) {
     std::array<Handler, syscall_count> handlers{};

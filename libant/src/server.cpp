@@ -92,7 +92,7 @@ Error Server::run() {
 Result<> Server::start() {
     std::uint64_t provided = 0;
     if (startup().replacing != 0) provided = provided_operations();
-    const bool replaces = ANT_TRY(sys::server_register(readable_formats()));
+    const bool replaces = ANT_TRY(sys::server_register(readable_formats())).how != abi::Registered::fresh;
     if (replaces) restore();
     ANT_TRY(register_operations(provided));
     if (!replaces && start_ != nullptr) start_();

@@ -31,7 +31,7 @@
 #define FOREIGN_STACK 176
 
 #define FIRST_CALL 0x1000
-#define CALL_COUNT 39
+#define CALL_COUNT 45
 #define ERROR_NOT_SUPPORTED 23
 #define USER_CODE 0x23
 #define USER_DATA 0x1b

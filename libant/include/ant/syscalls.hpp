@@ -67,10 +67,14 @@ inline Result<AreaInfo> ica_info(u64 address) {
 }
 
 // Servers
-inline Result<bool> server_register(u64 readable_formats) {
-    const Raw r = raw(Syscall::server_register, readable_formats);
+struct Registration {
+    abi::Registered how;
+    u64 write_format;  // to be written until event::settled; ~0: the server's own choice
+};
+inline Result<Registration> server_register(u64 readable_formats, u64 flags = 0) {
+    const Raw r = raw(Syscall::server_register, readable_formats, flags);
     if (r.error != Error::none) return Failure(r.error);
-    return r.rdx != 0;
+    return Registration{static_cast<abi::Registered>(r.rdx), r.rsi};
 }
 inline Result<u64> function_register(const char* name, std::uint32_t op) {
     return first(raw(Syscall::function_register, address_of(name), op));
@@ -95,6 +99,18 @@ inline Result<State> state_fetch() {
     if (r.error != Error::none) return Failure(r.error);
     return State{r.rdx, static_cast<std::uint32_t>(r.rsi)};
 }
+// Recovery
+inline Result<> area_keep(const u64* areas, std::size_t count) { return check(raw(Syscall::area_keep, address_of(areas), count)); }
+inline Result<u64> area_sweep() { return first(raw(Syscall::area_sweep)); }
+inline void phase(abi::Phase phase) { raw(Syscall::phase, static_cast<u64>(phase)); }
+inline Result<> slot_end(std::uint32_t slot) { return check(raw(Syscall::slot_end, slot)); }
+inline Result<> process_poke(std::uint32_t pid, u64 address, const void* bytes, std::size_t count) {
+    return check(raw(Syscall::process_poke, pid, address, address_of(bytes), count));
+}
+inline Result<> process_stop_after(std::uint32_t pid, u64 instructions) {
+    return check(raw(Syscall::process_stop_after, pid, instructions));
+}
+
 inline Result<> hand_over() { return check(raw(Syscall::hand_over)); }
 inline Result<u64> server_replace(const abi::ReplaceRequest& request) {
     return first(raw(Syscall::server_replace, address_of(&request)));
@@ -113,8 +129,9 @@ inline Result<Created> process_create(const abi::ProcessRequest& request) {
     return Created{static_cast<std::uint32_t>(r.rdx), static_cast<std::uint32_t>(r.rsi)};
 }
 inline Result<> process_kill(std::uint32_t pid, std::uint32_t status) { return check(raw(Syscall::process_kill, pid, status)); }
-[[noreturn]] inline void process_exit(std::uint32_t status) {
-    for (;;) raw(Syscall::process_exit, status);
+// The text says why; it goes into the fault record.
+[[noreturn]] inline void process_exit(std::uint32_t status, const char* text = nullptr, std::size_t bytes = 0) {
+    for (;;) raw(Syscall::process_exit, status, address_of(text), bytes);
 }
 inline void wait(u64 microseconds) { raw(Syscall::wait, microseconds); }
 struct Listing {
