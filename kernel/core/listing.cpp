@@ -4,6 +4,7 @@
 #include "audit.hpp"
 #include "lifecycle.hpp"
 #include "replacement.hpp"
+#include "trace.hpp"
 
 #include <cstring>
 
@@ -173,6 +174,15 @@ Listed list_functions(Pfn area, u64 start) {
     return writer.listed();
 }
 
+// The oldest records that were asked for may be gone by then: a list of what goes on has no fixed beginning.
+Listed list_trace(Pfn area, u64 start) {
+    Writer<abi::TraceRecord> writer{area, 0};
+    const u64 room = u64{pool[area].pages} * page_size / sizeof(abi::TraceRecord);
+    const u64 kept = trace_kept();
+    for (u64 n = start; n < kept && n - start < room; ++n) writer.put(traced(static_cast<u32>(n)));
+    return writer.listed();
+}
+
 Listed list_system(Pfn area, bool with_audit) {
     Writer<abi::SystemRecord> writer{area, 0};
     abi::SystemRecord r{};
@@ -212,6 +222,8 @@ Result<Listed> list_records(Slot& slot, abi::ListKind kind, u64 address, u64 sta
             return list_history(area, start);
         case abi::ListKind::functions:
             return list_functions(area, start);
+        case abi::ListKind::trace:
+            return list_trace(area, start);
         case abi::ListKind::system:
             return list_system(area, start == 1);
         case abi::ListKind::log:

@@ -8,6 +8,7 @@
 #include "../core/listing.hpp"
 #include "../core/replacement.hpp"
 #include "../core/server_table.hpp"
+#include "../core/trace.hpp"
 #include "../core/user_memory.hpp"
 #include "acpi.hpp"
 #include "log.hpp"
@@ -440,7 +441,27 @@ Process* sys_power(u64 action, u64 status, u64, u64, u64) {
     return refuse(p, Error::invalid_argument);
 }
 
-Process* sys_trace(u64, u64, u64, u64, u64) { return refuse(caller(), Error::not_supported); }
+Process* sys_trace(u64 action, u64, u64, u64, u64) {
+    Process& p = caller();
+    if (!may(p, abi::privilege::list)) return refuse(p, Error::denied);
+    const bool was_on = trace.on;
+    switch (static_cast<abi::TraceAction>(action)) {
+        case abi::TraceAction::ask:
+            break;
+        case abi::TraceAction::on:
+            if (const auto begun = trace_begin(); !begun) return refuse(p, begun.error());
+            break;
+        case abi::TraceAction::off:
+            trace_end();
+            break;
+        case abi::TraceAction::forget:
+            trace_forget();
+            break;
+        default:
+            return refuse(p, Error::invalid_argument);
+    }
+    return finish(p, Error::none, was_on ? 1 : 0, trace_kept());
+}
 Process* sys_not_yet(u64, u64, u64, u64, u64) { return refuse(caller(), Error::not_supported); }
 
 // One row per Syscall, in numeric order.

@@ -82,3 +82,18 @@ def test_start_and_stop(guest):
     assert "echo" not in {row["name"] for row in guest.json("servers") if row.get("pid")}
     guest.run("start echo")
     assert "echo" in {row["name"] for row in guest.json("servers")}
+
+
+def test_trace(guest):
+    """The shell's own calls, in order of time; the buffer goes back when it is forgotten."""
+    assert "trace=on" in guest.run("trace on")
+    guest.run("ps")
+    records = guest.json("trace show")
+    shell = next(row["pid"] for row in guest.json("ps") if row["name"] == "shell")
+    assert [r["time_ns"] for r in records] == sorted(r["time_ns"] for r in records)
+    assert {"list", "request"} <= {r["call"] for r in records if r["kind"] == "call" and r["pid"] == shell}
+    assert {"call", "leave", "interrupt"} <= {r["kind"] for r in records}
+    buffered = guest.json("ica")["free"]
+    assert "trace=off records=0" in guest.run("trace forget")
+    assert guest.json("ica")["free"] > buffered + 64
+    assert guest.command("trace nonsense")[1] == 2

@@ -29,7 +29,7 @@ constexpr Command commands[] = {
     {"fetch", "URL [--sum]", "gets a page by HTTP; --sum prints its SHA-256 instead", fetch_url},
     {"sum", "BYTES SEED", "SHA-256 of the reproducible stream that /random sends", sum_stream},
     {"bench", "NAME [ARGUMENT...]", "runs a measurement", run_bench},
-    {"trace", "[on|off]", "shows or switches tracing in the inner core", switch_trace},
+    {"trace", "[on|off|forget|show [--json]]", "what the inner core does, call by call; show ends the tracing", trace_core},
     {"repeat", "TIMES COMMAND...", "runs a command until it fails, at most so often", repeat_command},
     {"status", "", "exit status of the last command", show_status},
     {"reboot", "", "restarts the machine", reboot_machine},

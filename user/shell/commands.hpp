@@ -59,7 +59,7 @@ int fetch_url(Arguments&);
 int show_help(Arguments&);
 int show_status(Arguments&);
 int sum_stream(Arguments&);
-int switch_trace(Arguments&);
+int trace_core(Arguments&);
 int repeat_command(Arguments&);
 int reboot_machine(Arguments&);
 int power_off(Arguments&);

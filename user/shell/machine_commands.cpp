@@ -1,4 +1,4 @@
-// sum, trace, reboot, poweroff.
+// sum, reboot, poweroff.
 #include "commands.hpp"
 #include "guardian_calls.hpp"
 #include "interrupt_watch.hpp"
@@ -18,8 +18,6 @@ int power(abi::PowerAction action, std::uint32_t exit_status) {
     return done ? status::success : fail(done.error());
 }
 
-Result<bool> set_trace(bool on) { return ANT_TRY(sys::first(sys::raw(sys::Syscall::trace, on ? 1 : 0))) != 0; }
-
 }  // namespace
 
 int sum_stream(Arguments& arguments) {
@@ -38,17 +36,6 @@ int sum_stream(Arguments& arguments) {
         if (watch.fired()) return status::interrupted;
     }
     out.print("%s\n", to_hex(sum.finish()).data());
-    return status::success;
-}
-
-int switch_trace(Arguments& arguments) {
-    const std::string_view wanted = arguments[1];
-    if (arguments.size() > 2 || (arguments.size() == 2 && wanted != "on" && wanted != "off")) return status::show_usage;
-    const auto before = set_trace(wanted == "on");
-    if (!before) return fail(before.error());
-    const bool now = arguments.size() == 2 ? wanted == "on" : *before;
-    if (arguments.size() == 1 && *before) (void)set_trace(true);  // asking was switching
-    out.print("trace=%s\n", now ? "on" : "off");
     return status::success;
 }
 

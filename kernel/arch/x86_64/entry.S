@@ -41,8 +41,8 @@
     .align 64
 syscall_entry:
     sub $FIRST_CALL, %eax
-    cmp $CALL_COUNT, %eax
-    jae foreign_call
+    cmp syscall_limit(%rip), %eax   // 0 while tracing
+    jae unusual_call
     swapgs
     mov CPU_CURRENT, %r15
     mov %rcx, RIP(%r15)
@@ -100,6 +100,43 @@ leave_full:
     mov R15(%r15), %r15
     swapgs
     iretq
+
+unusual_call:
+    cmp $CALL_COUNT, %eax
+    jae foreign_call
+// The same as above, with a record before and after.
+    swapgs
+    mov CPU_CURRENT, %r15
+    mov %rcx, RIP(%r15)
+    mov %r11, RFLAGS(%r15)
+    mov %rsp, RSP(%r15)
+    mov %rbp, RBP(%r15)
+    movq $0, FULL(%r15)
+    mov CPU_STACK, %rsp
+    pushq %rdi
+    pushq %rsi
+    pushq %rdx
+    pushq %r10
+    pushq %r8
+    pushq %rax
+    mov %rsi, %rdx
+    mov %rdi, %rsi
+    mov %rax, %rdi
+    call trace_call
+    popq %rax
+    popq %r8
+    popq %rcx
+    popq %rdx
+    popq %rsi
+    popq %rdi
+    call *syscall_handlers(,%rax,8)
+    pushq %rax
+    mov %rax, %rdi
+    sub $8, %rsp
+    call trace_leave
+    add $8, %rsp
+    popq %rax
+    jmp leave_kernel
 
 // A system call of another system: back to the same process, to the handler that it named, with the return address in
 // r11 and the old stack pointer in rcx; by IRETQ, as SYSRET needs these two.

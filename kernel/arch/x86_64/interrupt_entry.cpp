@@ -2,6 +2,7 @@
 #include "../../core/interrupt_lines.hpp"
 #include "../../core/lifecycle.hpp"
 #include "../../core/scheduler.hpp"
+#include "../../core/trace.hpp"
 
 #include "fpu.hpp"
 #include "instructions.hpp"
@@ -33,6 +34,8 @@ std::uint64_t fault_address() {
 // True when the running process has had its turn.
 bool handle_interrupt(std::uint64_t vector) {
     ++cpu().counters.interrupts;
+    const Process* running = cpu().current;
+    core::trace_event(abi::TraceKind::interrupt, running != nullptr ? running->pid : 0, static_cast<core::u32>(vector));
     const bool by_apic = vector == interrupts::timer_vector;
     if (by_apic || (vector == interrupts::first_vector && !timer::uses_local_apic())) {
         timer::acknowledge();
@@ -53,8 +56,9 @@ bool handle_interrupt(std::uint64_t vector) {
 
 }  // namespace
 
-extern "C" Process* interrupt_from_user(std::uint64_t vector, std::uint64_t error_code) {
-    Process& p = *cpu().current;
+namespace {
+
+Process* after_interrupt(Process& p, std::uint64_t vector, std::uint64_t error_code) {
     if (vector >= exceptions) {
         const bool rotate = handle_interrupt(vector);
         if (p.state != Process::State::running) return core::schedule();  // its time to register was over
@@ -68,6 +72,14 @@ extern "C" Process* interrupt_from_user(std::uint64_t vector, std::uint64_t erro
         p.slot != nullptr ? p.slot->name : p.program, p.pid, p.context.rip, address, error_code);
     core::end_process(p, {static_cast<core::u32>(vector), static_cast<core::u32>(error_code), address}, 0);
     return core::schedule();
+}
+
+}  // namespace
+
+extern "C" Process* interrupt_from_user(std::uint64_t vector, std::uint64_t error_code) {
+    Process* next = after_interrupt(*cpu().current, vector, error_code);
+    core::trace_event(abi::TraceKind::leave, next->pid, 0, next->context.rsi, next->context.rdi);
+    return next;
 }
 
 extern "C" void interrupt_from_kernel(const Saved& saved) {

@@ -7,7 +7,7 @@
 
 namespace ant::abi {
 
-enum class ListKind : std::uint32_t { processes, servers, areas, faults, history, functions, system, log };
+enum class ListKind : std::uint32_t { processes, servers, areas, faults, history, functions, system, log, trace };
 
 struct ProcessRecord {
     std::uint32_t pid, slot, priority, user_id;
@@ -26,9 +26,9 @@ struct ServerRecord {
     std::uint64_t state_area;
     std::uint64_t calls_served;
     char name[name_bytes], program[name_bytes];
-    std::uint32_t failures;  // processes of this slot that failed
-    std::uint32_t vacant;    // 1: waits for its next process
-    std::uint32_t deadline_us, probation;  // 1: on probation
+    std::uint32_t failures;                 // processes of this slot that failed
+    std::uint32_t vacant;                   // 1: waits for its next process
+    std::uint32_t deadline_us, probation;   // 1: on probation
     std::uint32_t quota_pages, over_quota;  // reservations refused since it started
 };
 
@@ -58,10 +58,10 @@ struct FaultRecord {
     std::uint64_t registers[16];  // rax rbx rcx rdx rsi rdi rbp rsp r8..r15
     std::uint32_t exit_status, calls_failed;
     char name[name_bytes], program[name_bytes];
-    std::uint32_t number;             // counts all faults since boot, from 1
-    std::uint32_t vacant;             // 1: the slot waits for its next process
+    std::uint32_t number;  // counts all faults since boot, from 1
+    std::uint32_t vacant;  // 1: the slot waits for its next process
     std::uint32_t version, calls_redelivered;
-    char text[64];                    // what ant::panic said
+    char text[64];  // what ant::panic said
 };
 
 struct SystemRecord {
@@ -75,5 +75,22 @@ struct SystemRecord {
     std::uint32_t timer;                 // 0 PIT, 1 local APIC
     std::uint32_t features;              // 1 NX, 2 SMEP, 4 SMAP, 8 UMIP
 };
+
+// What the trace buffer keeps, the oldest first; the newest `trace_records` of them.
+enum class TraceKind : std::uint32_t {
+    call,         // a system call: detail = its number less Syscall::first, a and b = its first two arguments
+    leave,        // the core is left: pid = who runs now; a and b = rsi and rdi there (of receive: receipt and control ICA)
+    interrupt,    // detail = vector
+    replacement,  // detail = event 1..12 of P-time figure 5, a = slot
+    failure,      // pid has failed: detail = FaultRecord::vector, a = slot
+};
+struct TraceRecord {
+    std::uint64_t time_ns;  // since boot
+    std::uint32_t pid;      // 0: nobody runs
+    std::uint16_t kind;     // TraceKind
+    std::uint16_t detail;
+    std::uint64_t a, b;
+};
+inline constexpr unsigned trace_records = 16384;
 
 }  // namespace ant::abi

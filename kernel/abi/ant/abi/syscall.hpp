@@ -83,16 +83,16 @@ enum class Syscall : std::uint32_t {
     device_map,    // (bar, virtual address): maps the memory BAR of the own device, uncached -> rdx = bytes
     physical_map,  // (physical, bytes, virtual address): privilege::physical; memory that is not RAM only
     power,         // (PowerAction)
-    trace,         // (enable): -> rdx = whether it was on
+    trace,         // (TraceAction): -> rdx = whether it was on, rsi = records kept; privilege::list
 
     // Recovery (docs/recovery.md) ---------------------------------------------------------------
-    area_keep,     // (addresses, count): the caller's data areas in this array outlive area_sweep
-    area_sweep,    // (): releases every other data area of the caller but its state; those on loan when the loan
-                   //   ends -> rdx = areas released
-    phase,         // (Phase): the new process of a slot has got that far
-    slot_end,      // (slot): ends a slot for good, with its process; privilege::processes
-    process_poke,  // (pid, address, bytes, count): overwrites a process's text or data, in a private copy;
-                   //   privilege::replace. At most max_poke bytes, inside one page
+    area_keep,           // (addresses, count): the caller's data areas in this array outlive area_sweep
+    area_sweep,          // (): releases every other data area of the caller but its state; those on loan when the loan
+                         //   ends -> rdx = areas released
+    phase,               // (Phase): the new process of a slot has got that far
+    slot_end,            // (slot): ends a slot for good, with its process; privilege::processes
+    process_poke,        // (pid, address, bytes, count): overwrites a process's text or data, in a private copy;
+                         //   privilege::replace. At most max_poke bytes, inside one page
     process_stop_after,  // (pid, instructions): ends it as if by a fault after so many of its own
                          //   instructions, counted from its next delivered call; privilege::replace
     count_
@@ -145,6 +145,8 @@ inline constexpr std::uint32_t ica_dirty = 0x100;  // contents the caller itself
 enum class Protection : std::uint32_t { none = 0, read = 1, read_write = 2, read_execute = 3 };
 enum class PowerAction : std::uint32_t { off = 0, reboot = 1 };
 
+enum class TraceAction : std::uint32_t { ask = 0, on = 1, off = 2, forget = 3 };  // on begins anew; forget gives the buffer back
+
 // What a process may do beyond calling servers.
 namespace privilege {
 inline constexpr std::uint32_t processes = 1 << 0;  // create, kill, images
@@ -171,8 +173,8 @@ inline constexpr std::uint8_t no_irq = 0xff;
 inline constexpr unsigned max_callees = 16;
 
 namespace process_flag {
-inline constexpr std::uint32_t fpu = 1 << 0;  // x87/SSE state, switched lazily
-inline constexpr std::uint32_t tls = 1 << 1;  // FS base
+inline constexpr std::uint32_t fpu = 1 << 0;           // x87/SSE state, switched lazily
+inline constexpr std::uint32_t tls = 1 << 1;           // FS base
 inline constexpr std::uint32_t restart = 1 << 2;       // the slot outlives a process that fails: somebody will animate it anew
 inline constexpr std::uint32_t private_text = 1 << 3;  // text is not shared: faults are to be injected
 }  // namespace process_flag
@@ -193,7 +195,7 @@ struct ProcessRequest {
     std::uint32_t quota_calls;  // control ICAs it may reserve
     std::uint32_t deadline_us;  // longest time between two receives, 0 = none; beyond it the server is taken to hang
     std::uint32_t reserved;
-    char name[name_bytes];      // of the slot, unique
+    char name[name_bytes];  // of the slot, unique
     char program[name_bytes];
     char callees[max_callees][name_bytes];  // names of the slots whose functions it may call; "*" = all
     std::uint64_t arguments;                // address, at most max_argument_bytes
@@ -205,7 +207,7 @@ struct ReplaceRequest {
     char program[name_bytes];
     std::uint32_t image;
     std::uint32_t version;
-    std::uint32_t as_paper;    // 1: the order of events in P-time figure 5
+    std::uint32_t as_paper;      // 1: the order of events in P-time figure 5
     std::uint32_t timeout_us;    // until registration, and again until hand-over
     std::uint32_t probation_us;  // 0 = none. Until it is over the new server writes the old one's state format
     std::uint32_t transaction;   // 0 = alone. Requests with the same number commit together, when `members` of them are
@@ -227,9 +229,9 @@ struct ReplaceResult {
     std::uint64_t total_ns;
     std::uint64_t blackout_ns;                   // see docs/replacement.md
     std::uint64_t event_ns[replacement_events];  // P-time figure 5, events 1..12, ns after the first; 0 = did not happen
-    std::uint64_t phase_ns[phases];  // durations by Phase; 0 = not known
-    std::uint32_t failure;           // 0: planned; otherwise FaultRecord::vector of what ended the old process
-    std::uint32_t fault;             // and that record's number
+    std::uint64_t phase_ns[phases];              // durations by Phase; 0 = not known
+    std::uint32_t failure;                       // 0: planned; otherwise FaultRecord::vector of what ended the old process
+    std::uint32_t fault;                         // and that record's number
     std::uint32_t transaction;
     std::uint32_t calls_failed, calls_redelivered;  // answered with an error; delivered again
     std::uint32_t reserved;
