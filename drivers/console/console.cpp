@@ -131,6 +131,7 @@ Outcome Console::read(Call call) {
     return Call::defer();
 }
 
+// What a reader that has gone would have got stays for the next one.
 void Console::answer_readers() {
     while (state_->readers.count != 0 && !state_->input.empty()) {
         const std::uint64_t control = state_->readers.take(state_->readers.count - 1);

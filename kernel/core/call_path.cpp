@@ -115,12 +115,12 @@ Result<Cargo> load_answer(Slot& me, Control& c, u64 data_mode, bool list) {
 
 }  // namespace
 
-Process* answer_further(Slot& me, Control& c, Error error, std::int64_t value, u64 data_mode, bool list, Error& refused) {
+Process* answer_further(Slot& me, Control& c, Error error, std::int64_t value, u64 data_mode, bool list, Error& status) {
     Cargo cargo;
     if ((data_mode & abi::flag::data_mask) != 0 || list) {
         const auto loaded = load_answer(me, c, data_mode, list);
         if (!loaded) {
-            refused = loaded.error();
+            status = loaded.error();
             return nullptr;
         }
         cargo = *loaded;
@@ -131,6 +131,7 @@ Process* answer_further(Slot& me, Control& c, Error error, std::int64_t value, u
     if (to == nullptr) {
         discard_result(cargo);
         free_control(c);
+        status = Error::abandoned;
         return nullptr;
     }
     return pass_result(*to, c, error, value, cargo);

@@ -173,7 +173,9 @@ Process* request_further(Process& p, Control& c, const Function& f, u32 flags, u
 // Checks and loads what a call to a server that does not wait, or one with data, has beside.
 Error aim_further(Slot& me, const Function& f, Control& c, u32 flags, u64 data, u64 parameters, bool waits, Cargo& cargo);
 // Answers a call in all but the plainest case. -> the process that became able to run
-Process* answer_further(Slot& me, Control& c, Error error, std::int64_t value, u64 data_mode, bool list, Error& refused);
+// `status`: none, `abandoned` (the call is over all the same), or why the answer is refused (the call is still held).
+Process* answer_further(Slot& me, Control& c, Error error, std::int64_t value, u64 data_mode, bool list, Error& status);
+inline bool refused(Error status) { return status != Error::none && status != Error::abandoned; }
 void do_duties(Slot& me);
 void defer_current(Slot& me);
 // Pops the stages that need not see the result, and those whose relay is gone. -> who gets it, or nullptr

@@ -249,10 +249,11 @@ Process* reply(u64 control, u64 value, u64 data_mode, u64 error_list) {
     const auto signed_value = static_cast<std::int64_t>(value);
     const bool plain = ((data_mode & abi::flag::data_mask) | (error_list >> 32)) == 0;
     Process* woken = plain ? answer_plainly(*me, *c, error, signed_value) : nullptr;
-    Error refused = Error::none;
-    if (woken == nullptr) woken = answer_further(*me, *c, error, signed_value, data_mode, (error_list >> 32) != 0, refused);
-    finish(p, refused);
-    if (refused != Error::none) return &p;
+    Error status = Error::none;
+    if (woken == nullptr) woken = answer_further(*me, *c, error, signed_value, data_mode, (error_list >> 32) != 0, status);
+    finish(p, status);
+    if (refused(status)) [[unlikely]]
+        return &p;
     return go_on_after(p, control, woken);
 }
 
@@ -276,11 +277,11 @@ Process* reply_and_receive(u64 control, u64 value, u64 data_mode, u64 error_list
             woken != nullptr)
             return receive_after(p, *me, control, woken, timeout_us, true);
     }
-    Error refused = Error::none;
-    Process* woken = answer_further(*me, *c, error, signed_value, data_mode, (error_list >> 32) != 0, refused);
-    if (refused != Error::none) [[unlikely]] {
+    Error status = Error::none;
+    Process* woken = answer_further(*me, *c, error, signed_value, data_mode, (error_list >> 32) != 0, status);
+    if (refused(status)) [[unlikely]] {  // an abandoned call is over: on to the next
         p.state = Process::State::running;
-        return fail(p, refused);
+        return fail(p, status);
     }
     return receive_after(p, *me, control, woken, timeout_us, extras != 0);
 }

@@ -40,6 +40,7 @@ int error_number(Error error) {
         case Error::not_handed_over:
         case Error::restarted:
         case Error::io_error:
+        case Error::abandoned:
             return EIO;
         case Error::bad_image:
             return ENOEXEC;

@@ -70,6 +70,19 @@ def test_interrupt_character(guest):
     assert guest.console.status() == 130
 
 
+def test_what_is_typed_ahead_survives_a_dead_reader(guest):
+    """The read of a program that was interrupted still waits at the console while the next command works."""
+    guest.console.send("run chello read\n")
+    guest.console.expect("no such file: ok", 60)
+    guest.console.send("\x03")
+    guest.console.until_prompt(60)
+    guest.console.send("run chello one\n")
+    guest.console.expect("no such file: ok", 60)
+    guest.console.send("ps\n")
+    assert "all good" in guest.console.until_prompt(60)
+    assert "guardian" in guest.console.until_prompt(60)
+
+
 def test_exit_status(guest):
     assert guest.command("run csock")[1] == 2
     assert guest.command("run csock http://no.such.name/")[1] == 1

@@ -78,6 +78,8 @@ const char* error_name(Error error) {
             return "name_unknown";
         case Error::io_error:
             return "io_error";
+        case Error::abandoned:
+            return "abandoned";
     }
     return "unknown";
 }

@@ -31,7 +31,7 @@ TEST_CASE("a requester killed while its call is queued is forgotten when the ser
     const Outcome got = t.w.receive(t.server);
     CHECK(got.is(Receipt::request));
     CHECK(got.r9 == a);
-    CHECK(t.w.reply(t.server, got.rdi, 1, a | 1).ok());
+    CHECK(t.w.reply(t.server, got.rdi, 1, a | 1).error == Error::abandoned);
     CHECK(controls[(got.rdi - control_base) >> page_shift].state == Control::State::free);
     CHECK(slot_by_name("store")->area_count == 0);
     t.w.check();
@@ -45,7 +45,25 @@ TEST_CASE("a requester killed while its synchronous call is in work is forgotten
     t.w.check();
     t.w.finish_endings();
     t.w.check();
-    CHECK(t.w.reply(t.server, t.c, 1).ok());
+    CHECK(t.w.reply(t.server, t.c, 1).error == Error::abandoned);
+    CHECK(!t.w.reads(t.server, t.c));
+    CHECK(t.w.reply(t.server, t.c, 1).error == Error::not_owner);  // the call is over
+    t.w.check();
+}
+
+TEST_CASE("reply_and_receive goes on to the next call when nobody waits for the answer", "[calls][death]") {
+    Three t;
+    Process& other = t.w.start("other");
+    const u64 c = t.w.control(other);
+    t.w.wait_for_work(t.server);
+    CHECK(t.w.request(t.client, t.f, t.c).blocked);
+    CHECK(t.w.request_async(other, t.f, c).ok());
+    t.w.kill(t.client);
+    t.w.finish_endings();
+    const Outcome next = t.w.call(t.server, Syscall::reply_and_receive, t.c, 1, 0, 0, abi::poll);
+    CHECK(next.is(Receipt::request));
+    CHECK(next.rdi == c);
+    CHECK(!t.w.reads(t.server, t.c));
     t.w.check();
 }
 
@@ -60,7 +78,7 @@ TEST_CASE("an area on loan outlives its owner until the call is answered", "[cal
     CHECK(t.w.reads(t.server, a));
     t.w.check();
     const std::size_t before = t.w.free_pages();
-    CHECK(t.w.reply(t.server, t.c).ok());
+    CHECK(t.w.reply(t.server, t.c).error == Error::abandoned);
     CHECK(!t.w.reads(t.server, a));
     CHECK(t.w.free_pages() == before + 2);
     t.w.check();
@@ -105,7 +123,7 @@ TEST_CASE("a reply with data to a dead requester frees the data", "[calls][death
     t.w.kill(t.client);
     t.w.finish_endings();
     const std::size_t before = t.w.free_pages();
-    CHECK(t.w.reply(t.server, t.c, 0, a | 1).ok());
+    CHECK(t.w.reply(t.server, t.c, 0, a | 1).error == Error::abandoned);
     CHECK(t.w.free_pages() == before + 7);
     CHECK(!t.w.reads(t.server, a));
     t.w.check();
@@ -192,7 +210,7 @@ TEST_CASE("a process that dies while it waits for its own call comes to nobody's
     CHECK(o.is(Receipt::result));
     CHECK(o.result_error() == Error::server_died);
     CHECK(o.relayed());
-    CHECK(t.w.reply(t.relay, t.c).ok());
+    CHECK(t.w.reply(t.relay, t.c).error == Error::abandoned);
     t.w.check();
 }
 

@@ -157,6 +157,15 @@ TEST_CASE("a deferred call is kept, and answered later", "[server]") {
     CHECK(answers[0].b == 9);
 }
 
+TEST_CASE("who answers later learns that nobody waits any more", "[server]") {
+    prepare();
+    const Delivered call{0};
+    fake::on(fake::Syscall::reply) = [](const fake::Call&) { return fake::failed(ant::Error::abandoned); };
+    const auto answered = Server::answer(call.control, ant::Error::none, 9);
+    REQUIRE(!answered);
+    CHECK(answered.error() == ant::Error::abandoned);
+}
+
 TEST_CASE("a forwarded call carries its parameter area on", "[server]") {
     prepare();
     const Delivered call{48};

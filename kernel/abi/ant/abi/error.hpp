@@ -44,6 +44,7 @@ enum class Error : std::uint32_t {
     message_too_long = 40,
     name_unknown = 41,  // DNS: no such name
     io_error = 42,
+    abandoned = 43,  // nobody waits for this answer any more; the call is over
 };
 
 // A word for people: "no memory", "server died".
@@ -123,6 +124,8 @@ constexpr const char* error_text(Error error) {
             return "unknown host name";
         case Error::io_error:
             return "input/output error";
+        case Error::abandoned:
+            return "nobody waits for the answer";
     }
     return "unknown error";
 }

@@ -259,8 +259,11 @@ void Actors::answer(ReferenceSlot& s, bool receive_as_well) {
     std::vector<u64> areas;
     for (const SentArea& d : chosen) areas.push_back(d.address);
     // The first is what a receipt names, unless it was a list.
-    reference.replied(s, control, error, value, std::move(areas), list);
-    if (receive_as_well) begin_receive(s, timeout);
+    const Error expected = reference.replied(s, control, error, value, std::move(areas), list);
+    if (receive_as_well)
+        begin_receive(s, timeout);
+    else if (outcome != expected)
+        FAIL("an answer ends otherwise than expected: " << error_text(outcome));
 }
 
 void Actors::forward(ReferenceSlot& s, bool receive_as_well) {

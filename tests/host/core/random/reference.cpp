@@ -99,13 +99,13 @@ void Reference::forwarded(ReferenceSlot& from, ReferenceSlot& to, u64 control, u
     to.queue.push_back(control);
 }
 
-void Reference::replied(ReferenceSlot& from, u64 control, Error error, u64 value, std::vector<u64> data, bool list) {
+Error Reference::replied(ReferenceSlot& from, u64 control, Error error, u64 value, std::vector<u64> data, bool list) {
     ReferenceCall& call = calls.at(control);
     if (from.held.erase(control) != 1) broken("answered by one who does not hold it", control);
     if (from.current == control) from.current = 0;
     for (const u64 address : data) from.areas.erase(address);
     call.result_list = list;
-    route(call, error, value, std::move(data));
+    return route(call, error, value, std::move(data)) ? Error::none : Error::abandoned;
 }
 
 // The stage is over: loans end; what was moved and never received is gone.
@@ -122,7 +122,7 @@ void Reference::end_stage(const Stage& stage, bool received) {
     }
 }
 
-void Reference::route(ReferenceCall& call, Error error, u64 value, std::vector<u64> data) {
+bool Reference::route(ReferenceCall& call, Error error, u64 value, std::vector<u64> data) {
     bool received = call.where != ReferenceCall::Where::queued;
     call.doomed = false;
     for (;;) {
@@ -142,13 +142,14 @@ void Reference::route(ReferenceCall& call, Error error, u64 value, std::vector<u
                 to.areas[address] = {pool[static_cast<Pfn>((address - abi::ica_base) >> page_shift)].pages, token_of(address), 0,
                                      true};
             call.result_areas = std::move(data);
-            return;
+            return true;
         }
         if (!there && !stage.direct) error = Error::server_died;
         if (call.stages.empty()) break;
     }
     ++dropped;
     erase(call.control);
+    return false;
 }
 
 // Time-outs: queued asynchronous calls first, then processes that wait for an answer.

@@ -84,7 +84,8 @@ public:
     void sent(ReferenceSlot& from, ReferenceSlot& to, u64 control, u32 function, bool sync, u64 deadline,
               std::vector<SentArea> data);
     void forwarded(ReferenceSlot& from, ReferenceSlot& to, u64 control, u32 function, bool direct, std::vector<SentArea> data);
-    void replied(ReferenceSlot& from, u64 control, Error error, u64 value, std::vector<u64> data, bool list);
+    // -> what the core ought to have said
+    Error replied(ReferenceSlot& from, u64 control, Error error, u64 value, std::vector<u64> data, bool list);
 
     // After a step: deaths, successors, errors of ending servers; then whoever came back from a wait.
     void timer_fired();
@@ -97,7 +98,8 @@ public:
 private:
     void take_data(ReferenceSlot& from, ReferenceSlot& to, const std::vector<SentArea>& data);
     void end_stage(const Stage& stage, bool received);
-    void route(ReferenceCall& call, Error error, u64 value, std::vector<u64> data);
+    // -> somebody gets the answer
+    bool route(ReferenceCall& call, Error error, u64 value, std::vector<u64> data);
     void find_deaths();
     void find_failed();
     void came_back(ReferenceSlot& s);
