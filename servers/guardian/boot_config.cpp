@@ -116,6 +116,10 @@ constexpr Keyword keywords[] = {
     {"not-in", [](Rule& r, std::string_view v) { return set_name(r.not_in, v); }, "not-in: a boot mode is expected"},
     {"priority", [](Rule& r, std::string_view v) { return set_number(r.priority, v) && r.priority < abi::priority::guardian; },
      "priority: a number from 0 to 29 is expected"},
+    {"deadline", [](Rule& r, std::string_view v) { return set_number(r.deadline_us, v) && r.deadline_us != 0; },
+     "deadline: microseconds are expected"},
+    {"probation", [](Rule& r, std::string_view v) { return set_number(r.probation_us, v); },
+     "probation: microseconds are expected"},
     {"grant",
      [](Rule& r, std::string_view v) { return for_each_item(v, [&](std::string_view item) { return add_privilege(r, item); }); },
      "grant: no such privilege"},
@@ -138,8 +142,8 @@ constexpr Keyword keywords[] = {
 // nullptr, or why the words make no sense.
 const char* parse_settings(std::string_view line, Rule& rule) {
     for (auto word = next_word(line); !word.empty(); word = next_word(line)) {
-        if (word == "for-each-pci") {
-            rule.for_each_pci = true;
+        if (word == "for-each-pci" || word == "restart") {
+            (word == "restart" ? rule.restart : rule.for_each_pci) = true;
             continue;
         }
         const Keyword* found = nullptr;

@@ -42,12 +42,15 @@ private:
 // What boot.conf says about one program.
 struct Rule {
     Name program;
-    Name as;                                // slot; empty = the program's name
-    bool start = false;                     // at boot
-    bool for_each_pci = false;              // one instance for each card of the manifest's PCI id
-    Name with;                              // for_each_pci: the program that is started beside each instance
-    Name only_in, not_in;                   // boot modes
-    std::optional<std::uint32_t> priority;  // at most
+    Name as;                                    // slot; empty = the program's name
+    bool start = false;                         // at boot
+    bool restart = false;                       // when it fails
+    bool for_each_pci = false;                  // one instance for each card of the manifest's PCI id
+    Name with;                                  // for_each_pci: the program that is started beside each instance
+    Name only_in, not_in;                       // boot modes
+    std::optional<std::uint32_t> priority;      // at most
+    std::optional<std::uint32_t> deadline_us;   // at most, for programs that declare one
+    std::optional<std::uint32_t> probation_us;  // of a new program in the slot
     std::uint32_t privileges = 0;
     std::optional<std::uint32_t> quota_pages, quota_calls;  // at most
     std::array<abi::PortRange, 8> ports{};

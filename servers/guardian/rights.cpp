@@ -89,7 +89,9 @@ void grant_irqs(const abi::Manifest& manifest, const Rule& rule, abi::ProcessReq
 void grant(const abi::Manifest& manifest, const Rule& rule, const Instance& instance, abi::ProcessRequest& request) {
     request.priority = at_most(at_most(manifest.priority, rule.priority), abi::priority::guardian - 1);
     request.privileges = manifest.privileges & rule.privileges;
-    request.flags = manifest.flags;
+    request.flags = manifest.flags & ~abi::process_flag::restart;
+    if (manifest.restart != 0 && rule.restart) request.flags |= abi::process_flag::restart;
+    if (manifest.deadline_us != 0) request.deadline_us = at_most(manifest.deadline_us, rule.deadline_us);
     request.quota_pages = at_most(manifest.quota_pages, rule.quota_pages);
     request.quota_calls = at_most(manifest.quota_calls, rule.quota_calls);
     grant_ports(manifest, rule, request);

@@ -13,7 +13,7 @@ struct Instance {
     std::string_view driver, partner;  // base names of the pair
 };
 
-// Fills in privileges, priority, flags, ports, irqs, quotas and callees of `request`.
+// Fills in privileges, priority, flags, deadline, ports, irqs, quotas and callees of `request`.
 void grant(const abi::Manifest& manifest, const Rule& rule, const Instance& instance, abi::ProcessRequest& request);
 
 }  // namespace ant::guardian_server

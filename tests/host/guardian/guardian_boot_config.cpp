@@ -43,7 +43,7 @@ TEST_CASE("the configuration's lines are understood", "[guardian]") {
         "default calls console priority 5\n"
         "\n"
         "start console as tty priority 24 ports 0x3f8+8,0x60 irq 4,1 grant physical,list # serial\n"
-        "start rtl8139 for-each-pci with inet env MODE=classic\n"
+        "start rtl8139 restart deadline 5000 probation 1000000 for-each-pci with inet env MODE=classic\n"
         "program web quota pages=100,calls=7 not-in minimal\r\n"};
     CHECK(parsed.bad_lines.empty());
     const auto rules = parsed.config->rules();
@@ -56,7 +56,11 @@ TEST_CASE("the configuration's lines are understood", "[guardian]") {
     CHECK(rules[0].ports[1].count == 1);
     CHECK(rules[0].irq_count == 2);
     CHECK(rules[0].privileges == (abi::privilege::physical | abi::privilege::list));
+    CHECK(!rules[0].restart);
     CHECK(rules[1].for_each_pci);
+    CHECK(rules[1].restart);
+    CHECK(rules[1].deadline_us == 5000);
+    CHECK(rules[1].probation_us == 1'000'000);
     CHECK(rules[1].with.view() == "inet");
     CHECK(rules[1].environment.view() == std::string_view{"MODE=classic\0", 13});
     CHECK(!rules[2].start);
@@ -70,7 +74,7 @@ TEST_CASE("a line without sense is reported and left out", "[guardian]") {
     for (const char* line :
          {"begin web", "start", "start web priority", "start web priority 30", "start web priority x", "start web ports 0x10000",
           "start web ports 0xffff+2", "start web ports 1+0", "start web irq 255", "start web grant everything",
-          "start web env =x", "start web quota pages", "start web quota pages=-1",
+          "start web env =x", "start web deadline 0", "start web probation", "start web quota pages", "start web quota pages=-1",
           "start web as a-name-that-is-longer-than-thirty-one-characters", "start web calls a,,b", "start web loudly"}) {
         const Parsed parsed{line};
         INFO(line);
@@ -118,6 +122,24 @@ TEST_CASE("a process gets what manifest and configuration agree on", "[guardian]
     CHECK(request.quota_calls == 1);
     CHECK(std::string_view{request.callees[0]} == "inet");
     CHECK(request.callees[1][0] == '\0');
+}
+
+TEST_CASE("a slot outlives its process if manifest and configuration agree", "[guardian]") {
+    abi::Manifest manifest;
+    manifest.flags = abi::process_flag::tls | abi::process_flag::restart;
+    CHECK(granted(manifest, "start a restart").flags == abi::process_flag::tls);
+    manifest.restart = 1;
+    CHECK(granted(manifest, "start a").flags == abi::process_flag::tls);
+    CHECK(granted(manifest, "start a restart").flags == (abi::process_flag::tls | abi::process_flag::restart));
+}
+
+TEST_CASE("a deadline is lowered, never given or raised", "[guardian]") {
+    abi::Manifest manifest;
+    CHECK(granted(manifest, "start a deadline 100").deadline_us == 0);
+    manifest.deadline_us = 5000;
+    CHECK(granted(manifest, "start a").deadline_us == 5000);
+    CHECK(granted(manifest, "start a deadline 100").deadline_us == 100);
+    CHECK(granted(manifest, "start a deadline 9000").deadline_us == 5000);
 }
 
 TEST_CASE("nobody but the guardian has its priority", "[guardian]") {
