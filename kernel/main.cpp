@@ -117,7 +117,7 @@ Image& guardian_image(std::span<const std::byte> archive) {
     const auto layout = parse_image(file);
     if (!layout) arch::panic("the guardian's program is not a valid image");
     Image& image = images[0];
-    image = {first, static_cast<u32>(pages), 1, 1, false, *layout};
+    set_up_image(image, first, static_cast<u32>(pages), *layout, false);
     return image;
 }
 

@@ -26,6 +26,7 @@ struct ImageLayout {
     u64 end = 0;  // first page-aligned address behind the last segment
     Segment segments[max_segments];
 };
+const Segment* segment_at(const ImageLayout& layout, u64 address);
 
 // Checks everything that a hostile file could get wrong. Pure.
 Result<ImageLayout> parse_image(std::span<const std::byte> file);
@@ -36,10 +37,15 @@ struct Image {
     u32 users = 0;  // processes, plus one while it is known by number
     u32 generation = 0;
     bool known = false;
+    bool damaged = false;  // found to differ from what it was
+    u64 hash = 0;          // of all that processes get from it
     ImageLayout layout;
 };
 extern Image images[max_images];
+extern u32 damaged_images;  // ever found
 
+// An entry for these pages, which hold a file of this layout; with one user: whoever knows its number, or the core.
+void set_up_image(Image& image, Pfn first, u32 pages, const ImageLayout& layout, bool known);
 // The area leaves the slot. -> image number
 Result<u32> create_image(Slot& slot, u64 area, u64 bytes);
 Result<> release_image(u32 number);
@@ -47,7 +53,12 @@ Image* image_by_number(u32 number);
 void use_image(Image& image);
 void drop_image(Image& image);
 
-// Maps the segments into a new process: shared pages where nothing is written, private copies elsewhere.
-Result<> load_image(const Image& image, Process& process);
+// Nobody writes to an image. One that has changed since it was created was hit by a device, or by an error of the core.
+u64 hash_image(const Image& image);
+[[nodiscard]] bool intact(Image& image);
+
+// Maps the segments into a new process: shared pages where nothing is written, private copies elsewhere. Only if it is
+// intact: otherwise the process would fail as the one before it did.
+Result<> load_image(Image& image, Process& process);
 
 }  // namespace ant::core

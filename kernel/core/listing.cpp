@@ -2,6 +2,7 @@
 
 #include "areas.hpp"
 #include "audit.hpp"
+#include "images.hpp"
 #include "lifecycle.hpp"
 #include "replacement.hpp"
 #include "trace.hpp"
@@ -199,7 +200,12 @@ Listed list_system(Pfn area, bool with_audit) {
     r.msr_writes = cpu.counters.msr_writes;
     r.fpu_switches = cpu.counters.fpu_switches;
     machine::describe(r);
-    if (with_audit) r.audit_errors = audit();
+    if (with_audit) {
+        r.audit_errors = audit();
+        for (Image& image : images)
+            if (image.first != no_page) (void)intact(image);
+    }
+    r.damaged_images = damaged_images;
     writer.put(r);
     return writer.listed();
 }

@@ -105,6 +105,8 @@ struct Process {
     Pfn fpu_page = no_page;
     Image* image = nullptr;
     Replacement* replacement = nullptr;  // of which this is the new process
+    u64 stop_after = 0;   // instructions until its end (injection.hpp), 0 = not counted
+    bool counts = false;  // a call has been delivered since
     char program[abi::name_bytes] = {};
 };
 

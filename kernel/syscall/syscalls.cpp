@@ -4,6 +4,7 @@
 #include "../core/calls.hpp"
 #include "../core/controls.hpp"
 #include "../core/images.hpp"
+#include "../core/injection.hpp"
 #include "../core/lifecycle.hpp"
 #include "../core/listing.hpp"
 #include "../core/replacement.hpp"
@@ -268,6 +269,28 @@ Process* sys_list(u64 kind, u64 area, u64 start, u64, u64) {
     return leave(p);
 }
 
+// Faults on purpose; see injection.hpp.
+Process* sys_process_poke(u64 pid, u64 address, u64 bytes, u64 count, u64) {
+    Process& p = caller();
+    if (!may(p, abi::privilege::replace)) return refuse(p, Error::denied);
+    Process* target = process_by_pid(static_cast<u32>(pid));
+    if (target == nullptr || target->state == Process::State::ending) return refuse(p, Error::not_found);
+    std::byte damage[abi::max_poke];
+    if (count > sizeof damage) return refuse(p, Error::invalid_argument);
+    const std::span poked{damage, count};
+    if (const auto read = copy_in(p, bytes, poked); !read) return refuse(p, read.error());
+    return answer(p, poke(*target, address, poked));
+}
+
+Process* sys_process_stop_after(u64 pid, u64 instructions, u64, u64, u64) {
+    Process& p = caller();
+    if (!may(p, abi::privilege::replace)) return refuse(p, Error::denied);
+    Process* target = process_by_pid(static_cast<u32>(pid));
+    if (target == nullptr || target->state == Process::State::ending) return refuse(p, Error::not_found);
+    stop_after(*target, instructions);
+    return finish(p);
+}
+
 // Private memory --------------------------------------------------------------------------------------
 
 // What a process may take for itself: pages and the tables that map them. The same number limits its areas.
@@ -513,8 +536,8 @@ constexpr std::array rows{
     Row{Syscall::area_sweep, sys_not_yet},
     Row{Syscall::phase, sys_not_yet},
     Row{Syscall::slot_end, sys_not_yet},
-    Row{Syscall::process_poke, sys_not_yet},
-    Row{Syscall::process_stop_after, sys_not_yet},
+    Row{Syscall::process_poke, sys_process_poke},
+    Row{Syscall::process_stop_after, sys_process_stop_after},
 };
 constexpr bool in_numeric_order() {
     for (unsigned i = 0; i < rows.size(); ++i)

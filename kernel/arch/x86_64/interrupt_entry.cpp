@@ -1,4 +1,5 @@
 // Interrupts and exceptions, behind entry.S.
+#include "../../core/injection.hpp"
 #include "../../core/interrupt_lines.hpp"
 #include "../../core/lifecycle.hpp"
 #include "../../core/scheduler.hpp"
@@ -17,7 +18,7 @@ using core::Process;
 
 namespace {
 
-constexpr std::uint64_t exceptions = 32, non_maskable = 2, no_device_available = 7, page_fault = 14;
+constexpr std::uint64_t exceptions = 32, debug = 1, non_maskable = 2, no_device_available = 7, page_fault = 14;
 
 // As entry.S pushes it.
 struct Saved {
@@ -67,6 +68,10 @@ Process* after_interrupt(Process& p, std::uint64_t vector, std::uint64_t error_c
         return core::schedule();
     }
     if (vector == no_device_available && load_fpu(p)) return &p;
+    if (vector == debug && p.stop_after != 0) {
+        if (!core::last_instruction(p)) return &p;
+        vector = abi::fault_vector::stopped;
+    }
     const std::uint64_t address = vector == page_fault ? fault_address() : 0;
     log("fault: %s in %s (pid %u) at %lx, address %lx, error %lx\n", exception_name(vector),
         p.slot != nullptr ? p.slot->name : p.program, p.pid, p.context.rip, address, error_code);

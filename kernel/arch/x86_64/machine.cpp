@@ -102,6 +102,10 @@ Leaf leaf_of(const Window& window, Pfn pfn) {
 
 void log_audit(const char* what, Pfn pfn) { arch::log("audit: %s (page %x)\n", what, pfn); }
 
+void log_damage(const char* program) {
+    arch::log("damage: the program %s in memory is not what it was; a device or the core wrote to it\n", program);
+}
+
 void mask_interrupt(u8 irq) { arch::interrupts::mask(irq); }
 void unmask_interrupt(u8 irq) { arch::interrupts::unmask(irq); }
 

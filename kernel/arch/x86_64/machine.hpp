@@ -38,6 +38,8 @@ using Window = arch::Window;  // a slot's page tables of the ICA window
 enum class Leaf { none, read_only, read_write, foreign };
 Leaf leaf_of(const Window& window, Pfn pfn);
 void log_audit(const char* what, Pfn pfn);
+// Memory that nobody writes to has changed.
+void log_damage(const char* program);
 
 // Interrupt lines.
 void mask_interrupt(core::u8 irq);

@@ -7,6 +7,8 @@
 #include "serial.hpp"
 #include "symbols.hpp"
 
+#include <ant/abi/listing.hpp>
+
 #include <cstdarg>
 #include <cstddef>
 #include <iterator>
@@ -107,6 +109,7 @@ void begin() {
 }  // namespace
 
 const char* exception_name(std::uint64_t vector) {
+    if (vector == abi::fault_vector::stopped) return "stopped as asked for";
     return vector < std::size(exception_names) ? exception_names[vector] : "unknown exception";
 }
 

@@ -74,6 +74,8 @@ struct SystemRecord {
     std::uint32_t interrupt_controller;  // 0 PIC, 1 IOAPIC
     std::uint32_t timer;                 // 0 PIT, 1 local APIC
     std::uint32_t features;              // 1 NX, 2 SMEP, 4 SMAP, 8 UMIP
+    std::uint32_t damaged_images;        // programs in memory that were found changed: a device or the core wrote to them
+    std::uint32_t reserved;
 };
 
 // What the trace buffer keeps, the oldest first; the newest `trace_records` of them.

@@ -34,6 +34,7 @@ void Hardware::reset(std::size_t pages) {
     armed = ~u64{0};
     quiesced.clear();
     audit_log.clear();
+    damage_log.clear();
     complaints_.clear();
     at_open_interrupts = {};
     loaded = 0;
@@ -86,6 +87,8 @@ void* page(Pfn pfn) {
 void zero_page(Pfn pfn) { std::memset(page(pfn), 0, core::page_size); }
 
 void log_audit(const char* what, Pfn pfn) { hardware().audit_log.push_back(std::string(what) + " " + std::to_string(pfn)); }
+
+void log_damage(const char* program) { hardware().damage_log.push_back(program); }
 
 void mask_interrupt(core::u8 irq) { hardware().masked[irq] = true; }
 void unmask_interrupt(core::u8 irq) { hardware().masked[irq] = false; }

@@ -76,6 +76,7 @@ World::World(std::size_t pages) : descriptors_(pages) {
     for (Process& p : processes) p = {};
     for (Function& f : functions) f = {};
     for (Image& i : images) i = {};
+    damaged_images = 0;
     static const bool lists = (init_lists(), true);
     (void)lists;
     boot_facts.boot_tsc = hardware().clock;
@@ -134,11 +135,7 @@ u32 World::image(const ElfFile& file) {
         REQUIRE(image.first != no_page);
         pool.zero_run(image.first, pages, 0, pages);
         std::memcpy(machine::page(image.first), bytes.data(), bytes.size());
-        image.pages = static_cast<u32>(pages);
-        image.users = 1;
-        image.known = true;
-        image.layout = *layout;
-        image.generation = 1;
+        set_up_image(image, image.first, static_cast<u32>(pages), *layout, true);
         return image_number(i);
     }
     FAIL("no room for an image");
