@@ -74,6 +74,8 @@ def test_what_is_typed_ahead_survives_a_dead_reader(guest):
     """The read of a program that was interrupted still waits at the console while the next command works."""
     guest.console.send("run chello read\n")
     guest.console.expect("no such file: ok", 60)
+    guest.console.send("abc")
+    guest.console.expect("abc", 60)
     guest.console.send("\x03")
     guest.console.until_prompt(60)
     guest.console.send("run chello one\n")
