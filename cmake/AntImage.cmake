@@ -25,6 +25,25 @@ function(ant_strip_programs)
     endforeach()
 endfunction()
 
+# The functions of all programs by name, for the places in fault records.
+function(ant_symbol_table)
+    get_property(programs GLOBAL PROPERTY ANT_ARCHIVE_PROGRAMS)
+    set(members "")
+    set(targets "")
+    foreach(program IN LISTS programs)
+        string(REGEX MATCH "^([^=]*)=(.*)$" matched "${program}")
+        list(APPEND members "${CMAKE_MATCH_1}=$<TARGET_FILE:${CMAKE_MATCH_2}>")
+        list(APPEND targets ${CMAKE_MATCH_2})
+    endforeach()
+    set(maker ${CMAKE_SOURCE_DIR}/tools/antlib/symbol_table.py)
+    set(table ${CMAKE_BINARY_DIR}/archive/symbols)
+    add_custom_command(
+        OUTPUT ${table}
+        COMMAND ${ANT_PYTHON} ${maker} ${table} ${members}
+        DEPENDS ${targets} ${maker} ${CMAKE_SOURCE_DIR}/kernel/symbols.py VERBATIM)
+    ant_archive_file(symbols ${table})
+endfunction()
+
 # Targets `archive` (boot/archive.tar) and `image` (ant.iso); called once, after all programs.
 function(ant_image)
     if(NOT TARGET kernel)
@@ -36,6 +55,7 @@ function(ant_image)
         ant_archive_file(boot.conf ${boot_conf})
     endif()
     ant_strip_programs()
+    ant_symbol_table()
     get_property(members GLOBAL PROPERTY ANT_ARCHIVE_MEMBERS)
     get_property(files GLOBAL PROPERTY ANT_ARCHIVE_FILES)
     set(archive ${CMAKE_BINARY_DIR}/boot/archive.tar)
