@@ -1,0 +1,99 @@
+// TCP connections outlive this process: lwIP's control blocks are a cache over records, one per connection, from which the
+// next process makes them anew.
+//
+// Output commit: what a segment tells its peer (what has been received, how far the window goes, what has been sent) is
+// in a record before the segment leaves. Each control block that receives or sends a segment is marked by lwIP's hooks;
+// Connections::commit() writes the records of those that are marked, and whoever hands a batch to the driver, or an
+// answer to an AP, calls it first.
+#pragma once
+
+#include <ant/records.hpp>
+
+#include <lwip/tcp.h>
+
+#include <cstdint>
+#include <span>
+
+namespace ant::inet_server {
+
+// Everything of a control block that lwIP could not work out again. Bytes that were received or are to be sent are not
+// here, but in areas; times are those of the system's clock, which outlives processes.
+struct TcpRecord {
+    std::uint32_t local_ip, remote_ip;  // as lwIP has them: network byte order
+    std::uint16_t local_port, remote_port;
+    std::uint32_t socket;    // number of the socket that it belongs to, 0: none (any more)
+    std::uint32_t listener;  // half open, or waiting to be accepted: number of the listening socket
+    std::uint8_t state;      // tcp_state
+    std::uint8_t ttl, tos, so_options;
+    std::uint16_t flags;  // those of lwIP that outlive a process
+    std::uint16_t mss;
+    std::uint32_t rcv_nxt, right_edge;  // received; announced
+    std::uint32_t lastack, snd_nxt;     // acknowledged; sent
+    std::uint32_t snd_wnd, snd_wnd_max, snd_wl1, snd_wl2;
+    std::uint32_t cwnd, ssthresh;
+    std::int16_t sa, sv, rto;
+    std::uint8_t nrtx, prio;
+    std::uint32_t active_ms;  // when it was last active: sys_now()
+    std::uint32_t keep_idle, keep_intvl;
+    std::uint16_t keep_cnt;
+    std::uint8_t keep_cnt_sent;
+    std::uint8_t fin;  // 1: a FIN follows the bytes that are to be sent and is not acknowledged
+    std::uint8_t persist_backoff, persist_cnt, persist_probe;
+    std::uint8_t snd_scale, rcv_scale;
+    std::uint8_t reserved[7];
+};
+static_assert(std::is_trivially_copyable_v<TcpRecord> && sizeof(TcpRecord) == 112);
+
+// Bytes of a stream that are not acknowledged, where they lie: in memory that stays until they are.
+struct SendPiece {
+    const void* address;
+    std::uint32_t bytes;
+};
+
+TcpRecord save_tcp(const tcp_pcb& pcb);  // without `socket` and `listener`
+
+// A listening control block. nullptr: no memory.
+tcp_pcb* restore_listener(std::uint32_t ip, std::uint16_t port, std::uint8_t so_options, std::uint8_t backlog);
+
+class Connections {
+public:
+    static constexpr unsigned capacity = MEMP_NUM_TCP_PCB;
+    // Called when a restored connection is needed for the first time: gives it its bytes with requeue().
+    using Refill = void (*)(tcp_pcb& pcb);
+
+    // After lwip_init. `records` has `capacity` places.
+    void start(const Records<TcpRecord>& records, Refill refill);
+
+    // New connections of `socket`: before tcp_connect, and after listening began. Those of listeners come by themselves.
+    // False: there are too many.
+    bool add(tcp_pcb& pcb, std::uint32_t socket);
+    void add_listener(tcp_pcb& listener, std::uint32_t socket);
+    // It belongs to this socket now; 0: to none, lwIP ends it by itself.
+    void set_socket(tcp_pcb& pcb, std::uint32_t socket);
+    // Before anything is done with it (tcp_write, tcp_recved, options, tcp_close): its record will be written anew.
+    // Not needed for segments that arrive, nor for those that lwIP sends by itself.
+    void touch(const tcp_pcb& pcb);
+
+    [[nodiscard]] bool changed() const { return changed_ != nullptr; }
+    // Writes the records of the connections that changed, and erases those of connections that ended. A socket's own
+    // record must be written before: one that says "connected" and has no connection record was cut off.
+    void commit();
+
+    // From a record of the process before, before anything is received or sent; nullptr: no memory, or the record
+    // cannot be. `unread`: bytes that were received and are still to be fetched. `listener`: that of record.listener,
+    // nullptr if it is gone. The caller may have moved rcv_nxt on to the end of what it has received.
+    tcp_pcb* restore(unsigned index, const TcpRecord& record, std::uint32_t unread, tcp_pcb* listener);
+    // Only in Refill: the stream's bytes from record.lastack on. What was sent must be among them, of the rest it
+    // takes what has room. -> bytes taken. no_memory: the connection cannot go on, abort it.
+    Result<std::uint32_t> requeue(tcp_pcb& pcb, std::span<const SendPiece> pieces);
+    // Of a restored connection, before and in Refill.
+    [[nodiscard]] const TcpRecord& record_of(const tcp_pcb& pcb) const;
+    // All restored ones say what they have received, and send again what may be lost.
+    void resume();
+
+    // Of lwIP's hooks: a segment arrives for this control block, or one leaves.
+    void segment_arrives(tcp_pcb& pcb, std::uint32_t acknowledged, bool acknowledges);
+    void segment_leaves(const tcp_pcb& pcb);
+};
+
+}  // namespace ant::inet_server
