@@ -39,6 +39,13 @@ def test_isolation(guest):
     guest.wait_for_network()
 
 
+def test_ends_after_every_instruction_and_damaged_text(guest):
+    before = free_pages(guest)
+    guest.run("run inject", 600)
+    assert_healthy(guest)
+    assert abs(free_pages(guest) - before) <= 64
+
+
 def test_killed_server_answers_its_callers_with_an_error(guest):
     guest.run("kill echo")
     guest.command("stop echo")
