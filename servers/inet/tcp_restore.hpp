@@ -9,6 +9,7 @@
 
 #include <ant/records.hpp>
 
+#include <lwip/priv/tcp_priv.h>
 #include <lwip/tcp.h>
 
 #include <cstdint>
@@ -37,12 +38,10 @@ struct TcpRecord {
     std::uint32_t keep_idle, keep_intvl;
     std::uint16_t keep_cnt;
     std::uint8_t keep_cnt_sent;
-    std::uint8_t fin;  // 1: a FIN follows the bytes that are to be sent and is not acknowledged
     std::uint8_t persist_backoff, persist_cnt, persist_probe;
     std::uint8_t snd_scale, rcv_scale;
-    std::uint8_t reserved[7];
 };
-static_assert(std::is_trivially_copyable_v<TcpRecord> && sizeof(TcpRecord) == 112);
+static_assert(std::is_trivially_copyable_v<TcpRecord> && sizeof(TcpRecord) == 96);
 
 // Bytes of a stream that are not acknowledged, where they lie: in memory that stays until they are.
 struct SendPiece {
@@ -61,7 +60,7 @@ public:
     // Called when a restored connection is needed for the first time: gives it its bytes with requeue().
     using Refill = void (*)(tcp_pcb& pcb);
 
-    // After lwip_init. `records` has `capacity` places.
+    // After lwip_init. `records` has `capacity` places. There is one object of this class.
     void start(const Records<TcpRecord>& records, Refill refill);
 
     // New connections of `socket`: before tcp_connect, and after listening began. Those of listeners come by themselves.
@@ -70,30 +69,74 @@ public:
     void add_listener(tcp_pcb& listener, std::uint32_t socket);
     // It belongs to this socket now; 0: to none, lwIP ends it by itself.
     void set_socket(tcp_pcb& pcb, std::uint32_t socket);
-    // Before anything is done with it (tcp_write, tcp_recved, options, tcp_close): its record will be written anew.
-    // Not needed for segments that arrive, nor for those that lwIP sends by itself.
-    void touch(const tcp_pcb& pcb);
+    // Before anything is done with it (tcp_write, tcp_recved, tcp_sndbuf, options, tcp_close): its record will be written
+    // anew. Not needed for segments that arrive, nor for those that lwIP sends by itself.
+    void touch(tcp_pcb& pcb);
 
     [[nodiscard]] bool changed() const { return changed_ != nullptr; }
+    // False while lwIP is in the middle of a segment, whose bytes nobody has yet: commit() must wait, and nothing may
+    // leave (linkoutput: ERR_MEM, lwIP tries again).
+    [[nodiscard]] static bool may_commit() { return tcp_input_pcb == nullptr; }
     // Writes the records of the connections that changed, and erases those of connections that ended. A socket's own
     // record must be written before: one that says "connected" and has no connection record was cut off.
     void commit();
 
     // From a record of the process before, before anything is received or sent; nullptr: no memory, or the record
     // cannot be. `unread`: bytes that were received and are still to be fetched. `listener`: that of record.listener,
-    // nullptr if it is gone. The caller may have moved rcv_nxt on to the end of what it has received.
+    // nullptr if it is gone. The caller sets the callbacks, and may have moved rcv_nxt on to the end of what it has.
     tcp_pcb* restore(unsigned index, const TcpRecord& record, std::uint32_t unread, tcp_pcb* listener);
-    // Only in Refill: the stream's bytes from record.lastack on. What was sent must be among them, of the rest it
-    // takes what has room. -> bytes taken. no_memory: the connection cannot go on, abort it.
+    // Only in Refill: the stream's bytes from lastack on, which is that of the record. What was sent must be among
+    // them, of the rest it takes what has room. -> bytes taken. no_memory, state_refused: it cannot go on, abort it.
     Result<std::uint32_t> requeue(tcp_pcb& pcb, std::span<const SendPiece> pieces);
-    // Of a restored connection, before and in Refill.
-    [[nodiscard]] const TcpRecord& record_of(const tcp_pcb& pcb) const;
-    // All restored ones say what they have received, and send again what may be lost.
+    // Frames may have been lost, by this server's failure or by the driver's: all connections say again what they have
+    // received, and send again what is not acknowledged, carefully until the peer answers. Call it when the frames
+    // that waited have been handled.
     void resume();
 
-    // Of lwIP's hooks: a segment arrives for this control block, or one leaves.
-    void segment_arrives(tcp_pcb& pcb, std::uint32_t acknowledged, bool acknowledges);
+    // Of lwIP's hooks: a segment arrives for this control block, or one leaves. False: there is none any more.
+    bool segment_arrives(tcp_pcb& pcb, const tcp_hdr& header);
     void segment_leaves(const tcp_pcb& pcb);
+
+private:
+    enum class Phase : std::uint8_t {
+        live,
+        restored,  // without its bytes
+        probing,   // sends little until the peer says what it has
+    };
+    struct Slot {
+        tcp_pcb* pcb = nullptr;  // nullptr: unused
+        Slot* next = nullptr;    // of those that are free
+        Slot* next_changed = nullptr;
+        bool changed = false;
+        Phase phase = Phase::live;
+        std::uint32_t socket = 0, listener = 0;
+        std::uint32_t cwnd = 0;                // probing: when the peer has answered
+        std::uint32_t resumed_at = 0;          // rcv_nxt then
+        TcpRecord record;                      // restored
+    };
+
+    static err_t opened(std::uint8_t id, tcp_pcb_listen* listener, tcp_pcb* pcb);
+    static void ended(std::uint8_t id, void* data);
+    static void look_again(void* self);
+
+    Slot* slot_of(const tcp_pcb& pcb) const;
+    Slot* take(tcp_pcb& pcb);
+    void attach(Slot& slot, tcp_pcb& pcb);
+    void mark(Slot& slot);
+    void refill(Slot& slot);
+    void resume(Slot& slot);
+    void send_again(Slot& slot);
+    void probe(Slot& slot);
+    void look_again(Slot& slot);
+    TcpRecord record_of(const Slot& slot) const;
+
+    Records<TcpRecord> records_;
+    Refill refill_ = nullptr;
+    std::uint8_t id_ = 0;  // of lwIP's additional argument
+    unsigned looks_ = 0;
+    Slot* free_ = nullptr;
+    Slot* changed_ = nullptr;
+    Slot slots_[capacity];
 };
 
 }  // namespace ant::inet_server

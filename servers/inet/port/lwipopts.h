@@ -94,6 +94,7 @@ extern uint8_t* ant_lwip_heap;
 #define TCP_LISTEN_BACKLOG 1
 #define TCP_DEFAULT_LISTEN_BACKLOG 16
 #define LWIP_TCP_KEEPALIVE 1
+#define LWIP_TCP_PCB_NUM_EXT_ARGS 1 /* which record a connection has */
 #define TCP_MSL 5000UL
 #define TCP_SYNMAXRTX 5
 #define SO_REUSE 1

@@ -1,0 +1,444 @@
+#include "tcp_restore.hpp"
+
+#include <lwip/sys.h>
+#include <lwip/timeouts.h>
+#include <lwip_hooks.h>
+
+#include <algorithm>
+
+namespace ant::inet_server {
+
+namespace {
+
+// The rest is about what is queued, and made anew.
+constexpr tcpflags_t lasting_flags = TF_CLOSEPEND | TF_RXCLOSED | TF_FIN | TF_NODELAY | TF_WND_SCALE | TF_BACKLOGPEND | TF_SACK;
+constexpr std::uint16_t write_step = 32 * 1024;  // lwIP counts in 16 bits
+constexpr unsigned probe_segments = 2;           // a peer that delays its acknowledgements answers the second
+
+// After resuming: who has not answered is asked again soon, since either segment may have been lost.
+constexpr std::uint32_t first_look_ms = 10;
+constexpr unsigned looks = 5;  // each after twice the time
+constexpr std::uint32_t recently_ms = 2000;
+constexpr unsigned duplicate_acks = 3;  // what a peer takes for a loss (RFC 5681)
+
+Connections* the_connections = nullptr;
+
+// A FIN that has been queued, and not acknowledged, is what these states mean.
+bool fin_queued(const tcp_pcb& pcb) { return pcb.state == FIN_WAIT_1 || pcb.state == CLOSING || pcb.state == LAST_ACK; }
+bool receives(const tcp_pcb& pcb) { return pcb.state == ESTABLISHED || pcb.state == FIN_WAIT_1 || pcb.state == FIN_WAIT_2; }
+
+std::uint32_t milliseconds(std::uint32_t ticks) { return ticks * TCP_SLOW_INTERVAL; }
+
+void restore_identity(tcp_pcb& pcb, const TcpRecord& record) {
+    ip4_addr_set_u32(ip_2_ip4(&pcb.local_ip), record.local_ip);
+    ip4_addr_set_u32(ip_2_ip4(&pcb.remote_ip), record.remote_ip);
+    pcb.local_port = record.local_port;
+    pcb.remote_port = record.remote_port;
+    pcb.ttl = record.ttl;
+    pcb.tos = record.tos;
+    pcb.so_options = record.so_options;
+    pcb.prio = record.prio;
+    pcb.state = static_cast<tcp_state>(record.state);
+    pcb.flags = record.flags & static_cast<tcpflags_t>(lasting_flags & ~(TF_BACKLOGPEND | TF_CLOSEPEND));
+}
+
+// The window never shrinks: what was announced is still there.
+void restore_receiver(tcp_pcb& pcb, const TcpRecord& record, std::uint32_t unread) {
+    pcb.rcv_nxt = record.rcv_nxt;
+    pcb.rcv_scale = record.rcv_scale;
+    pcb.rcv_ann_right_edge = record.right_edge;
+    if (pcb.state == SYN_SENT) return;  // as tcp_alloc has set it
+    pcb.rcv_wnd = TCP_WND_MAX(&pcb) - std::min<tcpwnd_size_t>(unread, TCP_WND_MAX(&pcb));
+    (void)tcp_update_rcv_ann_wnd(&pcb);
+}
+
+void restore_sender(tcp_pcb& pcb, const TcpRecord& record) {
+    pcb.lastack = record.lastack;
+    pcb.snd_nxt = record.snd_nxt;
+    pcb.snd_lbb = record.lastack;  // what follows is queued by requeue()
+    pcb.snd_wnd = record.snd_wnd;
+    pcb.snd_wnd_max = record.snd_wnd_max;
+    pcb.snd_wl1 = record.snd_wl1;
+    pcb.snd_wl2 = record.snd_wl2;
+    pcb.snd_scale = record.snd_scale;
+    pcb.mss = record.mss;
+    pcb.cwnd = record.cwnd;
+    pcb.ssthresh = record.ssthresh;
+}
+
+void restore_timers(tcp_pcb& pcb, const TcpRecord& record) {
+    pcb.sa = record.sa;
+    pcb.sv = record.sv;
+    pcb.rto = record.rto;
+    pcb.nrtx = record.nrtx;
+    pcb.tmr = tcp_ticks - (sys_now() - record.active_ms) / TCP_SLOW_INTERVAL;
+    pcb.keep_idle = record.keep_idle;
+    pcb.keep_intvl = record.keep_intvl;
+    pcb.keep_cnt = record.keep_cnt;
+    pcb.keep_cnt_sent = record.keep_cnt_sent;
+}
+
+// The persist timer runs over unsent bytes only.
+void restore_persist(tcp_pcb& pcb, const TcpRecord& record) {
+    if (pcb.unsent == nullptr) return;
+    pcb.persist_backoff = record.persist_backoff;
+    pcb.persist_cnt = record.persist_cnt;
+    pcb.persist_probe = record.persist_probe;
+}
+
+bool plausible(const TcpRecord& record) {
+    return record.state >= SYN_SENT && record.state <= TIME_WAIT && record.mss != 0 && record.snd_scale <= 14 &&
+           record.rcv_scale <= TCP_RCV_SCALE && record.persist_backoff <= 7 && record.rto >= 0;
+}
+
+void hand_to_lwip(tcp_pcb& pcb) {
+    if (pcb.state == TIME_WAIT)
+        TCP_REG(&tcp_tw_pcbs, &pcb);
+    else
+        TCP_REG_ACTIVE(&pcb);
+}
+
+void wait_for_accept(tcp_pcb& pcb, tcp_pcb* listener, bool pending) {
+    if (listener == nullptr) return;
+    pcb.listener = reinterpret_cast<tcp_pcb_listen*>(listener);
+    if (pcb.state == SYN_RCVD) pcb.callback_arg = listener->callback_arg;
+    if (pending) tcp_backlog_delayed(&pcb);
+}
+
+// -> bytes taken of `piece`; fewer: no room or no memory
+std::uint32_t write_piece(tcp_pcb& pcb, const SendPiece& piece, bool more) {
+    std::uint32_t done = 0;
+    while (done < piece.bytes) {
+        const std::uint32_t count = std::min<std::uint32_t>({piece.bytes - done, pcb.snd_buf, write_step});
+        const bool last = !more && done + count == piece.bytes;
+        const auto* from = static_cast<const std::uint8_t*>(piece.address) + done;
+        if (count == 0 ||
+            tcp_write(&pcb, from, static_cast<u16_t>(count), static_cast<u8_t>(last ? 0 : TCP_WRITE_FLAG_MORE)) != ERR_OK)
+            break;
+        done += count;
+    }
+    return done;
+}
+
+std::uint32_t write_pieces(tcp_pcb& pcb, std::span<const SendPiece> pieces) {
+    std::uint32_t done = 0;
+    for (const SendPiece& piece : pieces) {
+        const std::uint32_t taken = write_piece(pcb, piece, &piece != &pieces.back());
+        done += taken;
+        if (taken < piece.bytes) break;
+    }
+    return done;
+}
+
+}  // namespace
+
+TcpRecord save_tcp(const tcp_pcb& pcb) {
+    TcpRecord r{};
+    r.local_ip = ip4_addr_get_u32(ip_2_ip4(&pcb.local_ip));
+    r.remote_ip = ip4_addr_get_u32(ip_2_ip4(&pcb.remote_ip));
+    r.local_port = pcb.local_port;
+    r.remote_port = pcb.remote_port;
+    r.state = static_cast<std::uint8_t>(pcb.state);
+    r.ttl = pcb.ttl;
+    r.tos = pcb.tos;
+    r.so_options = pcb.so_options;
+    r.flags = pcb.flags & lasting_flags;
+    r.mss = pcb.mss;
+    r.rcv_nxt = pcb.rcv_nxt;
+    r.right_edge = pcb.rcv_ann_right_edge;
+    r.lastack = pcb.lastack;
+    r.snd_nxt = pcb.snd_nxt;
+    r.snd_wnd = pcb.snd_wnd;
+    r.snd_wnd_max = pcb.snd_wnd_max;
+    r.snd_wl1 = pcb.snd_wl1;
+    r.snd_wl2 = pcb.snd_wl2;
+    r.cwnd = pcb.cwnd;
+    r.ssthresh = pcb.ssthresh;
+    r.sa = pcb.sa;
+    r.sv = pcb.sv;
+    r.rto = pcb.rto;
+    r.nrtx = pcb.nrtx;
+    r.prio = pcb.prio;
+    r.active_ms = sys_now() - milliseconds(tcp_ticks - pcb.tmr);
+    r.keep_idle = pcb.keep_idle;
+    r.keep_intvl = pcb.keep_intvl;
+    r.keep_cnt = static_cast<std::uint16_t>(pcb.keep_cnt);
+    r.keep_cnt_sent = pcb.keep_cnt_sent;
+    r.persist_backoff = pcb.persist_backoff;
+    r.persist_cnt = pcb.persist_cnt;
+    r.persist_probe = pcb.persist_probe;
+    r.snd_scale = pcb.snd_scale;
+    r.rcv_scale = pcb.rcv_scale;
+    return r;
+}
+
+// tcp_bind would refuse a port that connections have already.
+tcp_pcb* restore_listener(std::uint32_t ip, std::uint16_t port, std::uint8_t so_options, std::uint8_t backlog) {
+    tcp_pcb* pcb = tcp_new();
+    if (pcb == nullptr) return nullptr;
+    ip4_addr_set_u32(ip_2_ip4(&pcb->local_ip), ip);
+    pcb->local_port = port;
+    pcb->so_options = so_options;
+    TCP_REG(&tcp_bound_pcbs, pcb);
+    tcp_pcb* listener = tcp_listen_with_backlog(pcb, backlog);
+    if (listener == nullptr) tcp_abort(pcb);
+    return listener;
+}
+
+// Which connections there are ------------------------------------------------------------------------------
+
+void Connections::start(const Records<TcpRecord>& records, Refill refill) {
+    the_connections = this;
+    records_ = records;
+    refill_ = refill;
+    id_ = tcp_ext_arg_alloc_id();
+    for (unsigned i = capacity; i-- != 0;) {
+        slots_[i].next = free_;
+        free_ = &slots_[i];
+    }
+}
+
+Connections::Slot* Connections::slot_of(const tcp_pcb& pcb) const {
+    if (pcb.state == LISTEN) return nullptr;
+    return static_cast<Slot*>(tcp_ext_arg_get(&pcb, id_));
+}
+
+void Connections::attach(Slot& slot, tcp_pcb& pcb) {
+    static constexpr tcp_ext_arg_callbacks callbacks{.destroy = ended, .passive_open = nullptr};
+    slot.pcb = &pcb;
+    slot.phase = Phase::live;
+    slot.socket = slot.listener = 0;
+    tcp_ext_arg_set(&pcb, id_, &slot);
+    tcp_ext_arg_set_callbacks(&pcb, id_, &callbacks);
+}
+
+Connections::Slot* Connections::take(tcp_pcb& pcb) {
+    Slot* slot = free_;
+    if (slot == nullptr) return nullptr;
+    free_ = slot->next;
+    attach(*slot, pcb);
+    mark(*slot);
+    return slot;
+}
+
+bool Connections::add(tcp_pcb& pcb, std::uint32_t socket) {
+    Slot* slot = take(pcb);
+    if (slot == nullptr) return false;
+    slot->socket = socket;
+    return true;
+}
+
+// The additional argument of a listener is its socket's number.
+void Connections::add_listener(tcp_pcb& listener, std::uint32_t socket) {
+    static constexpr tcp_ext_arg_callbacks callbacks{.destroy = nullptr, .passive_open = opened};
+    tcp_ext_arg_set(&listener, id_, reinterpret_cast<void*>(std::uintptr_t{socket}));
+    tcp_ext_arg_set_callbacks(&listener, id_, &callbacks);
+}
+
+// A connection request for a listener: its answer leaves when there is a record.
+err_t Connections::opened(std::uint8_t id, tcp_pcb_listen* listener, tcp_pcb* pcb) {
+    Slot* slot = the_connections->take(*pcb);
+    if (slot == nullptr) return ERR_MEM;
+    const auto* argument = tcp_ext_arg_get(reinterpret_cast<tcp_pcb*>(listener), id);
+    slot->listener = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(argument));
+    return ERR_OK;
+}
+
+// The record stays until the next commit: what became of the connection may have to be recorded first.
+void Connections::ended(std::uint8_t, void* data) {
+    auto& slot = *static_cast<Slot*>(data);
+    slot.pcb = nullptr;
+    the_connections->mark(slot);
+    slot.next = the_connections->free_;
+    the_connections->free_ = &slot;
+}
+
+void Connections::set_socket(tcp_pcb& pcb, std::uint32_t socket) {
+    Slot* slot = slot_of(pcb);
+    if (slot == nullptr) return;
+    slot->socket = socket;
+    mark(*slot);
+}
+
+void Connections::touch(tcp_pcb& pcb) {
+    Slot* slot = slot_of(pcb);
+    if (slot == nullptr) return;
+    refill(*slot);
+    mark(*slot);
+}
+
+// Records --------------------------------------------------------------------------------------------------
+
+void Connections::mark(Slot& slot) {
+    if (slot.changed) return;
+    slot.changed = true;
+    slot.next_changed = changed_;
+    changed_ = &slot;
+}
+
+TcpRecord Connections::record_of(const Slot& slot) const {
+    TcpRecord record = slot.phase == Phase::restored ? slot.record : save_tcp(*slot.pcb);
+    if (slot.phase == Phase::probing) record.cwnd = slot.cwnd;
+    record.socket = slot.socket;
+    record.listener = slot.pcb->listener == nullptr ? 0 : slot.listener;
+    return record;
+}
+
+void Connections::commit() {
+    while (Slot* slot = changed_) {
+        const auto index = static_cast<unsigned>(slot - slots_);
+        if (slot->pcb != nullptr)
+            records_.commit(index, record_of(*slot));
+        else
+            records_.erase(index);
+        changed_ = slot->next_changed;
+        slot->changed = false;
+    }
+}
+
+bool Connections::segment_arrives(tcp_pcb& pcb, const tcp_hdr& header) {
+    Slot* slot = slot_of(pcb);
+    if (slot == nullptr) return true;
+    refill(*slot);
+    if (slot->pcb == nullptr) return false;
+    mark(*slot);
+    const bool answer = (TCPH_FLAGS(&header) & TCP_ACK) != 0 && TCP_SEQ_BETWEEN(header.ackno, pcb.lastack + 1, pcb.snd_nxt);
+    if (slot->phase == Phase::probing && answer) {
+        slot->phase = Phase::live;
+        pcb.cwnd = std::max<tcpwnd_size_t>(pcb.cwnd, slot->cwnd);
+    }
+    return true;
+}
+
+void Connections::segment_leaves(const tcp_pcb& pcb) {
+    if (Slot* slot = slot_of(pcb); slot != nullptr) mark(*slot);
+}
+
+// Restoring ------------------------------------------------------------------------------------------------
+
+tcp_pcb* Connections::restore(unsigned index, const TcpRecord& record, std::uint32_t unread, tcp_pcb* listener) {
+    if (index >= capacity || slots_[index].pcb != nullptr || !plausible(record)) return nullptr;
+    tcp_pcb* pcb = tcp_alloc(record.prio);
+    if (pcb == nullptr) return nullptr;
+    restore_identity(*pcb, record);
+    restore_receiver(*pcb, record, unread);
+    restore_sender(*pcb, record);
+    restore_timers(*pcb, record);
+    wait_for_accept(*pcb, listener, (record.flags & TF_BACKLOGPEND) != 0);
+    hand_to_lwip(*pcb);
+
+    Slot& slot = slots_[index];
+    for (Slot** free = &free_; *free != nullptr; free = &(*free)->next)
+        if (*free == &slot) {
+            *free = slot.next;
+            break;
+        }
+    attach(slot, *pcb);
+    slot.phase = Phase::restored;
+    slot.socket = record.socket;
+    slot.listener = record.listener;
+    slot.record = record;
+    return pcb;
+}
+
+// It is then as after a retransmission time-out: everything is to be sent (again), but the peer may acknowledge
+// all up to snd_nxt.
+Result<std::uint32_t> Connections::requeue(tcp_pcb& pcb, std::span<const SendPiece> pieces) {
+    const tcp_state state = pcb.state;
+    const std::uint32_t fin = fin_queued(pcb) ? 1 : 0;
+    const std::uint32_t sent = pcb.snd_nxt - pcb.lastack;
+    if (state == SYN_SENT || state == SYN_RCVD) {
+        if (tcp_enqueue_flags(&pcb, state == SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK) != ERR_OK) return Failure(Error::no_memory);
+        return 0;
+    }
+    std::uint32_t offered = 0;
+    for (const SendPiece& piece : pieces) offered += piece.bytes;
+    const std::uint32_t needed = fin != 0 ? offered : sent;
+    if (offered + fin < sent) return Failure(Error::state_refused);
+    pcb.snd_buf = std::max<tcpwnd_size_t>(pcb.snd_buf, needed);  // a record may be older than what was written
+    pcb.state = ESTABLISHED;                                     // in which lwIP takes bytes
+    const std::uint32_t taken = write_pieces(pcb, pieces);
+    pcb.state = state;
+    if (taken < needed) return Failure(Error::no_memory);
+    pcb.snd_buf = std::min<tcpwnd_size_t>(pcb.snd_buf, TCP_SND_BUF);
+    if (fin != 0 && tcp_send_fin(&pcb) != ERR_OK) return Failure(Error::no_memory);
+    return taken;
+}
+
+void Connections::refill(Slot& slot) {
+    if (slot.phase != Phase::restored) return;
+    tcp_pcb& pcb = *slot.pcb;
+    probe(slot);
+    refill_(pcb);
+    if (slot.pcb == nullptr) return;  // aborted
+    restore_persist(pcb, slot.record);
+    if ((slot.record.flags & TF_CLOSEPEND) != 0) tcp_set_flags(&pcb, TF_CLOSEPEND);
+}
+
+void Connections::probe(Slot& slot) {
+    tcp_pcb& pcb = *slot.pcb;
+    if (slot.phase != Phase::probing) slot.cwnd = pcb.cwnd;
+    slot.phase = Phase::probing;
+    pcb.cwnd = std::min<tcpwnd_size_t>(pcb.cwnd, probe_segments * pcb.mss);
+}
+
+void Connections::resume() {
+    for (Slot& slot : slots_)
+        if (slot.pcb != nullptr) resume(slot);
+    looks_ = 0;
+    sys_untimeout(look_again, this);
+    sys_timeout(first_look_ms, look_again, this);
+}
+
+void Connections::resume(Slot& slot) {
+    refill(slot);
+    if (slot.pcb == nullptr) return;
+    tcp_pcb& pcb = *slot.pcb;
+    slot.resumed_at = pcb.rcv_nxt;
+    send_again(slot);
+    if (pcb.state == SYN_SENT || pcb.state == SYN_RCVD) return;
+    const bool window_closed = pcb.snd_wnd == 0 && pcb.unsent != nullptr && pcb.unacked == nullptr;
+    if (window_closed)
+        (void)tcp_zero_window_probe(&pcb);  // the peer may have opened it meanwhile
+    else if ((pcb.flags & TF_ACK_NOW) != 0)
+        (void)tcp_send_empty_ack(&pcb);
+}
+
+// And with it what has been received.
+void Connections::send_again(Slot& slot) {
+    tcp_pcb& pcb = *slot.pcb;
+    if (tcp_rexmit_rto_prepare(&pcb) == ERR_OK) probe(slot);
+    if (pcb.state >= ESTABLISHED) tcp_ack_now(&pcb);
+    (void)tcp_output(&pcb);
+}
+
+void Connections::look_again(void* self) {
+    auto& all = *static_cast<Connections*>(self);
+    for (Slot& slot : all.slots_)
+        if (slot.pcb != nullptr) all.look_again(slot);
+    if (++all.looks_ < looks) sys_timeout(first_look_ms << all.looks_, look_again, self);
+}
+
+// Segments of the peer that were lost: it sends them again at once if it hears several times that they are missing.
+void Connections::look_again(Slot& slot) {
+    tcp_pcb& pcb = *slot.pcb;
+    if (slot.phase == Phase::probing && pcb.unacked != nullptr) send_again(slot);
+    const bool silent = pcb.rcv_nxt == slot.resumed_at && milliseconds(tcp_ticks - pcb.tmr) <= recently_ms;
+    if (!silent || !receives(pcb) || pcb.rcv_ann_wnd == 0) return;
+    for (unsigned i = 0; i < duplicate_acks; ++i) (void)tcp_send_empty_ack(&pcb);
+}
+
+}  // namespace ant::inet_server
+
+using ant::inet_server::the_connections;
+
+// Before a segment is looked at. Other than ERR_OK: it is dropped.
+err_t ant_lwip_connection_receives(tcp_pcb* pcb, const tcp_hdr* header) {
+    return the_connections == nullptr || the_connections->segment_arrives(*pcb, *header) ? ERR_OK : ERR_ABRT;
+}
+
+// lwIP asks for options that we want to add; a reset may have no control block.
+u32_t* ant_lwip_connection_sends(const tcp_pcb* pcb, u32_t* options) {
+    if (pcb != nullptr && the_connections != nullptr) the_connections->segment_leaves(*pcb);
+    return options;
+}
