@@ -71,6 +71,8 @@ void defer_current(Slot& me) {
     Control& c = *me.current;
     me.current = nullptr;
     c.deferred = true;
+    c.deferred_at = me.watch.looks;
+    ++me.turns;
     me.deferred.push_back(c);
     ++me.deferred_count;
 }
@@ -166,6 +168,7 @@ Process* pass_result(Slot& to, Control& c, Error error, std::int64_t value, cons
         if (waiting) return complete(to, c, error, value, data);
         if (c.depth == 0) stop_deadline(c);
         t->deadline = 0;
+        ++to.turns;
         deliver_result(to, *t, c, error, value, c.result_function, data, 0);
         return t;
     }
@@ -185,6 +188,7 @@ void take_next(Slot& s, Process& t) {
     const u64 events = s.events & ~Slot::tell_replacement;
     const bool replacement = s.events != events;
     s.events = 0;
+    ++s.turns;
     s.duties |= static_cast<u8>(events & abi::event::interrupts);
     if (replacement) {
         old_server_told(s);

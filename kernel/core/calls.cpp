@@ -69,6 +69,7 @@ bool good_parameters(u64 parameters) {
     }
     if (timeout_us != 0) [[unlikely]] {
         if (timeout_us == abi::poll) {
+            ++me.turns;
             finish(p, Error::timed_out);
             return false;
         }
@@ -312,6 +313,7 @@ namespace {
         if (error != Error::none) return error;
     }
     let_go(*me, *c);
+    ++me->turns;
     push_frame(*c, depth, *me, p, *f, flags, parameters, cargo.data == no_page ? 0 : address_of(cargo.data));
     keep_cargo(*c, depth, cargo);
     pass_request(callee, receiver, *c, *opaque(&c->frames[depth]));

@@ -94,6 +94,7 @@ Result<Slot*> create_slot(const abi::ProcessRequest& request, const char* argume
     slot->privileges = request.privileges;
     slot->quota_pages = request.quota_pages;
     slot->quota_calls = request.quota_calls;
+    slot->watch.deadline_us = request.deadline_us;
     slot->device = request.device;
     unsigned lines = 0;
     if (request.device != abi::no_device)

@@ -66,6 +66,7 @@ struct alignas(128) Control {
     Pfn result_data = no_page;
     DataListRecord* result_list = nullptr;
     u32 result_function = 0;
+    u32 deferred_at = 0;  // Watch::looks of its holder when it was put aside
     CallFrame frames[abi::max_stages];
 };
 
@@ -110,6 +111,26 @@ struct Process {
     char program[abi::name_bytes] = {};
 };
 
+// What the core saw of a server with a deadline when it looked last (watch.cpp).
+struct Watch {
+    u32 deadline_us = 0;  // longest time between two receives; 0: nobody looks
+    bool on = false;
+    u8 silent = 0;      // looks in a row without a sign of life
+    u32 looks = 0;      // ever, without those at which the server could not have got on
+    u32 began = 0;      // `looks` when its process began to serve
+    u64 last_look = 0;  // ticks
+    u64 alive_at = 0;   // the last look that saw a sign of life
+    u64 detection = 0;  // ticks from there until it was found to hang; 0: it was not
+    u64 signs = 0;      // turns and calls served at the last look
+    u64 call = 0;       // identifier of the current call then
+    u64 cpu_ticks = 0;  // of the process, at the last look that counted
+    struct {
+        u32 count = 0;   // in a row, with the quota used up
+        u32 since = 0;   // `looks` at the first of them
+    } refused[2];        // reservations, by AreaKind
+    u32 over_quota = 0;  // reservations refused since the process began to serve
+};
+
 struct Slot {
     Process* process = nullptr;
     u32 index = 0;
@@ -142,6 +163,8 @@ struct Slot {
     abi::PortRange ports[4] = {};
     u32 replacements = 0;
     u64 calls_served = 0;
+    u64 turns = 0;  // taken, put aside, passed on or polled; what comes and goes without a stop counts as served only
+    Watch watch;
     Replacement* replacement = nullptr;  // under way
     u16 argument_bytes = 0, argc = 0, envc = 0;
     char arguments[abi::max_argument_bytes] = {};  // for its next process
@@ -163,7 +186,8 @@ struct alignas(64) Function {
     Slot* slot = nullptr;  // who provides it
     u64 right = 0;         // bit `group`, or privileged_right: as in Slot::callees
     bool takes_data = false;
-    u64 identity = 0;  // number of that slot | id << 32: what a Frame says of a callee
+    bool may_wait = false;  // may be put aside for longer than four deadlines
+    u64 identity = 0;       // number of that slot | id << 32: what a Frame says of a callee
     char name[abi::name_bytes] = {};
 };
 

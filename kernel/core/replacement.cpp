@@ -3,6 +3,7 @@
 #include "controls.hpp"
 #include "images.hpp"
 #include "lifecycle.hpp"
+#include "watch.hpp"
 
 #include <cstring>
 
@@ -128,6 +129,7 @@ void commit(Replacement& r) {
     note(r, 8);
     r.result.areas = slot.area_count;
     r.result.calls = slot.queued + slot.deferred_count + slot.result_count;
+    begin_watch(slot);
     finish(fresh, Error::none, 1);
 }
 

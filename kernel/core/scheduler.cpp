@@ -3,6 +3,7 @@
 #include "controls.hpp"
 #include "lifecycle.hpp"
 #include "replacement.hpp"
+#include "watch.hpp"
 
 #include <bit>
 
@@ -65,6 +66,7 @@ void expire(Process& process) {
             break;
         case Process::State::receiving:
             finish(process, Error::timed_out);
+            ++process.slot->turns;
             make_ready(process);
             break;
         case Process::State::calling:
@@ -98,8 +100,10 @@ Process* schedule() {
             idle();
             continue;
         }
-        if (next->state != Process::State::ending) [[likely]]
+        if (next->state != Process::State::ending) [[likely]] {
+            watch_running_cpu();
             return switch_to(*next);
+        }
         // The end of a process goes in steps, in its own time; interrupts get in between.
         if (!end_step(*next)) make_ready(*next);
         machine::open_interrupts();
@@ -126,6 +130,7 @@ bool timer_expired() {
         else if (process.deadline < first)
             first = process.deadline;
     }
+    if (const u64 next = look_at_servers(time); next < first) first = next;
     bool rotate = false;
     if (cpu.quantum_end <= time) {
         cpu.quantum_end = scheduler.mask == 0 ? never : time + quantum_us * machine::ticks_per_us();

@@ -58,7 +58,8 @@ Result<u8> group_of(const char* slot_name, u64 kept) {
 }
 
 Result<u32> register_function(Slot& slot, const char* name, u32 op) {
-    constexpr u32 attributes = abi::function_attribute::takes_data | abi::function_attribute::privileged;
+    constexpr u32 attributes =
+        abi::function_attribute::takes_data | abi::function_attribute::privileged | abi::function_attribute::may_wait;
     if ((op & ~(attributes | 0xff)) != 0 || !belongs_to(name, slot)) return Failure(Error::invalid_argument);
     Function* f = by_name(name);
     if (f != nullptr && f->slot != nullptr) {
@@ -80,6 +81,7 @@ Result<u32> register_function(Slot& slot, const char* name, u32 op) {
     f->op = static_cast<u16>(op & 0xff);
     f->right = (op & abi::function_attribute::privileged) != 0 ? privileged_right : u64{1} << f->group;
     f->takes_data = (op & abi::function_attribute::takes_data) != 0;
+    f->may_wait = (op & abi::function_attribute::may_wait) != 0;
     f->slot = &slot;
     f->identity = slot.id() | u64{f->id} << 32;
     ++slot.function_count;

@@ -11,6 +11,7 @@
 #include "../core/server_table.hpp"
 #include "../core/trace.hpp"
 #include "../core/user_memory.hpp"
+#include "../core/watch.hpp"
 #include "acpi.hpp"
 #include "log.hpp"
 #include "pci.hpp"
@@ -68,6 +69,13 @@ Process* again(Process& p, Syscall number, u64 rdi, u64 rsi, u64 rdx, u64 progre
     return leave(p);
 }
 
+Process* refuse_reservation(Process& p, abi::AreaKind kind, Error error) {
+    refuse(p, error);
+    if (error != Error::over_quota || !reservation_refused(*p.slot, kind)) return &p;
+    end_process(p, {abi::fault_vector::runaway, 0, 0}, 0);
+    return schedule();
+}
+
 Process* sys_ica_reserve(u64 pages, u64 kind, u64, u64, u64) {
     Process& p = caller();
     Slot* slot = slot_of(p);
@@ -75,7 +83,9 @@ Process* sys_ica_reserve(u64 pages, u64 kind, u64, u64, u64) {
     if (kind == static_cast<u64>(abi::AreaKind::control)) {
         if (pages != 1) return refuse(p, Error::invalid_argument);
         const auto control = reserve_control(*slot);
-        return control ? finish(p, Error::none, (*control)->address) : refuse(p, control.error());
+        if (!control) return refuse_reservation(p, abi::AreaKind::control, control.error());
+        reservation_granted(*slot, abi::AreaKind::control);
+        return finish(p, Error::none, (*control)->address);
     }
     if (kind != static_cast<u64>(abi::AreaKind::data)) return refuse(p, Error::invalid_argument);
     // progress: page frame of the run << 32 | pages zeroed. A first page is always zeroed before the first pause.
@@ -84,13 +94,14 @@ Process* sys_ica_reserve(u64 pages, u64 kind, u64, u64, u64) {
     p.progress = 0;
     if (done == 0 || !reserving(*slot, area, pages)) {
         const auto reserved = reserve_area(*slot, pages);
-        if (!reserved) return refuse(p, reserved.error());
+        if (!reserved) return refuse_reservation(p, abi::AreaKind::data, reserved.error());
         area = *reserved;
         done = 0;
     }
     done = pool.zero_run(area, pages, done, pages_per_step);
     if (done != pages) return again(p, Syscall::ica_reserve, pages, kind, 0, u64{area} << 32 | done);
     finish_reserve(*slot, area);
+    reservation_granted(*slot, abi::AreaKind::data);
     return finish(p, Error::none, address_of(area));
 }
 
@@ -128,7 +139,11 @@ Process* sys_ica_info(u64 address, u64, u64, u64, u64) {
 
 Process* sys_server_register(u64 readable_formats, u64, u64, u64, u64) {
     Process& p = caller();
-    if (p.replacement == nullptr) return p.slot == nullptr ? refuse(p, Error::cancelled) : finish(p);
+    if (p.replacement == nullptr) {
+        if (p.slot == nullptr) return refuse(p, Error::cancelled);
+        if (!p.slot->watch.on) begin_watch(*p.slot);
+        return finish(p);
+    }
     const auto waits = register_replacing(p, readable_formats);
     if (!waits && p.state == Process::State::running) return refuse(p, waits.error());
     if (p.state == Process::State::registering && waits && !*waits) {

@@ -31,6 +31,7 @@ abi::ProcessRequest request_of(const char* name, const Plan& plan) {
     request.irq[1] = abi::no_irq;
     request.quota_pages = plan.quota_pages;
     request.quota_calls = plan.quota_calls;
+    request.deadline_us = plan.deadline_us;
     copy_name(request.name, name);
     copy_name(request.program, name);
     unsigned i = 0;

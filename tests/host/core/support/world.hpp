@@ -52,6 +52,7 @@ struct Plan {
     u32 device = abi::no_device;
     u8 irq = abi::no_irq;
     u32 version = 1;
+    u32 deadline_us = 0;
 };
 
 // The parameters of a call: their place in the control ICA.
