@@ -20,9 +20,9 @@ bool good(const PlaceHead* place, std::size_t words) { return place->empty() || 
 // Makes a place that was half written what it may have been before: one behind `other`, which is the record.
 void undo(PlaceHead* place, const PlaceHead* other, std::size_t words) {
     if (good(place, words)) return;
-    const bool first = other->sequence() <= 1;
+    const bool first = other->sequence() <= step;
     if (!first) __builtin_memcpy(place->data(), other->data(), words * sizeof(std::uint64_t));
-    place->stamp = first ? 0 : other->stamp - 2;
+    place->stamp = first ? 0 : other->stamp - 2 * step;
     place->check = first ? 0 : checksum(place, words);
 }
 
@@ -30,7 +30,7 @@ void undo(PlaceHead* place, const PlaceHead* other, std::size_t words) {
 
 Found Pair::look(std::size_t words) const {
     if (newer->empty()) return older->empty() ? Found::none : Found::damaged;
-    const bool consecutive = newer->sequence() == older->sequence() + 1;
+    const bool consecutive = newer->sequence() == older->sequence() + step;
     if (!consecutive || !good(newer, words)) return Found::damaged;
     return newer->live() ? Found::good : Found::none;
 }

@@ -5,7 +5,7 @@
 // in the head: a place that is bad *and* marked is an interrupted commit, any other bad place is damage.
 //
 //   place:  check | stamp | data        stamp = sequence * 2 + (0 erased, 1 live); both 0: never written
-//   the two sequences of a record always differ by one
+//   the sequences of a record's two places always differ by `step`
 //
 // All tables lie in one area, or a master lists one further area per table: the two formats of P-swap.
 #pragma once
@@ -34,6 +34,9 @@ namespace record {
 
 inline constexpr std::size_t max_bytes = 128;  // with its head
 
+// Three, so that no single bit that flips makes the newer place look like the one before the older.
+inline constexpr std::uint64_t step = 3;
+
 struct PlaceHead {
     std::uint64_t check;
     std::uint64_t stamp;
@@ -47,7 +50,9 @@ struct PlaceHead {
 static_assert(sizeof(PlaceHead) == 16);
 inline constexpr std::size_t max_data = max_bytes - sizeof(PlaceHead);
 
-// Each step is a bijection, so that a change in one word never goes unnoticed; the rotation brings the high bits,
+inline std::uint64_t next_stamp(const PlaceHead* newer, unsigned live) { return (newer->sequence() + step) * 2 + live; }
+
+// Each round is a bijection, so that a change in one word never goes unnoticed; the rotation brings the high bits,
 // which a multiplication only moves upwards, back down.
 constexpr std::uint64_t mix(std::uint64_t sum, std::uint64_t word) { return std::rotl((sum ^ word) * 0x9e37'79b9'7f4a'7c15, 31); }
 // The address stands for table, index and place: a record copied elsewhere is not good there.
@@ -92,7 +97,7 @@ public:
     // After this the record is `data`, whatever happens; before, it is what it was.
     void commit(unsigned index, const T& data) {
         const record::Pair pair = at(index);
-        const std::uint64_t stamp = pair.newer->stamp / 2 * 2 + 3;
+        const std::uint64_t stamp = record::next_stamp(pair.newer, 1);
         begin(pair.older);
         std::uint64_t sum = record::mix(record::seed(pair.older), stamp);
         const auto* from = reinterpret_cast<const unsigned char*>(&data);
@@ -108,7 +113,7 @@ public:
     void erase(unsigned index) {
         const record::Pair pair = at(index);
         if (!pair.newer->live()) return;
-        const std::uint64_t stamp = pair.newer->stamp / 2 * 2 + 2;
+        const std::uint64_t stamp = record::next_stamp(pair.newer, 0);
         begin(pair.older);
         end(pair.older, stamp, record::mix(record::seed(pair.older), stamp));
     }

@@ -12,6 +12,8 @@ struct tcp_pcb;
 struct tcp_hdr;
 u32_t ant_lwip_initial_sequence(const ip_addr_t* local_ip, u16_t local_port, const ip_addr_t* remote_ip, u16_t remote_port);
 err_t ant_lwip_segment_arrives(struct tcp_pcb* pcb, const struct tcp_hdr* header);
+/* ip4_numbers.c */
+void ant_lwip_number_datagrams(u16_t first);
 /* tcp_restore.cpp */
 err_t ant_lwip_connection_receives(struct tcp_pcb* pcb, const struct tcp_hdr* header);
 u32_t* ant_lwip_connection_sends(const struct tcp_pcb* pcb, u32_t* options);
