@@ -4,6 +4,8 @@
 #include "interrupt_lines.hpp"
 #include "replacement.hpp"
 
+#include <cstring>
+
 namespace ant::core {
 
 constinit u64 next_call_id = 0;
@@ -58,10 +60,29 @@ void do_duties(Slot& me) {
     if (blackout == Slot::first_receive && anything_pending(me))
         me.duties = Slot::first_handler;
     else if (blackout != 0)
-        serving_again(me);
+        blackout_ended(me);
 }
 
+namespace {
+
+// The list of deferred calls ends with those that are to be delivered again.
+void set_again(Slot& me, Control* first) {
+    me.again = first;
+    if (first != nullptr)
+        me.events |= Slot::tell_again;
+    else
+        me.events &= ~Slot::tell_again;
+}
+
+const Function* function_of(const CallFrame& k) {
+    const Function& f = functions[k.function & (max_functions - 1)];
+    return f.id == k.function ? &f : nullptr;
+}
+
+}  // namespace
+
 void leave_deferred(Slot& me, Control& c) {
+    if (me.again == &c) set_again(me, me.deferred.next(c));
     me.deferred.remove(c);
     --me.deferred_count;
     c.deferred = false;
@@ -73,11 +94,51 @@ void defer_current(Slot& me) {
     c.deferred = true;
     c.deferred_at = me.watch.looks;
     ++me.turns;
-    me.deferred.push_back(c);
+    if (me.again != nullptr)
+        me.deferred.insert_before(*me.again, c);
+    else
+        me.deferred.push_back(c);
     ++me.deferred_count;
 }
 
+bool may_be_redelivered(const Control& c) {
+    const Function* f = function_of(c.frames[c.depth - 1]);
+    return f != nullptr && f->redeliver;
+}
+
+void deliver_deferred_again(Slot& slot) { set_again(slot, slot.deferred.front()); }
+
 namespace {
+
+// The process before may have written anywhere in the page: what the core knows is put right.
+void restore_header(Control& c, const CallFrame& k, const Function* f, u64 data) {
+    const unsigned depth = c.depth - 1u;
+    c.page->currentp = frame_address(c, depth);
+    c.page->call_id = c.id;
+    abi::Frame& w = c.page->frames[depth];
+    w.previous = depth == 0 ? 0 : frame_address(c, depth - 1);
+    w.requester_slot = k.requester->index | k.requester_generation << 8;
+    w.user_id = k.requester->generation == k.requester_generation ? k.requester->user_id : w.user_id;
+    w.flags = k.flags | abi::flag::redelivered;
+    if (f != nullptr) std::memcpy(&w.callee_slot, &f->identity, sizeof f->identity);
+    w.value = 0;
+    w.error = 0;
+    w.data = data;
+}
+
+// A call that an earlier process of the slot has had. What came with it is there already, unless that process has
+// passed it on.
+void deliver_again(Slot& s, Process& t, Control& c, u64 events) {
+    leave_deferred(s, c);
+    const CallFrame& k = c.frames[c.depth - 1];
+    const Pfn area = cargo_of(k).data;
+    const bool moved = (k.flags & abi::flag::data_mask) == static_cast<u32>(abi::DataMode::move);
+    const u64 data = area == no_page || (moved && !pool[area].is_area_of(s.index)) ? 0 : address_of(area);
+    const Function* f = function_of(k);
+    if (f != nullptr) c.op = f->op;  // it was another's, if the call has come back from the next stage
+    restore_header(c, k, f, data);
+    hold_request(s, t, c, data, events);
+}
 
 // Areas that go with a result that nobody takes.
 void discard_result(const Cargo& cargo) {
@@ -185,15 +246,19 @@ Process* pass_result(Slot& to, Control& c, Error error, std::int64_t value, cons
 }
 
 void take_next(Slot& s, Process& t) {
-    const u64 events = s.events & ~Slot::tell_replacement;
-    const bool replacement = s.events != events;
-    s.events = 0;
+    constexpr u64 own = Slot::tell_replacement | Slot::tell_again;  // the core's
+    const u64 events = s.events & ~own;
+    const bool replacement = (s.events & Slot::tell_replacement) != 0;
+    s.events &= Slot::tell_again;
     ++s.turns;
     s.duties |= static_cast<u8>(events & abi::event::interrupts);
     if (replacement) {
         old_server_told(s);
         set_receipt(t, static_cast<u64>(abi::Receipt::replacement), 0, events, 0, 0);
-    } else if (Control* c = s.results.pop_front(); c != nullptr) {
+        return;
+    }
+    if (s.again != nullptr) return deliver_again(s, t, *s.again, events);
+    if (Control* c = s.results.pop_front(); c != nullptr) {
         --s.result_count;
         const u64 data = c->result_data == no_page ? 0 : address_of(c->result_data);
         arrive_cargo(s, static_cast<u32>(abi::DataMode::move), {c->result_data, c->result_list});

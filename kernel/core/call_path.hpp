@@ -178,11 +178,16 @@ Process* answer_further(Slot& me, Control& c, Error error, std::int64_t value, u
 inline bool refused(Error status) { return status != Error::none && status != Error::abandoned; }
 void do_duties(Slot& me);
 void defer_current(Slot& me);
+// Whoever has the slot next gets all deferred calls again. Constant time.
+void deliver_deferred_again(Slot& slot);
+// The process of the slot is gone: what becomes of the call that it worked on?
+bool may_be_redelivered(const Control& c);
 // Pops the stages that need not see the result, and those whose relay is gone. -> who gets it, or nullptr
 Slot* pop_to_receiver(Control& c, Error& error);
 // Hands the answer to its receiver. -> the process that became able to run
 Process* pass_result(Slot& to, Control& c, Error error, std::int64_t value, const Cargo& cargo);
-// What comes first: a pending replacement, then results, then requests; events with each of them.
+// What comes first: a pending replacement, then calls delivered again, then results, then requests; events with each of
+// them.
 void take_next(Slot& s, Process& t);
 
 }  // namespace ant::core

@@ -182,6 +182,7 @@ Process* request(u64 function_flags, u64 control, u64 parameters, u64 data, u64 
             if (!f->takes_data || move_at_once(*me, callee, data) == no_page)
                 return request_further(p, *c, *f, flags, parameters, data, timeout_us);
             moved = data;
+            c->frames[0].data = static_cast<Pfn>((data - abi::ica_base) >> page_shift);
         }
     } else {
         return request_further(p, *c, *f, flags, parameters, data, timeout_us);

@@ -35,6 +35,17 @@ Result<> release_control(Slot& slot, u64 address) {
     return {};
 }
 
+bool free_lost_controls(Slot& slot) {
+    constexpr u32 per_step = 128;
+    for (u32 n = 0; n < per_step && slot.controls_freed < max_controls; ++n) {
+        Control& c = controls[slot.controls_freed++];
+        if (c.holder != &slot || c.state != Control::State::owned) continue;
+        slot.window.unmap_control(c.index);
+        free_control(c);
+    }
+    return slot.controls_freed == max_controls;
+}
+
 void free_control(Control& c) {
     if (c.origin != nullptr && c.origin->generation == c.origin_generation) --c.origin->control_count;
     stop_deadline(c);

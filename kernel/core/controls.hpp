@@ -7,6 +7,8 @@ namespace ant::core {
 
 Result<Control*> reserve_control(Slot& slot);
 Result<> release_control(Slot& slot, u64 address);
+// Of a vacant slot: those that its failed process owned, in steps. True when all are free.
+[[nodiscard]] bool free_lost_controls(Slot& slot);
 // Gives a control ICA back to the zone.
 void free_control(Control& control);
 

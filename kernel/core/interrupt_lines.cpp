@@ -10,7 +10,8 @@ constexpr unsigned max_sharers = 4;
 
 struct Line {
     Slot* sharers[max_sharers];
-    bool told[max_sharers];  // has not finished yet
+    bool told[max_sharers];    // has not finished yet
+    bool vacant[max_sharers];  // nobody there to be told
 };
 constinit Line lines[interrupt_line_count] = {};
 
@@ -18,7 +19,7 @@ void unmask_when_done(u8 irq) {
     Line& line = lines[irq];
     bool anybody = false;
     for (unsigned i = 0; i < max_sharers; ++i) {
-        if (line.sharers[i] == nullptr) continue;
+        if (line.sharers[i] == nullptr || line.vacant[i]) continue;
         if (line.told[i]) return;
         anybody = true;
     }
@@ -46,9 +47,36 @@ bool attach_interrupts(Slot& slot) {
         }
         line.sharers[place] = &slot;
         line.told[place] = false;
+        line.vacant[place] = false;
         unmask_when_done(irq);
     }
     return true;
+}
+
+namespace {
+
+void set_vacant(Slot& slot, bool vacant) {
+    for (const u8 irq : slot.irq) {
+        if (irq >= interrupt_line_count) continue;
+        machine::mask_interrupt(irq);
+        Line& line = lines[irq];
+        for (unsigned i = 0; i < max_sharers; ++i) {
+            if (line.sharers[i] != &slot) continue;
+            line.vacant[i] = vacant;
+            line.told[i] = false;
+        }
+        unmask_when_done(irq);
+    }
+}
+
+}  // namespace
+
+void silence_interrupts(Slot& slot) { set_vacant(slot, true); }
+
+void resume_interrupts(Slot& slot) {
+    set_vacant(slot, false);
+    for (unsigned n = 0; n < 3; ++n)
+        if (slot.irq[n] < interrupt_line_count) slot.events |= u64{1} << n;
 }
 
 void detach_interrupts(Slot& slot) {
@@ -70,7 +98,7 @@ void interrupt_arrived(u8 irq) {
     Line& line = lines[irq];
     for (unsigned i = 0; i < max_sharers; ++i) {
         Slot* slot = line.sharers[i];
-        if (slot == nullptr) continue;
+        if (slot == nullptr || line.vacant[i]) continue;
         line.told[i] = true;
         for (unsigned n = 0; n < 3; ++n)
             if (slot->irq[n] == irq) post_event(*slot, u64{1} << n);

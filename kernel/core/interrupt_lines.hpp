@@ -11,6 +11,10 @@ inline constexpr unsigned interrupt_line_count = 16;
 // Line n of the slot's `irq` array becomes event bit n.
 [[nodiscard]] bool attach_interrupts(Slot& slot);
 void detach_interrupts(Slot& slot);
+// The slot keeps its lines while it is vacant, but they do not wait for it. Its next process looks at its devices once,
+// whatever has happened to them meanwhile.
+void silence_interrupts(Slot& slot);
+void resume_interrupts(Slot& slot);
 
 void interrupt_arrived(u8 irq);
 // The slot has handled what it was told of (Slot::duties).

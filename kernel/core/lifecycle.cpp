@@ -23,6 +23,7 @@ constinit BootFacts boot_facts = {};
 namespace {
 
 constinit u32 last_pid = 0;
+constinit u32 last_life = 0;
 
 // The private half: program from 64 KiB up, stack at the top with an unmapped page below it, start-up page above.
 constexpr u64 startup_page = 0x0000'3fff'f000'0000;
@@ -94,6 +95,7 @@ Result<Slot*> create_slot(const abi::ProcessRequest& request, const char* argume
     slot->privileges = request.privileges;
     slot->quota_pages = request.quota_pages;
     slot->quota_calls = request.quota_calls;
+    slot->flags = request.flags;
     slot->watch.deadline_us = request.deadline_us;
     slot->device = request.device;
     unsigned lines = 0;
@@ -172,10 +174,25 @@ void free_process_memory(Process& p) {
     p.state = Process::State::free;
 }
 
-void record_fault(const Process& p, const Fault& fault, u32 status) {
+// What becomes of the calls that the slot has.
+void count_calls(abi::FaultRecord& r, const Slot& slot) {
+    const u32 current = slot.current != nullptr ? 1 : 0;
+    r.vacant = slot.outlives_process() ? 1 : 0;
+    if (r.vacant == 0) {
+        r.calls_failed = slot.queued + slot.deferred_count + current;
+        return;
+    }
+    r.calls_failed = current != 0 && !may_be_redelivered(*slot.current) ? 1 : 0;
+    r.calls_redelivered = slot.deferred_count + current - r.calls_failed;
+}
+
+abi::FaultRecord& record_fault(const Process& p, const Fault& fault, u32 status) {
     abi::FaultRecord& r = fault_records[fault_count++ % max_fault_records];
     r = {};
+    r.number = fault_count;
     r.pid = p.pid;
+    r.version = p.version;
+    for (unsigned i = 0; i + 1 < sizeof r.text && fault.text[i] != 0; ++i) r.text[i] = fault.text[i];
     r.slot = p.slot != nullptr ? p.slot->id() : 0;
     r.vector = fault.vector;
     r.error_code = fault.error_code;
@@ -187,12 +204,11 @@ void record_fault(const Process& p, const Fault& fault, u32 status) {
     const u64 registers[16] = {c.rax, c.rbx, c.rcx, c.rdx, c.rsi, c.rdi, c.rbp, c.rsp,
                                c.r8,  c.r9,  c.r10, c.r11, c.r12, c.r13, c.r14, c.r15};
     std::memcpy(r.registers, registers, sizeof registers);
-    const Slot* slot = p.slot != nullptr ? p.slot : replaced_slot(p);
-    if (slot != nullptr) {
-        std::memcpy(r.name, slot->name, sizeof r.name);
-        r.calls_failed = slot->queued + slot->deferred_count + (slot->current != nullptr ? 1 : 0);
-    }
     std::memcpy(r.program, p.program, sizeof r.program);
+    if (const Slot* slot = p.slot != nullptr ? p.slot : replaced_slot(p); slot != nullptr)
+        std::memcpy(r.name, slot->name, sizeof r.name);
+    if (p.slot != nullptr) count_calls(r, *p.slot);
+    return r;
 }
 
 // An area that it was reserving in steps: a successor would not know of it.
@@ -277,15 +293,61 @@ bool end_areas(Slot& slot) {
     return false;
 }
 
-// The moment of death: no new calls, no more DMA, no interrupts. Then the steps.
-void close_slot(Slot& slot) {
+void quiesce(Slot& slot) {
     if (slot.device != abi::no_device) machine::quiesce_device(slot.device);
     if (drives_console(slot)) machine::echo_log(true);
+}
+
+// The moment of death: no new calls, no more DMA, no interrupts. Then the steps.
+void close_slot(Slot& slot) {
+    quiesce(slot);
     detach_interrupts(slot);
     withdraw_all(slot);
     slot.alive = false;
     ++slot.generation;
     slot.generation &= 0xff'ffff;
+}
+
+// The call that the failed process worked on is the first to be delivered again, if that is safe.
+void leave_calls(Slot& slot) {
+    if (Control* c = slot.current; c != nullptr) {
+        if (may_be_redelivered(*c)) {
+            slot.current = nullptr;
+            c->deferred = true;
+            slot.deferred.push_front(*c);
+            ++slot.deferred_count;
+        } else {
+            fail_call(slot, *c, Error::restarted);
+        }
+    }
+    deliver_deferred_again(slot);
+}
+
+// The slot loses its process, and nothing else. Constant time.
+void vacate(Slot& slot, Process& p, const abi::FaultRecord& r) {
+    quiesce(slot);
+    silence_interrupts(slot);
+    slot.duties = 0;
+    slot.events &= ~Slot::tell_replacement;
+    retire_process(p);
+    slot.process = nullptr;
+    slot.controls_freed = 0;
+    ++slot.failures;
+    slot.failure = {r.vector, r.number, p.pid, p.version, r.calls_failed, r.calls_redelivered, machine::now(), {}};
+    copy_name(slot.failure.program, p.program);
+    leave_calls(slot);
+    server_failed(slot);
+}
+
+// Without a process, the end of a slot needs another entry to go its steps.
+void end_vacant_slot(Slot& slot) {
+    Process* p = free_process();
+    if (p == nullptr) contradiction("more processes than slots and replacements");
+    *p = {};
+    p->slot = &slot;
+    p->set_priority(abi::priority::application);
+    close_slot(slot);
+    begin_teardown(*p);
 }
 
 }  // namespace
@@ -372,7 +434,7 @@ Result<Process*> create_process(const ProcessPlan& plan) {
         return Failure(loaded.error());
     }
     p->quota_pages += p->private_pages + p->space.tables();  // the program itself is free
-    p->special = p->flags != 0;
+    p->special = (p->flags & (abi::process_flag::fpu | abi::process_flag::tls)) != 0;
     for (const abi::PortRange& range : slot->ports) p->special = p->special || range.count != 0;
     p->cr3 = p->space.root();
     p->image = plan.image;
@@ -382,12 +444,7 @@ Result<Process*> create_process(const ProcessPlan& plan) {
     p->context.rsp = stack_top - 8;  // as after a call
     p->context.rdi = startup_page;
     p->state = Process::State::waiting;  // until start_process
-    if (plan.replaces == nullptr) {
-        p->slot = slot;
-        p->identity = p->pid | u64{slot->id()} << 32;
-        slot->process = p;
-        p->space.set_window(&slot->window);
-    }
+    if (plan.replaces == nullptr) occupy(*slot, *p);
     return p;
 }
 
@@ -395,19 +452,44 @@ void start_process(Process& process) { make_ready(process); }
 
 void end_process(Process& p, const Fault& fault, u32 status) {
     if (p.state == Process::State::ending) return;
-    record_fault(p, fault, status);
+    const abi::FaultRecord& record = record_fault(p, fault, status);
     stop_running(p);
     p.exit_status = status;
-    if (p.replacement != nullptr) new_server_ended(p, status);
-    if (Slot* slot = p.slot; slot != nullptr) {
-        // A prepared successor takes over at once: then only this process ends.
-        if (server_ended(*slot)) {
-            retire_process(p);
-            return;
+    Slot* slot = p.slot;
+    if (slot != nullptr && slot->outlives_process()) {
+        vacate(*slot, p, record);
+    } else {
+        if (slot != nullptr) {
+            slot->process = nullptr;
+            blackout_ended(*slot);
+            close_slot(*slot);
         }
-        close_slot(*slot);
+        begin_teardown(p);
+        if (p.replacement != nullptr) new_server_ended(p, status);
     }
-    begin_teardown(p);
+    tell_ended();
+}
+
+void end_slot(Slot& slot) {
+    slot.flags &= ~abi::process_flag::restart;
+    if (slot.replacement != nullptr) cancel_replacement(slot, Error::server_died);
+    if (!slot.alive) return;  // it was vacant, and nobody is to follow now
+    if (slot.process != nullptr)
+        end_process(*slot.process, {abi::fault_vector::kill}, 0);
+    else
+        end_vacant_slot(slot);
+}
+
+void occupy(Slot& slot, Process& process) {
+    const bool vacant = slot.process == nullptr && slot.life != 0;
+    process.slot = &slot;
+    process.identity = process.pid | u64{slot.id()} << 32;
+    process.space.set_window(&slot.window);
+    slot.process = &process;
+    slot.life = ++last_life;
+    if (!vacant) return;
+    resume_interrupts(slot);
+    if (drives_console(slot)) machine::echo_log(false);
 }
 
 void retire_process(Process& p) {

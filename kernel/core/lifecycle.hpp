@@ -18,17 +18,20 @@ Result<Process*> create_process(const ProcessPlan& plan);
 // Starts with StartupInfo in rdi.
 void start_process(Process& process);
 
-inline constexpr u32 fault_exit = 256, fault_kill = 257;
-
-// A fault as the arch layer saw it; vector fault_exit and fault_kill have no registers worth a look.
+// A fault as the arch layer saw it, or one of abi::fault_vector.
 struct Fault {
     u32 vector;
-    u32 error_code;
-    u64 address;
+    u32 error_code = 0;
+    u64 address = 0;
+    const char* text = "";  // what the process says of it
 };
-// Ends a process: its calls are answered with an error, its areas come back. The process may be the running one: then
-// schedule() next.
+// Ends a process. Its slot ends with it: its calls are answered with an error, its areas come back; or the slot becomes
+// vacant (Slot::outlives_process). The process may be the running one: then schedule() next.
 void end_process(Process& process, const Fault& fault, u32 status);
+// Ends a slot for good, with its process if it has one.
+void end_slot(Slot& slot);
+// From now on this process animates the slot.
+void occupy(Slot& slot, Process& process);
 // One step of the end; true when all is gone.
 bool end_step(Process& process);
 

@@ -30,6 +30,13 @@ public:
         (first_ != nullptr ? (first_->*link).previous : last_) = &item;
         first_ = &item;
     }
+    void insert_before(T& place, T& item) {
+        T* const previous = (place.*link).previous;
+        if (previous == nullptr) return push_front(item);
+        item.*link = {&place, previous};
+        (previous->*link).next = &item;
+        (place.*link).previous = &item;
+    }
     void remove(T& item) {
         Link<T>& l = item.*link;
         (l.previous != nullptr ? (l.previous->*link).next : first_) = l.next;

@@ -95,7 +95,15 @@ Listed list_servers(Pfn area, u64 start) {
             r.pid = s.process->pid;
             r.version = s.process->version;
             std::memcpy(r.program, s.process->program, sizeof r.program);
+        } else {
+            r.vacant = 1;
+            r.version = s.failure.version;
+            std::memcpy(r.program, s.failure.program, sizeof r.program);
         }
+        r.failures = s.failures;
+        r.deadline_us = s.watch.deadline_us;
+        r.quota_pages = s.quota_pages;
+        r.over_quota = s.watch.over_quota;
         r.replacements = s.replacements;
         r.queued = s.queued;
         r.current = s.current != nullptr ? 1 : 0;

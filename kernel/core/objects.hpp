@@ -2,7 +2,7 @@
 //
 // A *slot* is a server as its clients know it: functions, queues, calls in work, areas and the page tables of
 // the ICA window that map them, rights, device. A *process* animates a slot. Replacing a server changes the
-// process behind the slot.
+// process behind the slot. A slot without a process is *vacant*: its process has failed, and it waits for the next.
 //
 // One lock (interrupts off on the one CPU) guards everything here.
 #pragma once
@@ -131,6 +131,15 @@ struct Watch {
     u32 over_quota = 0;  // reservations refused since the process began to serve
 };
 
+// What became of the last process of a slot that failed.
+struct LastFailure {
+    u32 vector = 0, fault = 0;  // of the FaultRecord: vector and number
+    u32 pid = 0, version = 0;
+    u32 calls_failed = 0, calls_redelivered = 0;
+    u64 time = 0;  // ticks
+    char program[abi::name_bytes] = {};
+};
+
 struct Slot {
     Process* process = nullptr;
     u32 index = 0;
@@ -139,8 +148,9 @@ struct Slot {
     u8 priority = 0;
     u64 callees = 0;  // groups whose functions it may call
     Control* current = nullptr;
-    u64 events = 0;                                        // and tell_replacement
-    static constexpr u64 tell_replacement = u64{1} << 63;  // at its next receive
+    u64 events = 0;                                        // and these two, for its next receive
+    static constexpr u64 tell_replacement = u64{1} << 63;
+    static constexpr u64 tell_again = u64{1} << 62;  // `again` is not null
     // What is due at the next receive: interrupt lines delivered (low bits), the end of a blackout.
     static constexpr u8 first_receive = 0x80, first_handler = 0x40;
     u8 duties = 0;
@@ -148,6 +158,7 @@ struct Slot {
     List<Control, &Control::link> requests;
     List<Control, &Control::link> results;
     List<Control, &Control::link> deferred;
+    Control* again = nullptr;  // in `deferred`: from this call on they are to be delivered again
     u32 control_count = 0, deferred_count = 0, result_count = 0;
     machine::Window window;
     Pfn first_area = no_page;  // list through PageInfo
@@ -166,6 +177,11 @@ struct Slot {
     u64 turns = 0;  // taken, put aside, passed on or polled; what comes and goes without a stop counts as served only
     Watch watch;
     Replacement* replacement = nullptr;  // under way
+    u32 flags = 0;                       // abi::process_flag of its processes
+    u32 life = 0;            // which of all processes that ever got a slot: marks what this one keeps
+    u32 controls_freed = 0;  // vacant: control ICAs looked at, whether the failed process had owned them
+    u32 failures = 0;
+    LastFailure failure;
     u16 argument_bytes = 0, argc = 0, envc = 0;
     char arguments[abi::max_argument_bytes] = {};  // for its next process
     Pfn teardown_area = no_page;
@@ -173,6 +189,8 @@ struct Slot {
 
     // The number that processes see: unique for a long time.
     [[nodiscard]] u32 id() const { return index | generation << 8; }
+    // A process that fails leaves it vacant.
+    [[nodiscard]] bool outlives_process() const { return (flags & abi::process_flag::restart) != 0 || replacement != nullptr; }
 };
 
 // The last group is no server's: it stands for the privileged functions of all.
@@ -186,6 +204,7 @@ struct alignas(64) Function {
     Slot* slot = nullptr;  // who provides it
     u64 right = 0;         // bit `group`, or privileged_right: as in Slot::callees
     bool takes_data = false;
+    bool redeliver = false;  // safe to deliver again
     bool may_wait = false;  // may be put aside for longer than four deadlines
     u64 identity = 0;       // number of that slot | id << 32: what a Frame says of a callee
     char name[abi::name_bytes] = {};

@@ -36,6 +36,7 @@ struct alignas(32) PageInfo {
     u8 borrower = 0;  // slot index; this and the next two are 0 while loans == 0
     bool lent_writable = false;
     bool loan_mapped = false;
+    u32 kept_by = 0;  // Slot::life of the process that keeps the area when it sweeps
 
     static constexpr u8 no_owner = 0xff;
     // Owner and kind, and everything that keeps an area from being moved, in one comparison each.

@@ -14,6 +14,8 @@ constinit u32 history_count = 0;
 
 namespace {
 
+constexpr u64 any_format = ~u64{0};
+
 constinit Replacement replacements[max_replacements] = {};
 constinit u32 last_ticket = 0;
 
@@ -81,7 +83,7 @@ Watched* watched_of(const Slot& slot) {
     return nullptr;
 }
 
-// The old server goes on serving, and the asker learns why.
+// The old server goes on serving, or the slot stays as it is without one; the asker learns why.
 void fail(Replacement& r, Error error) {
     const u32 number = record(r, error);
     Slot& slot = *r.slot;
@@ -97,8 +99,9 @@ void fail(Replacement& r, Error error) {
     }
     if (fresh != nullptr) {
         fresh->replacement = nullptr;
-        end_process(*fresh, {fault_kill, 0, 0}, 0);
+        end_process(*fresh, {abi::fault_vector::kill}, 0);
     }
+    if (old == nullptr && !slot.outlives_process()) end_slot(slot);
 }
 
 void set_deadline(Replacement& r) {
@@ -118,19 +121,33 @@ void notify_old(Replacement& r) {
 void commit(Replacement& r) {
     Slot& slot = *r.slot;
     Process& fresh = *r.fresh;
-    fresh.slot = &slot;
-    fresh.identity = fresh.pid | u64{slot.id()} << 32;
-    fresh.space.set_window(&slot.window);
-    slot.process = &fresh;
+    const bool vacant = slot.process == nullptr;
+    occupy(slot, fresh);
     slot.events &= ~Slot::tell_replacement;
     slot.replacement = nullptr;
     ++slot.replacements;
     fresh.replacement = nullptr;
+    if (r.redeliver) deliver_deferred_again(slot);
     note(r, 8);
     r.result.areas = slot.area_count;
     r.result.calls = slot.queued + slot.deferred_count + slot.result_count;
+    if (vacant || r.redeliver) r.result.calls_redelivered = slot.deferred_count;
     begin_watch(slot);
-    finish(fresh, Error::none, 1);
+    finish(fresh, Error::none, static_cast<u64>(vacant ? abi::Registered::restarted : abi::Registered::replaced), any_format);
+}
+
+void describe_failure(Replacement& r) {
+    const LastFailure& failure = r.slot->failure;
+    r.stopped = failure.time;
+    r.result.failure = failure.vector;
+    r.result.fault = failure.fault;
+    r.result.calls_failed = failure.calls_failed;
+}
+
+// In a vacant slot a new server keeps nobody from serving: it need not have the asker's priority. But it stays below the
+// guardian, who has to go on if it never registers.
+unsigned priority_in_vacant(const Slot& slot) {
+    return slot.priority < abi::priority::guardian ? slot.priority : abi::priority::guardian - 1;
 }
 
 // After the commit: the record, and the watch on the blackout. The asker is told when the new server has served, so
@@ -158,9 +175,8 @@ Result<u32> begin_replacement(Process& asker, const abi::ReplaceRequest& request
     const u64 start = machine::now();
     if (!valid_name(request.name) || !valid_name(request.program)) return Failure(Error::invalid_argument);
     Slot* slot = slot_by_name(request.name);
-    if (slot == nullptr || slot->process == nullptr) return Failure(Error::not_found);
-    if (slot == asker.slot) return Failure(Error::not_supported);
-    if (slot->replacement != nullptr || slot->process->state == Process::State::ending) return Failure(Error::busy);
+    if (slot == nullptr) return Failure(Error::not_found);
+    if (slot->replacement != nullptr) return Failure(Error::busy);
     Image* image = image_by_number(request.image);
     if (image == nullptr) return Failure(Error::not_found);
     Replacement* r = free_replacement();
@@ -169,73 +185,77 @@ Result<u32> begin_replacement(Process& asker, const abi::ReplaceRequest& request
     abi::ProcessRequest plan{};
     copy_name(plan.program, request.program);
     plan.version = request.version;
-    plan.flags = slot->process->flags;
+    plan.flags = slot->flags;
     plan.argument_bytes = slot->argument_bytes;
     plan.argc = slot->argc;
     plan.envc = slot->envc;
     // While it prepares it runs with the asker's priority, so that a busy system does not starve it; but never above
     // the server that it replaces, which goes on serving.
-    const unsigned priority = asker.priority < slot->priority ? asker.priority : slot->priority;
-    const auto created = create_process({image, &plan, slot->arguments, slot, priority});
+    const bool vacant = slot->process == nullptr;
+    const unsigned planned = asker.priority < slot->priority ? asker.priority : slot->priority;
+    const auto created = create_process({image, &plan, slot->arguments, slot, vacant ? priority_in_vacant(*slot) : planned});
     if (!created) return Failure(created.error());
 
     *r = {};
-    r->as_paper = request.as_paper != 0;
+    r->as_paper = request.as_paper != 0 && !vacant;
     r->slot = slot;
     r->fresh = *created;
     r->asker = asker.slot;
     r->asker_generation = asker.slot->generation;
     r->timeout_us = request.timeout_us == 0 ? 2'000'000 : request.timeout_us;
-    r->started = start;
+    r->started = vacant ? slot->failure.time : start;
     r->event[0] = start;
     note(*r, 2);
     r->result.ticket = ++last_ticket;
     copy_name(r->result.name, slot->name);
-    r->result.old_pid = slot->process->pid;
+    r->result.old_pid = vacant ? slot->failure.pid : slot->process->pid;
     r->result.new_pid = r->fresh->pid;
-    r->result.old_version = slot->process->version;
+    r->result.old_version = vacant ? slot->failure.version : slot->process->version;
     r->result.new_version = request.version;
-    r->result.as_paper = request.as_paper != 0;
-    r->result.start_ns = machine::ticks_to_ns(start - boot_facts.boot_tsc);
+    r->result.as_paper = r->as_paper ? 1 : 0;
+    r->result.start_ns = machine::ticks_to_ns(r->started - boot_facts.boot_tsc);
     r->fresh->replacement = r;
     slot->replacement = r;
     if (r->as_paper) {
         r->state = Replacement::State::stopping;
         notify_old(*r);
-    } else {
-        r->state = Replacement::State::preparing;
-        note(*r, 6);
-        set_deadline(*r);
-        start_process(*r->fresh);
+        return r->result.ticket;
     }
+    if (vacant) describe_failure(*r);
+    r->state = vacant ? Replacement::State::starting : Replacement::State::preparing;
+    note(*r, 6);
+    set_deadline(*r);
+    start_process(*r->fresh);
     return r->result.ticket;
 }
 
-Result<bool> register_replacing(Process& process, u64 readable_formats) {
+Result<Registration> register_replacing(Process& process, u64 readable_formats, u64 flags) {
     Replacement& r = *process.replacement;
     note(r, 7);
     Slot& slot = *r.slot;
     const u32 format = slot.state_area == no_page ? 0 : slot.state_format;
-    if (r.state == Replacement::State::prepared) return Failure(Error::busy);
     if ((readable_formats >> format & 1) == 0) {
         fail(r, Error::state_refused);
         return Failure(Error::state_refused);
     }
+    if (slot.process == nullptr && !free_lost_controls(slot)) return Registration::more;
+    r.formats = readable_formats;
+    r.redeliver = (flags & abi::register_flag::redeliver) != 0;
     process.set_priority(slot.priority);  // it is running, in no list
-    process.state = Process::State::registering;
     process.deadline = 0;
-    if (r.state == Replacement::State::starting || slot.process == nullptr) {
+    if (r.state == Replacement::State::starting) {
         Process* old = slot.process;
         commit(r);
         note(r, 9);
         if (old != nullptr) retire_process(*old);
         note(r, 12);
         close(r);
-        return false;
+        return Registration::committed;
     }
+    process.state = Process::State::registering;
     r.state = Replacement::State::prepared;
     notify_old(r);
-    return true;
+    return Registration::waits;
 }
 
 void old_server_told(Slot& slot) {
@@ -247,7 +267,8 @@ Process* hand_over(Process& process) {
     Replacement* r = slot == nullptr ? nullptr : slot->replacement;
     if (r == nullptr) return finish(process, Error::cancelled);
     note(*r, 4);
-    if (r->stopped == 0) r->stopped = r->event[3];   // it was not told, but came by itself
+    if (r->stopped == 0) r->stopped = r->event[3];  // it was not told, but came by itself
+    if (slot->current != nullptr) defer_current(*slot);
     if (r->state == Replacement::State::stopping) {  // as paper: now the new one is started
         r->state = Replacement::State::starting;
         note(*r, 5);
@@ -268,7 +289,7 @@ Process* hand_over(Process& process) {
     return hand_to(fresh);
 }
 
-void serving_again(Slot& slot) {
+void blackout_ended(Slot& slot) {
     if (Watched* w = watched_of(slot); w != nullptr) complete(*w);
 }
 
@@ -292,25 +313,29 @@ void new_server_ended(Process& process, u32 status) {
     fail(r, Error::exited_early);
 }
 
-bool server_ended(Slot& slot) {
+void server_failed(Slot& slot) {
+    blackout_ended(slot);
     Replacement* r = slot.replacement;
-    slot.process = nullptr;
-    slot.duties &= static_cast<u8>(abi::event::interrupts);  // a successor acknowledges them
-    if (Watched* w = watched_of(slot); w != nullptr) complete(*w);
-    if (r == nullptr) return false;
-    if (r->state != Replacement::State::prepared) {
-        fail(*r, Error::server_died);
-        return false;
-    }
-    // The call in work is lost with the server; everything queued and deferred goes on.
-    if (slot.current != nullptr) fail_call(slot, *slot.current, Error::restarted);
-    r->stopped = machine::now();
+    if (r == nullptr) return;
+    describe_failure(*r);
     Process& fresh = *r->fresh;
-    commit(*r);
-    close(*r);
-    make_ready(fresh);
-    return true;
+    const bool ready = fresh.state == Process::State::ready;
+    if (ready) remove_ready(fresh);
+    fresh.set_priority(priority_in_vacant(slot));
+    if (r->state == Replacement::State::prepared) {  // it registers once more, and has the slot at once
+        repeat(fresh, abi::Syscall::server_register, r->formats, r->redeliver ? abi::register_flag::redeliver : 0);
+        make_ready(fresh);
+    } else if (r->state == Replacement::State::stopping) {
+        note(*r, 6);
+        start_process(fresh);
+    } else if (ready) {
+        make_ready(fresh);
+    }
+    r->state = Replacement::State::starting;
+    set_deadline(*r);
 }
+
+void cancel_replacement(Slot& slot, Error error) { fail(*slot.replacement, error); }
 
 const Slot* replaced_slot(const Process& process) { return process.replacement == nullptr ? nullptr : process.replacement->slot; }
 

@@ -6,8 +6,10 @@
 // prepared:  it has registered; the old one is told at its next receive.
 // stopping:  as the paper has it: the old one has been told first, and the new one is not yet started.
 // starting:  as the paper has it: the old one has stopped; the new one runs up to its registration.
-// Any failure before the commit leaves the old server serving. The commit swaps one top-level page-table entry and a
-// few pointers, whatever the number of areas, calls and connections.
+// An old server that fails on the way, or has failed before, leaves its slot vacant: the replacement goes on, or begins,
+// in `starting`, and commits at the registration.
+// Any failure before the commit leaves the old server serving, or the slot vacant. The commit swaps one top-level
+// page-table entry and a few pointers, whatever the number of areas, calls and connections.
 #pragma once
 
 #include "objects.hpp"
@@ -21,6 +23,8 @@ struct Replacement {
     enum class State : u8 { free, preparing, prepared, stopping, starting };
     State state = State::free;
     bool as_paper = false;
+    bool redeliver = false;  // the new server wants the deferred calls again
+    u64 formats = 0;         // of states that it reads
     Slot* slot = nullptr;
     Process* fresh = nullptr;
     Slot* asker = nullptr;
@@ -37,19 +41,23 @@ struct Replacement {
 Result<u32> begin_replacement(Process& asker, const abi::ReplaceRequest& request);
 Result<> take_result(Slot& asker, abi::ReplaceResult& result);
 
-// Of the new server: registration. True when the process must wait (for the old one to hand over).
-Result<bool> register_replacing(Process& process, u64 readable_formats);
+// Of the new server: registration. It has the slot, or waits for the old server to hand over, or there is more to do:
+// then it is to be called again.
+enum class Registration : u8 { committed, waits, more };
+Result<Registration> register_replacing(Process& process, u64 readable_formats, u64 flags);
 // The old server learns of it: its last handler has ended, the blackout begins.
 void old_server_told(Slot& slot);
 // Of the old server, after it was told. -> the process to leave into
 Process* hand_over(Process& process);
 
-// The new server has come back from its first handler: the end of the blackout.
-void serving_again(Slot& slot);
+// The new server has come back from its first handler, or will not: the end of the blackout.
+void blackout_ended(Slot& slot);
 
-// A process that was to become a server ended before; a server ended: true when a prepared successor took over.
+// A process that was to become a server ended before; a server has failed and left its slot vacant.
 void new_server_ended(Process& process, u32 status);
-[[nodiscard]] bool server_ended(Slot& slot);
+void server_failed(Slot& slot);
+// Ends the replacement under way.
+void cancel_replacement(Slot& slot, Error error);
 // For records: the slot that this process was to take over.
 const Slot* replaced_slot(const Process& process);
 

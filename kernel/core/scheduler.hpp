@@ -106,4 +106,13 @@ inline Process* finish(Process& process, Error error = Error::none, u64 rdx = 0,
     return &process;
 }
 
+// Long work goes in steps: the process executes its SYSCALL once more, so that interrupts and others get in between.
+inline void repeat(Process& process, abi::Syscall number, u64 rdi, u64 rsi = 0, u64 rdx = 0) {
+    constexpr u64 syscall_bytes = 2;
+    process.context.rip -= syscall_bytes;
+    finish(process, Error::none, rdx, rsi);
+    process.context.rax = static_cast<u64>(number);
+    process.context.rdi = rdi;
+}
+
 }  // namespace ant::core

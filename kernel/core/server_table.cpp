@@ -40,6 +40,13 @@ bool belongs_to(const char* name, const Slot& slot) {
     return slot.name[i] == 0 && name[i] == '.' && name[i + 1] != 0;
 }
 
+void set_attributes(Function& f, u32 op) {
+    f.right = (op & abi::function_attribute::privileged) != 0 ? privileged_right : u64{1} << f.group;
+    f.takes_data = (op & abi::function_attribute::takes_data) != 0;
+    f.redeliver = (op & abi::function_attribute::redeliver) != 0;
+    f.may_wait = (op & abi::function_attribute::may_wait) != 0;
+}
+
 }  // namespace
 
 Result<u8> group_of(const char* slot_name, u64 kept) {
@@ -58,12 +65,13 @@ Result<u8> group_of(const char* slot_name, u64 kept) {
 }
 
 Result<u32> register_function(Slot& slot, const char* name, u32 op) {
-    constexpr u32 attributes =
-        abi::function_attribute::takes_data | abi::function_attribute::privileged | abi::function_attribute::may_wait;
+    constexpr u32 attributes = abi::function_attribute::takes_data | abi::function_attribute::privileged |
+                               abi::function_attribute::redeliver | abi::function_attribute::may_wait;
     if ((op & ~(attributes | 0xff)) != 0 || !belongs_to(name, slot)) return Failure(Error::invalid_argument);
     Function* f = by_name(name);
     if (f != nullptr && f->slot != nullptr) {
         if (f->slot != &slot || f->op != (op & 0xff)) return Failure(Error::exists);
+        set_attributes(*f, op);  // a new version's may differ
         return f->id;
     }
     if (slot.function_count >= max_functions_of_slot) return Failure(Error::over_quota);
@@ -79,9 +87,7 @@ Result<u32> register_function(Slot& slot, const char* name, u32 op) {
     }
     slot.group = f->group;
     f->op = static_cast<u16>(op & 0xff);
-    f->right = (op & abi::function_attribute::privileged) != 0 ? privileged_right : u64{1} << f->group;
-    f->takes_data = (op & abi::function_attribute::takes_data) != 0;
-    f->may_wait = (op & abi::function_attribute::may_wait) != 0;
+    set_attributes(*f, op);
     f->slot = &slot;
     f->identity = slot.id() | u64{f->id} << 32;
     ++slot.function_count;

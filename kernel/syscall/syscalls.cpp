@@ -55,16 +55,9 @@ bool may(const Process& p, u32 privilege) { return p.slot != nullptr && (p.slot-
 
 constexpr std::size_t pages_per_step = 64;
 
-// Long work goes in steps: the process executes its SYSCALL again, so that interrupts and others get in between.
-// Process::progress says how far it is; the address in it comes first, to know the call again.
+// One step is done. Process::progress says how far it is; the address in it comes first, to know the call again.
 Process* again(Process& p, Syscall number, u64 rdi, u64 rsi, u64 rdx, u64 progress) {
-    constexpr u64 syscall_bytes = 2;
-    p.context.rip -= syscall_bytes;
-    finish(p);
-    p.context.rax = static_cast<u64>(number);
-    p.context.rdi = rdi;
-    p.context.rsi = rsi;
-    p.context.rdx = rdx;
+    repeat(p, number, rdi, rsi, rdx);
     p.progress = progress;
     return leave(p);
 }
@@ -137,20 +130,26 @@ Process* sys_ica_info(u64 address, u64, u64, u64, u64) {
 
 // Servers ---------------------------------------------------------------------------------------------
 
-Process* sys_server_register(u64 readable_formats, u64, u64, u64, u64) {
+Process* sys_server_register(u64 readable_formats, u64 flags, u64, u64, u64) {
     Process& p = caller();
+    constexpr u64 any_format = ~u64{0};
     if (p.replacement == nullptr) {
         if (p.slot == nullptr) return refuse(p, Error::cancelled);
         if (!p.slot->watch.on) begin_watch(*p.slot);
-        return finish(p);
+        return finish(p, Error::none, static_cast<u64>(abi::Registered::fresh), any_format);
     }
-    const auto waits = register_replacing(p, readable_formats);
-    if (!waits && p.state == Process::State::running) return refuse(p, waits.error());
-    if (p.state == Process::State::registering && waits && !*waits) {
-        if (p.special) machine::switch_special(&p, p);  // the slot's ports are its own now
-        return switch_to(p);
+    const auto registration = register_replacing(p, readable_formats, flags);
+    if (!registration) return schedule();  // it has been ended
+    switch (*registration) {
+        case Registration::more:
+            return again(p, Syscall::server_register, readable_formats, flags, 0, 0);
+        case Registration::waits:
+            return schedule();
+        case Registration::committed:
+            break;
     }
-    return schedule();
+    if (p.special) machine::switch_special(&p, p);  // the slot's ports are its own now
+    return resume(p);
 }
 
 Process* sys_function_register(u64 name_address, u64 op, u64, u64, u64) {
@@ -253,13 +252,30 @@ Process* sys_process_kill(u64 pid, u64 status, u64, u64, u64) {
     Process* victim = process_by_pid(static_cast<u32>(pid));
     if (victim == nullptr || victim->state == Process::State::ending) return refuse(p, Error::not_found);
     finish(p);
-    end_process(*victim, {fault_kill, 0, 0}, static_cast<u32>(status));
+    end_process(*victim, {abi::fault_vector::kill}, static_cast<u32>(status));
     return leave(p);
 }
 
-Process* sys_process_exit(u64 status, u64, u64, u64, u64) {
-    end_process(caller(), {fault_exit, 0, 0}, static_cast<u32>(status));
+Process* sys_process_exit(u64 status, u64 text, u64 bytes, u64, u64) {
+    Process& p = caller();
+    char said[sizeof abi::FaultRecord{}.text] = {};
+    if (bytes > sizeof said - 1) bytes = sizeof said - 1;
+    if (!copy_in(p, text, {reinterpret_cast<std::byte*>(said), bytes})) said[0] = 0;
+    constexpr u64 panic_status = 254;  // of ant::panic
+    const bool panic = status == panic_status;
+    end_process(p, {panic ? abi::fault_vector::panic : abi::fault_vector::exit, 0, 0, said}, static_cast<u32>(status));
     return schedule();
+}
+
+// The slot of that number, as processes see it.
+Process* sys_slot_end(u64 number, u64, u64, u64, u64) {
+    Process& p = caller();
+    if (!may(p, abi::privilege::processes)) return refuse(p, Error::denied);
+    const u64 index = number & 0xff;
+    if (index >= max_slots || !slots[index].alive || slots[index].id() != number) return refuse(p, Error::not_found);
+    finish(p);
+    end_slot(slots[index]);
+    return leave(p);
 }
 
 Process* sys_wait(u64 microseconds, u64, u64, u64, u64) {
@@ -550,7 +566,7 @@ constexpr std::array rows{
     Row{Syscall::area_keep, sys_not_yet},
     Row{Syscall::area_sweep, sys_not_yet},
     Row{Syscall::phase, sys_not_yet},
-    Row{Syscall::slot_end, sys_not_yet},
+    Row{Syscall::slot_end, sys_slot_end},
     Row{Syscall::process_poke, sys_process_poke},
     Row{Syscall::process_stop_after, sys_process_stop_after},
 };

@@ -82,7 +82,7 @@ TEST_CASE("functions belong to the slot whose name they begin with", "[server ta
     CHECK(w.call(other, Syscall::function_register, w.put_name(other, "store.get"), 1).error == Error::invalid_argument);
     CHECK(w.call(s, Syscall::function_register, w.put_name(s, "store."), 1).error == Error::invalid_argument);
     CHECK(w.call(s, Syscall::function_register, w.put_name(s, "store2.x"), 1).error == Error::invalid_argument);
-    CHECK(w.call(s, Syscall::function_register, w.put_name(s, "store.big"), 0x400).error == Error::invalid_argument);
+    CHECK(w.call(s, Syscall::function_register, w.put_name(s, "store.big"), 0x1000).error == Error::invalid_argument);
     CHECK(w.call(s, Syscall::function_register, 0, 1).error == Error::bad_address);
     CHECK(w.call(other, Syscall::function_withdraw, f).error == Error::not_owner);
     CHECK(w.call(other, Syscall::function_find, w.put_name(other, "store.put")).rdx == f);

@@ -112,7 +112,7 @@ TEST_CASE("a killed server answers its queued, current and deferred calls with a
     t.w.check();
     const abi::FaultRecord& record = fault_records[(fault_count - 1) % max_fault_records];
     CHECK(record.calls_failed == 5);
-    CHECK(record.vector == fault_kill);
+    CHECK(record.vector == abi::fault_vector::kill);
 }
 
 TEST_CASE("a reply with data to a dead requester frees the data", "[calls][death]") {

@@ -115,7 +115,7 @@ TEST_CASE("no memory for the new server", "[replacement]") {
     t.w.check();
 }
 
-TEST_CASE("an old server that dies before the new one is prepared takes it with it", "[replacement]") {
+TEST_CASE("an old server that dies before the new one is prepared is replaced all the same", "[replacement]") {
     for (const bool as_paper : {false, true}) {
         Swap t;
         t.w.replace(t.asker, "store", as_paper);
@@ -126,11 +126,33 @@ TEST_CASE("an old server that dies before the new one is prepared takes it with 
         }
         t.w.kill(t.old);
         t.w.finish_endings();
-        CHECK(fresh.state == Process::State::free);
-        CHECK(slot_by_name("store") == nullptr);
+        CHECK(slot_by_name("store")->process == nullptr);
+        t.w.check();
+        CHECK(t.w.register_server(fresh).rdx == static_cast<u64>(abi::Registered::restarted));
+        while (!t.w.wait_for_work(fresh).blocked) {
+        }
         const auto r = t.w.result(t.asker);
         REQUIRE(r);
-        CHECK(r->error == Error::server_died);
+        CHECK(r->error == Error::none);
+        CHECK(r->failure == abi::fault_vector::kill);
+        CHECK(r->fault == fault_count);
+        t.w.check();
+    }
+}
+
+TEST_CASE("a slot that does not outlive its process ends with the new server that was to have it", "[replacement]") {
+    for (const bool registered : {false, true}) {
+        Swap t;
+        t.w.replace(t.asker, "store");
+        Process& fresh = t.w.fresh("store");
+        if (registered) CHECK(t.w.register_server(fresh).blocked);
+        CHECK(t.w.request_async(t.client, t.f, t.c).ok());
+        t.w.kill(t.old);
+        t.w.kill(fresh);
+        CHECK(slot_by_name("store") == nullptr);
+        t.w.finish_endings();
+        CHECK(t.w.receive(t.client).result_error() == Error::server_died);
+        CHECK(t.w.result(t.asker)->error == Error::exited_early);
         t.w.check();
     }
 }

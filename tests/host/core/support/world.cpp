@@ -26,6 +26,7 @@ abi::ProcessRequest request_of(const char* name, const Plan& plan) {
     request.user_id = plan.user_id;
     request.privileges = plan.privileges;
     request.version = plan.version;
+    request.flags = plan.flags;
     request.device = plan.device;
     request.irq[0] = plan.irq;
     request.irq[1] = abi::no_irq;
@@ -89,6 +90,8 @@ World::World(std::size_t pages) : descriptors_(pages) {
 
 void World::end_everything() {
     hardware().at_open_interrupts = {};
+    for (Slot& slot : slots)
+        if (slot.alive) end(slot);
     for (Process& p : processes)
         if (!over(p)) kill(p);
     finish_endings();
@@ -162,7 +165,18 @@ void World::kill(Process& process) {
     enter([&process] {
         Process* current = arch::cpu().current;
         if (tracing) std::fprintf(stderr, "kill %s (pid %u)\n", process.program, process.pid);
-        end_process(process, {fault_kill, 0, 0}, 0);
+        end_process(process, {abi::fault_vector::kill}, 0);
+        if (current == nullptr || current->state != Process::State::running)
+            schedule();
+        else
+            resume(*current);
+    });
+}
+
+void World::end(Slot& slot) {
+    enter([&slot] {
+        Process* current = arch::cpu().current;
+        end_slot(slot);
         if (current == nullptr || current->state != Process::State::running)
             schedule();
         else
@@ -231,10 +245,18 @@ void World::raw_call(Syscall number, u64 a, u64 b, u64 c, u64 d, u64 e) {
 
 Outcome World::call(Process& p, Syscall number, u64 a, u64 b, u64 c, u64 d, u64 e) {
     run(p);
-    const u64 rip = p.context.rip;
     raw_call(number, a, b, c, d, e);
-    while (!over(p) && p.context.rip == rip && p.context.rax >= static_cast<u64>(Syscall::first)) {
-        run(p);  // the next step
+    return go_on(p);
+}
+
+bool World::repeats(const Process& p) {
+    const bool runs = p.state == Process::State::ready || p.state == Process::State::running;
+    return runs && p.context.rax >= static_cast<u64>(Syscall::first);
+}
+
+Outcome World::go_on(Process& p) {
+    while (repeats(p)) {
+        run(p);
         raw_call(static_cast<Syscall>(p.context.rax), p.context.rdi, p.context.rsi, p.context.rdx, p.context.r10, p.context.r8);
     }
     return outcome_of(p);
@@ -304,6 +326,15 @@ u32 World::replace(Process& asker, const char* name, bool as_paper, u32 timeout_
     const auto ticket = try_replace(asker, name, as_paper, timeout_us);
     REQUIRE(ticket);
     return *ticket;
+}
+
+Process& World::revive(Process& asker, const char* name, u64 flags) {
+    replace(asker, name);
+    Process& process = fresh(name);
+    const Outcome o = call(process, Syscall::server_register, ~u64{0}, flags);
+    REQUIRE(o.ok());
+    CHECK(o.rdx == static_cast<u64>(abi::Registered::restarted));
+    return process;
 }
 
 Process& World::fresh(const char* name) {

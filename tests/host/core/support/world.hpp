@@ -53,6 +53,7 @@ struct Plan {
     u8 irq = abi::no_irq;
     u32 version = 1;
     u32 deadline_us = 0;
+    u32 flags = 0;
 };
 
 // The parameters of a call: their place in the control ICA.
@@ -70,6 +71,7 @@ public:
     Process& start(const char* name, const Plan& plan = {});
     Result<Process*> try_start(const char* name, const Plan& plan = {});
     void kill(Process& process);
+    void end(Slot& slot);  // for good
     // As if the asker had asked by a system call, whoever runs.
     Result<u32> replace_from_outside(Process& asker, const char* name, bool as_paper, u32 timeout_us);
     void finish_endings();  // ends of processes go in steps, when nothing else runs
@@ -79,6 +81,9 @@ public:
     void run(Process& process);
     // A system call as this process. Steps of one that goes in steps follow each other at once.
     Outcome call(Process& process, Syscall number, u64 a = 0, u64 b = 0, u64 c = 0, u64 d = 0, u64 e = 0);
+    // Does it execute its system call once more? Goes on with it.
+    [[nodiscard]] static bool repeats(const Process& process);
+    Outcome go_on(Process& process);
     // The same for the running process, whoever else gets the CPU then; no turns are given up before or after.
     void raw_call(Syscall number, u64 a = 0, u64 b = 0, u64 c = 0, u64 d = 0, u64 e = 0);
 
@@ -95,6 +100,8 @@ public:
     u32 image(const ElfFile& file = plain_elf());
     Result<u32> try_replace(Process& asker, const char* name, bool as_paper = false, u32 timeout_us = 0, u32 version = 2);
     u32 replace(Process& asker, const char* name, bool as_paper = false, u32 timeout_us = 0);
+    // A new process for a vacant slot, up to its registration.
+    Process& revive(Process& asker, const char* name, u64 flags = 0);
     [[nodiscard]] Process& fresh(const char* name);  // the new process of the replacement under way
     Outcome register_server(Process& p, u64 formats = ~u64{0}) { return call(p, Syscall::server_register, formats); }
     Outcome hand_over(Process& p) { return call(p, Syscall::hand_over); }

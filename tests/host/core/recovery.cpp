@@ -1,0 +1,359 @@
+// A server fails: its slot stays, with all that it has, and the next process goes on.
+#include "support/world.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace ant;
+using namespace ant::test;
+using abi::Receipt;
+using model::hardware;
+
+namespace {
+
+constexpr u32 restart = abi::process_flag::restart;
+constexpr u32 again = abi::function_attribute::redeliver;
+
+struct Failing {
+    World w;
+    Process& server = w.start("store", {.priority = abi::priority::server, .flags = restart});
+    Process& guardian = w.start("guardian");
+    Process& client = w.start("app");
+    u32 put = w.function(server, "store.put", 1), get = w.function(server, "store.get", 2 | again);
+    u64 c[4] = {w.control(client), w.control(client), w.control(client), w.control(client)};
+
+    Slot& slot() { return *slot_by_name("store"); }
+    void fail() {
+        w.kill(*slot().process);
+        w.check();
+        CHECK(slot().process == nullptr);
+    }
+    Process& revive() {
+        Process& p = w.revive(guardian, "store");
+        w.check();
+        return p;
+    }
+    // Delivered again?
+    bool marked(u64 control) {
+        const abi::ControlIca& page = w.page(control);
+        const u64 depth = (page.currentp - control - offsetof(abi::ControlIca, frames)) / sizeof(abi::Frame);
+        return (page.frames[depth].flags & abi::flag::redelivered) != 0;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a slot outlives its process, with functions, areas, state and queue", "[recovery]") {
+    Failing t;
+    const u64 state = t.w.area(t.server, 2), other = t.w.area(t.server);
+    t.w.word(t.server, state) = 77;
+    CHECK(t.w.call(t.server, Syscall::state_register, state, 3).ok());
+    t.fail();
+    CHECK(t.w.request_async(t.client, t.put, t.c[0]).ok());
+    CHECK(t.w.request(t.client, t.put, t.c[1]).blocked);
+    t.w.finish_endings();
+    t.w.check();
+    Process& fresh = t.revive();
+    const Outcome found = t.w.call(fresh, Syscall::state_fetch);
+    CHECK(found.rdx == state);
+    CHECK(found.rsi == 3);
+    CHECK(t.w.word(fresh, state) == 77);
+    CHECK(t.w.writes(fresh, other));
+    for (const u64 c : {t.c[0], t.c[1]}) {
+        const Outcome o = t.w.receive(fresh);
+        CHECK(o.is(Receipt::request));
+        CHECK(o.rdi == c);
+        CHECK(!t.marked(c));
+        CHECK(t.w.reply(fresh, c, 5).ok());
+    }
+    CHECK(outcome_of(t.client).rdx == 5);
+    CHECK(t.w.receive(t.client).r8 == 5);
+    t.w.check();
+}
+
+TEST_CASE("a queued call to a vacant slot times out", "[recovery]") {
+    Failing t;
+    t.fail();
+    CHECK(t.w.request(t.client, t.put, t.c[0], 0, 0, 1000).blocked);
+    t.w.advance(1000);
+    CHECK(outcome_of(t.client).error == Error::timed_out);
+    t.w.check();
+}
+
+TEST_CASE("the call in work is answered with an error unless it may be delivered again", "[recovery]") {
+    for (const bool safe : {false, true}) {
+        Failing t;
+        const u64 lent = t.w.area(t.client), moved = t.w.area(t.client);
+        t.w.word(t.client, lent) = 5;
+        CHECK(t.w.request_async(t.client, safe ? t.get : t.put, t.c[0], mode_flags(DataMode::lend_write), lent).ok());
+        CHECK(t.w.request_async(t.client, t.put, t.c[1], mode_flags(DataMode::move), moved).ok());
+        CHECK(t.w.receive(t.server).rdi == t.c[0]);
+        const u64 id = t.w.page(t.c[0]).call_id;
+        t.w.page(t.c[0]).currentp = 0;  // scribbled over
+        t.w.page(t.c[0]).call_id = 0;
+        t.fail();
+        CHECK(fault_records[(fault_count - 1) % max_fault_records].calls_failed == (safe ? 0 : 1));
+        CHECK(fault_records[(fault_count - 1) % max_fault_records].calls_redelivered == (safe ? 1 : 0));
+        if (!safe) CHECK(t.w.receive(t.client).result_error() == Error::restarted);
+        Process& fresh = t.revive();
+        if (safe) {
+            const Outcome o = t.w.receive(fresh);
+            CHECK(o.is(Receipt::request));
+            CHECK(o.op() == 2);
+            CHECK(o.rdi == t.c[0]);
+            CHECK(o.r9 == lent);
+            CHECK(t.marked(t.c[0]));
+            CHECK(t.w.page(t.c[0]).call_id == id);
+            CHECK(t.w.word(fresh, lent) == 5);
+            t.w.check();
+            CHECK(t.w.reply(fresh, t.c[0]).ok());
+        }
+        const Outcome next = t.w.receive(fresh);
+        CHECK(next.rdi == t.c[1]);
+        CHECK(next.r9 == moved);
+        CHECK(!t.marked(t.c[1]));
+        CHECK(t.w.reply(fresh, t.c[1]).ok());
+        t.w.check();
+    }
+}
+
+TEST_CASE("deferred calls come again in their order, behind the one in work and before the queue", "[recovery]") {
+    Failing t;
+    for (unsigned i = 0; i < 3; ++i) CHECK(t.w.request_async(t.client, i == 2 ? t.get : t.put, t.c[i]).ok());
+    for (unsigned i = 0; i < 3; ++i) CHECK(t.w.receive(t.server).rdi == t.c[i]);
+    CHECK(t.w.request_async(t.client, t.put, t.c[3]).ok());
+    t.fail();
+    Process* fresh = &t.revive();
+    CHECK(t.w.receive(*fresh).rdi == t.c[2]);
+    CHECK(t.w.receive(*fresh).rdi == t.c[0]);
+    t.fail();  // c[2] is deferred, c[0] in work and not safe, c[1] not yet delivered again
+    fresh = &t.revive();
+    CHECK(t.w.receive(t.client).result_error() == Error::restarted);
+    for (const u64 c : {t.c[2], t.c[1], t.c[3]}) {
+        CHECK(t.w.receive(*fresh).rdi == c);
+        CHECK(t.marked(c) == (c != t.c[3]));
+    }
+    for (const u64 c : {t.c[1], t.c[2], t.c[3]}) CHECK(t.w.reply(*fresh, c).ok());
+    CHECK(t.slot().deferred_count == 0);
+    CHECK(t.slot().again == nullptr);
+    t.w.check();
+}
+
+TEST_CASE("a new process that fails before its registration leaves the slot vacant", "[recovery]") {
+    Failing t;
+    t.fail();
+    CHECK(t.w.request_async(t.client, t.put, t.c[0]).ok());
+    t.w.replace(t.guardian, "store");
+    t.w.call(t.w.fresh("store"), Syscall::process_exit, 3);
+    const auto r = t.w.result(t.guardian);
+    REQUIRE(r);
+    CHECK(r->error == Error::exited_early);
+    CHECK(r->exit_status == 3);
+    CHECK(t.slot().process == nullptr);
+    Process& fresh = t.revive();
+    CHECK(t.w.receive(fresh).rdi == t.c[0]);
+    CHECK(t.w.reply(fresh, t.c[0]).ok());
+    t.w.check();
+}
+
+TEST_CASE("the result of a restart says what had failed", "[recovery]") {
+    Failing t;
+    hardware().clock += 100;
+    const u64 before = machine::ticks_to_ns(machine::now() - boot_facts.boot_tsc);
+    t.w.call(t.server, Syscall::process_exit, 9);
+    hardware().clock += 100;
+    Process& fresh = t.revive();
+    while (!t.w.wait_for_work(fresh).blocked) {
+    }
+    const auto r = t.w.result(t.guardian);
+    REQUIRE(r);
+    CHECK(r->error == Error::none);
+    CHECK(r->failure == abi::fault_vector::exit);
+    CHECK(r->fault == fault_count);
+    CHECK(r->start_ns == before);
+    CHECK(r->total_ns >= machine::ticks_to_ns(100));
+    CHECK(r->old_pid == fault_records[(fault_count - 1) % max_fault_records].pid);
+}
+
+TEST_CASE("a slot is ended for good, vacant or not", "[recovery]") {
+    for (const bool vacant : {false, true}) {
+        Failing t;
+        const u64 a = t.w.area(t.server, 3);
+        CHECK(t.w.request_async(t.client, t.put, t.c[0]).ok());
+        CHECK(t.w.receive(t.server).rdi == t.c[0]);
+        CHECK(t.w.request_async(t.client, t.put, t.c[1]).ok());
+        CHECK(t.w.receive(t.server).rdi == t.c[1]);
+        CHECK(t.w.request_async(t.client, t.put, t.c[2]).ok());
+        if (vacant) t.fail();
+        const u32 id = t.slot().id();
+        CHECK(t.w.call(t.guardian, Syscall::slot_end, id).ok());
+        CHECK(slot_by_name("store") == nullptr);
+        CHECK(t.w.call(t.guardian, Syscall::slot_end, id).error == Error::not_found);
+        t.w.finish_endings();
+        unsigned died = 0;
+        for (unsigned i = 0; i < 3; ++i)
+            if (t.w.receive(t.client).result_error() == Error::server_died) ++died;
+        CHECK(died == (vacant ? 2 : 3));
+        CHECK(pool[static_cast<Pfn>((a - abi::ica_base) >> page_shift)].kind != PageKind::area);
+        CHECK(t.w.request_async(t.client, t.put, t.c[0]).error == Error::no_server);
+        t.w.check();
+    }
+}
+
+TEST_CASE("a requester that ends while its call waits to be delivered again", "[recovery]") {
+    Failing t;
+    const u64 a = t.w.area(t.client);
+    CHECK(t.w.request_async(t.client, t.get, t.c[0], mode_flags(DataMode::lend_read), a).ok());
+    CHECK(t.w.receive(t.server).rdi == t.c[0]);
+    t.fail();
+    t.w.kill(t.client);
+    t.w.finish_endings();
+    t.w.check();
+    Process& fresh = t.revive();
+    CHECK(t.w.receive(fresh).rdi == t.c[0]);
+    CHECK(t.w.reads(fresh, a));
+    CHECK(t.w.reply(fresh, t.c[0]).error == Error::abandoned);
+    t.w.check();
+}
+
+TEST_CASE("a requester whose time passes while its call waits to be delivered again", "[recovery]") {
+    Failing t;
+    t.w.wait_for_work(t.server);
+    CHECK(t.w.request(t.client, t.get, t.c[0], 0, 0, 1000).blocked);
+    t.fail();
+    t.w.advance(1000);
+    CHECK(outcome_of(t.client).error == Error::timed_out);
+    t.w.check();
+    Process& fresh = t.revive();
+    CHECK(t.w.receive(fresh).rdi == t.c[0]);
+    CHECK(t.w.reply(fresh, t.c[0]).error == Error::abandoned);
+    t.w.check();
+}
+
+TEST_CASE("a call that waits to be delivered again may be answered before", "[recovery]") {
+    Failing t;
+    for (unsigned i = 0; i < 3; ++i) CHECK(t.w.request_async(t.client, t.put, t.c[i]).ok());
+    for (unsigned i = 0; i < 3; ++i) CHECK(t.w.receive(t.server).rdi == t.c[i]);
+    t.w.receive(t.server);  // the third is deferred too
+    t.fail();
+    Process& fresh = t.revive();
+    CHECK(t.w.reply(fresh, t.c[0]).ok());
+    CHECK(t.w.reply(fresh, t.c[2]).ok());
+    CHECK(t.w.receive(fresh).rdi == t.c[1]);
+    CHECK(t.w.reply(fresh, t.c[1]).ok());
+    CHECK(t.w.receive(fresh).error == Error::timed_out);
+    t.w.check();
+}
+
+TEST_CASE("control ICAs that a failed process owned are free again; results of its calls reach the next", "[recovery]") {
+    Failing t;
+    Process& other = t.w.start("other");
+    const u32 f = t.w.function(other, "other.do");
+    const u64 sent = t.w.control(t.server), owned = t.w.control(t.server), waited = t.w.control(t.server);
+    const u64 lent = t.w.area(t.server);
+    CHECK(t.w.request_async(t.server, f, sent, mode_flags(DataMode::lend_read), lent).ok());
+    CHECK(t.w.request(t.server, f, waited).blocked);
+    t.fail();
+    CHECK(t.w.receive(other).rdi == sent);
+    CHECK(t.w.receive(other).rdi == waited);
+    CHECK(t.slot().lent_count == 1);
+    CHECK(t.w.reply(other, sent, 4).ok());
+    CHECK(t.w.reply(other, waited).error == Error::abandoned);
+    CHECK(t.slot().lent_count == 0);
+    Process& fresh = t.revive();
+    CHECK(controls[(owned - control_base) >> page_shift].state == Control::State::free);
+    const Outcome o = t.w.receive(fresh);
+    CHECK(o.is(Receipt::result));
+    CHECK(o.rdi == sent);
+    CHECK(o.r8 == 4);
+    CHECK(t.w.call(fresh, Syscall::ica_release, sent).ok());
+    CHECK(t.slot().control_count == 0);
+    t.w.check();
+}
+
+TEST_CASE("a passed-on call comes back to a slot whose relay has failed", "[recovery]") {
+    Failing t;
+    Process& disk = t.w.start("disk");
+    const u32 f = t.w.function(disk, "disk.read", 9);
+    CHECK(t.w.request_async(t.client, t.get, t.c[0]).ok());
+    CHECK(t.w.receive(t.server).rdi == t.c[0]);
+    CHECK(t.w.forward(t.server, f, t.c[0]).ok());
+    t.fail();
+    CHECK(t.w.receive(disk).rdi == t.c[0]);
+    CHECK(t.w.reply(disk, t.c[0], 6).ok());
+    Process* fresh = &t.revive();
+    Outcome o = t.w.receive(*fresh);
+    CHECK(o.is(Receipt::result));
+    CHECK(o.relayed());
+    CHECK(o.r8 == 6);
+    t.fail();  // with the relayed result in work: it is delivered again as the call that it was
+    fresh = &t.revive();
+    o = t.w.receive(*fresh);
+    CHECK(o.is(Receipt::request));
+    CHECK(o.op() == 2);
+    CHECK(t.marked(t.c[0]));
+    CHECK(t.w.forward(*fresh, f, t.c[0]).ok());
+    CHECK(t.w.receive(disk).rdi == t.c[0]);
+    CHECK(!t.marked(t.c[0]));
+    CHECK(t.w.reply(disk, t.c[0], 7).ok());
+    CHECK(t.w.receive(*fresh).relayed());
+    CHECK(t.w.reply(*fresh, t.c[0], 8).ok());
+    CHECK(t.w.receive(t.client).r8 == 8);
+    t.w.check();
+}
+
+TEST_CASE("the device of a failed driver is quiet, its interrupts wait for the next", "[recovery]") {
+    World w;
+    Process& driver = w.start("nic", {.device = 11, .flags = restart});
+    Process& sharer = w.start("other", {.irq = 11});
+    Process& guardian = w.start("guardian");
+    w.interrupt(11);
+    CHECK((w.receive(driver).rdx & abi::event::interrupt) != 0);
+    CHECK(hardware().masked[11]);
+    hardware().quiesced.clear();
+    w.kill(driver);
+    CHECK(hardware().quiesced == std::vector<u32>{11});
+    w.receive(sharer);
+    w.receive(sharer);
+    CHECK(!hardware().masked[11]);  // the other one goes on
+    w.interrupt(11);
+    w.receive(sharer);
+    w.receive(sharer);
+    CHECK(!hardware().masked[11]);
+    Process& fresh = w.revive(guardian, "nic");
+    CHECK((w.receive(fresh).rdx & abi::event::interrupt) != 0);
+    w.receive(fresh);
+    CHECK(!hardware().masked[11]);
+    w.check();
+}
+
+TEST_CASE("the death of a process that leaves its slot vacant is told at once", "[recovery]") {
+    Failing t;
+    t.w.wait_for_work(t.guardian);
+    t.w.run(t.client);
+    t.w.kill(t.server);
+    CHECK((outcome_of(t.guardian).rdx & abi::event::process_ended) != 0);
+}
+
+TEST_CASE("in a planned replacement a server may ask for its deferred calls again", "[recovery][replacement]") {
+    for (const bool asked : {false, true}) {
+        Failing t;
+        for (unsigned i = 0; i < 2; ++i) CHECK(t.w.request_async(t.client, t.put, t.c[i]).ok());
+        for (unsigned i = 0; i < 2; ++i) CHECK(t.w.receive(t.server).rdi == t.c[i]);
+        CHECK(t.w.request_async(t.client, t.put, t.c[2]).ok());
+        t.w.replace(t.guardian, "store");
+        Process& fresh = t.w.fresh("store");
+        const u64 flags = asked ? abi::register_flag::redeliver : 0;
+        CHECK(t.w.call(fresh, Syscall::server_register, ~u64{0}, flags).blocked);
+        CHECK(t.w.receive(t.server).is(Receipt::replacement));
+        CHECK(t.w.hand_over(t.server).blocked);
+        CHECK(outcome_of(fresh).rdx == static_cast<u64>(abi::Registered::replaced));
+        if (asked)
+            for (unsigned i = 0; i < 2; ++i) {
+                CHECK(t.w.receive(fresh).rdi == t.c[i]);
+                CHECK(t.marked(t.c[i]));
+            }
+        CHECK(t.w.receive(fresh).rdi == t.c[2]);
+        for (unsigned i = 0; i < 3; ++i) CHECK(t.w.reply(fresh, t.c[i]).ok());
+        t.w.check();
+    }
+}
