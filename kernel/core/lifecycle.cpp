@@ -240,6 +240,8 @@ void begin_teardown(Process& p) {
     make_ready(p);
 }
 
+// At the death of a process, when its name is free, and once more when all that it had is free: calls of its that were
+// still queued may have been served in between.
 void tell_ended() {
     for (Slot& slot : slots)
         if (slot.alive && (slot.privileges & (abi::privilege::processes | abi::privilege::list)) != 0)

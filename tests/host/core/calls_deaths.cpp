@@ -233,11 +233,18 @@ TEST_CASE("a slot that begins to end keeps nothing mapped that is not its own", 
 TEST_CASE("everybody with the right is told that a process ended", "[calls][death]") {
     Three t;
     t.w.wait_for_work(t.relay);
+    t.w.run(t.client);  // keeps the CPU: the end has begun, but goes no further
     t.w.kill(t.server);
+    CHECK(t.server.state == Process::State::ending);
+    const Outcome death = outcome_of(t.relay);
+    CHECK(death.is(Receipt::event));
+    CHECK((death.rdx & abi::event::process_ended) != 0);
+    t.w.wait_for_work(t.relay);
     t.w.finish_endings();
-    const Outcome o = outcome_of(t.relay);
-    CHECK(o.is(Receipt::event));
-    CHECK((o.rdx & abi::event::process_ended) != 0);
+    CHECK(t.server.state == Process::State::free);
+    const Outcome gone = outcome_of(t.relay);
+    CHECK(gone.is(Receipt::event));
+    CHECK((gone.rdx & abi::event::process_ended) != 0);
 }
 
 TEST_CASE("a name may be used again after its process ended, and old numbers do not reach the new one", "[calls][death]") {
