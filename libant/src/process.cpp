@@ -20,11 +20,14 @@ const char* string_at(const char* strings, unsigned index) {
     return strings;
 }
 
-void log_list(const char* text, std::va_list arguments) {
-    char line[log_line_bytes];
-    const std::size_t length = format_list(line, sizeof line, text, arguments);
-    sys::log(line, length < sizeof line ? length : sizeof line - 1);
-}
+struct Line {
+    char text[log_line_bytes];
+    std::size_t length;
+    Line(const char* format, std::va_list arguments) : length{format_list(text, sizeof text, format, arguments)} {
+        if (length >= sizeof text) length = sizeof text - 1;
+        sys::log(text, length);
+    }
+};
 
 }  // namespace
 
@@ -56,16 +59,16 @@ void wait_us(std::uint64_t microseconds) { sys::wait(microseconds); }
 void log(const char* text, ...) {
     std::va_list arguments;
     va_start(arguments, text);
-    log_list(text, arguments);
+    const Line line{text, arguments};
     va_end(arguments);
 }
 
 void panic(const char* text, ...) {
     std::va_list arguments;
     va_start(arguments, text);
-    log_list(text, arguments);
+    const Line line{text, arguments};
     va_end(arguments);
-    sys::process_exit(panic_status);
+    sys::process_exit(panic_status, line.text, line.length);
 }
 
 void exit(std::uint32_t status) { sys::process_exit(status); }

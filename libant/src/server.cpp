@@ -29,6 +29,9 @@ struct FunctionName {
 constexpr unsigned kind_shift = 40;
 static_assert(offsetof(Outcome, error) == 0 && offsetof(Outcome, list) == 4 && offsetof(Outcome, kind) * 8 == kind_shift);
 
+// What a spoilt answer says.
+constexpr std::int64_t wrong_value = -0x5a5a'5a5a;
+
 // Bit of Receipt::result: a forwarded call that has come back through this relay.
 constexpr std::uint64_t relayed_bit = 1 << 16;
 
@@ -61,9 +64,23 @@ struct Server::Receipt {
     }
 };
 
+constinit Server* Server::running_ = nullptr;
+constinit std::array<Server::Entry, Server::max_ops> Server::spoilt_{};
+
 Server::Server(const char* slot) : slot_{slot} { on(guardian::crash, crash_as_asked); }
 
 Outcome Server::unknown_operation(Call) { return Error::bad_function; }
+
+// In place of every operation until one of them has been called: so the loop needs no test for it.
+Outcome Server::answer_wrongly(Call) {
+    running_->ops_ = spoilt_;
+    return Call::reply(wrong_value);
+}
+
+void Server::spoil_next_answer() {
+    spoilt_ = running_->ops_;
+    running_->ops_.fill({answer_wrongly, 0});
+}
 
 void Server::handle(const char* name, std::uint16_t op, const Entry& entry, std::uint16_t attributes) {
     if (op >= max_ops || names_[op] != nullptr) panic("operation %s: number %u is out of range or taken", name, op);
@@ -82,6 +99,7 @@ void Server::handle_result(const ResultEntry& wanted) {
 }
 
 Error Server::run() {
+    running_ = this;
     const Result<> started = start();
     if (!started) return started.error();
     if (before_receive_ != nullptr) serve<true>();
@@ -92,11 +110,19 @@ Error Server::run() {
 Result<> Server::start() {
     std::uint64_t provided = 0;
     if (startup().replacing != 0) provided = provided_operations();
-    const bool replaces = ANT_TRY(sys::server_register(readable_formats())).how != abi::Registered::fresh;
-    if (replaces) restore();
+    const sys::Registration registration = ANT_TRY(sys::server_register(readable_formats(), register_flags_));
+    registered_ = registration.how;
+    told_format_ = registration.write_format;
+    const bool fresh = registered_ == abi::Registered::fresh;
+    if (!fresh) restore();
     ANT_TRY(register_operations(provided));
-    if (!replaces && start_ != nullptr) start_();
+    if (fresh && start_ != nullptr) start_();
     return {};
+}
+
+std::uint32_t Server::write_format() const {
+    if (told_format_ != own_choice) return static_cast<std::uint32_t>(told_format_);
+    return &ant_manifest == nullptr ? 0 : ant_manifest.manifest.state_writes;
 }
 
 std::uint64_t Server::provided_operations() const {
@@ -118,9 +144,18 @@ Result<> Server::register_operations(std::uint64_t provided) const {
 }
 
 void Server::restore() {
-    if (restore_ == nullptr) return;
-    const auto state = sys::state_fetch();
-    restore_(state ? *state : sys::State{});
+    if (restore_ != nullptr) {
+        const auto state = sys::state_fetch();
+        restore_(state ? *state : sys::State{});
+    } else if (registered_ == abi::Registered::restarted) {
+        (void)AreaKeeper{}.sweep();
+    }
+    sys::phase(abi::Phase::state);
+}
+
+void Server::settle() {
+    told_format_ = own_choice;
+    if (settled_ != nullptr) settled_();
 }
 
 // The hot loop: requests and results that come without events. The core clears what it does not set, so that after
@@ -184,6 +219,7 @@ template <bool has_hook>
 
 // The general case, with a receive at its end. -> the call that it was to answer or forward
 std::uint64_t Server::take_other(Receipt& receipt, std::uint64_t answered) {
+    if ((receipt.events & abi::event::settled) != 0) settle();
     if (receipt.events != 0 && event_ != nullptr) event_(receipt.events);
     switch (receipt.kind()) {
         case abi::Receipt::request: {
@@ -261,6 +297,18 @@ Result<> Server::answer(std::uint64_t control, Error error, std::int64_t value, 
     return sys::check(sys::raw(sys::Syscall::reply, control, static_cast<std::uint64_t>(value),
                                data.address | static_cast<std::uint64_t>(data.mode),
                                sys::pair(static_cast<std::uint32_t>(error), list ? 1 : 0)));
+}
+
+void AreaKeeper::flush() {
+    const Result<> kept = sys::area_keep(addresses_.data(), count_);
+    if (!kept) refused_ = kept.error();
+    count_ = 0;
+}
+
+Result<std::uint64_t> AreaKeeper::sweep() {
+    if (count_ != 0) flush();
+    if (refused_ != Error::none) return Failure(refused_);
+    return sys::area_sweep();
 }
 
 }  // namespace ant

@@ -1,6 +1,7 @@
 // Ica: move-only owner of a data area.
 #pragma once
 
+#include <ant/process.hpp>
 #include <ant/syscalls.hpp>
 
 #include <span>
@@ -43,9 +44,8 @@ public:
         return std::exchange(address_, 0);
     }
     void reset() {
-        if (address_ != 0) (void)sys::ica_release(address_);
-        address_ = 0;
         pages_ = 0;
+        if (address_ != 0) release(std::exchange(address_, 0));
     }
 
     explicit operator bool() const { return address_ != 0; }
@@ -61,6 +61,13 @@ public:
     }
 
 private:
+    // An area that is not this process's own was released twice, or given away and kept: that is a contradiction.
+    [[gnu::noinline]] static void release(std::uint64_t address) {
+        const Result<> released = sys::ica_release(address);
+        if (!released && released.error() != Error::on_loan)
+            panic("release of area %lx: %s", address, error_text(released.error()));
+    }
+
     Ica(std::uint64_t address, std::size_t pages) : address_{address}, pages_{pages} {}
     std::uint64_t address_ = 0;
     std::size_t pages_ = 0;

@@ -44,6 +44,8 @@ public:
         return *reinterpret_cast<const abi::Frame*>(page()->currentp);
     }
     [[nodiscard]] std::uint64_t id() const { return page()->call_id; }
+    // An earlier process of this server has had the call: its effect may be there already (docs/recovery.md).
+    [[nodiscard]] bool redelivered() const { return (frame().flags & abi::flag::redelivered) != 0; }
     [[nodiscard]] std::uint32_t user_id() const { return frame().user_id; }
     [[nodiscard]] std::uint32_t requester() const { return frame().requester_slot; }
     [[nodiscard]] std::uint64_t data() const { return frame().data; }
@@ -136,19 +138,36 @@ public:
     // Called before each receive; returns the longest time to wait there in us (no_limit = for ever; abi::poll).
     // To be set before run().
     void before_receive(std::uint64_t (*hook)()) { before_receive_ = hook; }
-    // State: `save` runs in the old process before it hands over, `restore` in the new one right after.
+    // State: `save` runs in the old process before it hands over, `restore` in the new one right after; after a
+    // failure as well, without a save before it. A server that keeps no state gets none, and what areas the failed
+    // process had are released.
     void on_save(void (*save)()) { save_ = save; }
     void on_restore(void (*restore)(sys::State)) { restore_ = restore; }
     // Runs once in a process that starts fresh, after registration.
     void on_start(void (*start)()) { start_ = start; }
+    // The probation is over: from now on write_format() is the newest.
+    void on_settled(void (*settled)()) { settled_ = settled; }
+    // Deferred calls come again after a planned replacement too (after a failure they always do): for a server that
+    // does not keep in its state which calls it holds. To be called before run().
+    void redeliver_deferred() { register_flags_ |= abi::register_flag::redeliver; }
+
+    // From the restore hook on: what the process found when it registered.
+    [[nodiscard]] abi::Registered registered() const { return registered_; }
+    // The state format to be written now. A program on probation writes that of the program before it, which may have to
+    // take over again.
+    [[nodiscard]] std::uint32_t write_format() const;
 
     // Registers and serves. Returns only with an error of the registration.
     [[nodiscard]] Error run();
+
+    // The next call is answered with a value that is none of its handler's: a fault on purpose (guardian::crash).
+    static void spoil_next_answer();
 
     // Answers a deferred call.
     static Result<> answer(std::uint64_t control, Error error, std::int64_t value = 0, Data data = {}, bool list = false);
 
 private:
+    static constexpr std::uint64_t own_choice = ~std::uint64_t{0};  // of a state format
     struct Entry {
         RequestHandler handler = unknown_operation;
         std::uint64_t parameter_bytes = 0;  // at least
@@ -163,12 +182,14 @@ private:
     };
 
     static Outcome unknown_operation(Call);
+    static Outcome answer_wrongly(Call);
     void handle(const char* name, std::uint16_t op, const Entry& entry, std::uint16_t attributes);
     void handle_result(const ResultEntry& wanted);
     [[nodiscard]] std::uint64_t provided_operations() const;
     Result<> register_operations(std::uint64_t provided) const;
     Result<> start();
     void restore();
+    void settle();
     // `has_hook`: before_receive_ may be set. A loop without it saves the question each time round.
     template <bool has_hook>
     [[noreturn]] void serve();
@@ -191,6 +212,9 @@ private:
     }
     void hand_over();
 
+    static constinit Server* running_;
+    static constinit std::array<Entry, max_ops> spoilt_;
+
     const char* slot_;
     std::array<Entry, max_ops> ops_{};
     std::array<const char*, max_ops> names_{};  // nullptr: not offered
@@ -201,6 +225,28 @@ private:
     void (*save_)() = nullptr;
     void (*restore_)(sys::State) = nullptr;
     void (*start_)() = nullptr;
+    void (*settled_)() = nullptr;
+    std::uint64_t register_flags_ = 0;
+    std::uint64_t told_format_ = own_choice;
+    abi::Registered registered_ = abi::Registered::fresh;
+};
+
+// After a failure: names the areas that the state speaks of, and releases the others that the failed process had.
+class AreaKeeper {
+public:
+    void keep(std::uint64_t address) {
+        if (count_ == addresses_.size()) flush();
+        addresses_[count_++] = address;
+    }
+    // -> areas released. An error if one that was to be kept is not this server's: the state is wrong, and nothing
+    // is released.
+    Result<std::uint64_t> sweep();
+
+private:
+    void flush();
+    std::array<std::uint64_t, 64> addresses_;
+    std::size_t count_ = 0;
+    Error refused_ = Error::none;
 };
 
 }  // namespace ant

@@ -1,5 +1,6 @@
 #include <ant/server.hpp>
 
+#include <ant/abi/manifest.hpp>
 #include <ant/interface/guardian.hpp>
 
 #include <catch2/catch.hpp>
@@ -16,6 +17,8 @@ using ant::abi::ControlIca;
 using ant::abi::Receipt;
 using fake::Core;
 using fake::Ended;
+
+ANT_MANIFEST(.version = 1, .name = "unit", .state_writes = 4, .state_reads = 1 << 3 | 1 << 4);
 
 namespace {
 
@@ -304,4 +307,163 @@ TEST_CASE("the crash operation ends the process as asked", "[server]") {
     Server server = make_server();
     serve(server);
     CHECK(Core::get().log.find("crash asked for") != std::string::npos);
+}
+
+namespace {
+
+// The answer of server_register.
+void register_as(ant::abi::Registered how, std::uint64_t write_format) {
+    fake::on(fake::Syscall::server_register) = [=](const fake::Call&) {
+        fake::Raw r{};
+        r.rdx = static_cast<std::uint64_t>(how);
+        r.rsi = write_format;
+        return r;
+    };
+}
+Server* current = nullptr;
+ant::guardian::Crash& crash_of(const Delivered& call) { return *reinterpret_cast<ant::guardian::Crash*>(call.frame.parameters); }
+
+}  // namespace
+
+TEST_CASE("after a failure the state is restored as in a replacement, and said to be", "[server]") {
+    prepare();
+    register_as(ant::abi::Registered::restarted, ~std::uint64_t{0});
+    Server server = make_server();
+    current = &server;
+    server.on_restore([](ant::sys::State) {
+        ++restores;
+        CHECK(current->registered() == ant::abi::Registered::restarted);
+        CHECK(current->write_format() == 4);
+        CHECK(Core::get().of(fake::Syscall::phase).empty());
+    });
+    server.redeliver_deferred();
+    serve(server);
+    CHECK(restores == 1);
+    CHECK(starts == 0);
+    CHECK(saves == 0);
+    const auto registered = Core::get().of(fake::Syscall::server_register);
+    REQUIRE(registered.size() == 1);
+    CHECK(registered[0].a == (1 << 3 | 1 << 4));
+    CHECK(registered[0].b == ant::abi::register_flag::redeliver);
+    REQUIRE(Core::get().of(fake::Syscall::phase).size() == 1);
+    CHECK(Core::get().of(fake::Syscall::phase)[0].a == static_cast<std::uint64_t>(ant::abi::Phase::state));
+    CHECK(Core::get().of(fake::Syscall::area_sweep).empty());  // that is the business of the hook
+}
+
+TEST_CASE("a server without state releases what areas the failed process had", "[server]") {
+    prepare();
+    register_as(ant::abi::Registered::restarted, ~std::uint64_t{0});
+    Server server{"unit"};
+    serve(server);
+    CHECK(Core::get().of(fake::Syscall::area_sweep).size() == 1);
+}
+
+TEST_CASE("on probation the format of the program before is written, until it is over", "[server]") {
+    prepare();
+    register_as(ant::abi::Registered::replaced, 3);
+    receipts = {{ant::Error::none, ant::abi::event::settled | ant::abi::event::interrupt, 0, 0, 0, 0}};
+    Server server = make_server();
+    current = &server;
+    static unsigned settled;
+    settled = 0;
+    server.on_restore([](ant::sys::State) { CHECK(current->write_format() == 3); });
+    server.on_settled([] {
+        ++settled;
+        CHECK(current->write_format() == 4);
+    });
+    serve(server);
+    CHECK(settled == 1);
+    CHECK(events_seen == (ant::abi::event::settled | ant::abi::event::interrupt));
+}
+
+TEST_CASE("areas to keep are named in batches, and an unknown one stops the sweep", "[server]") {
+    prepare();
+    std::vector<std::uint64_t> kept;
+    fake::on(fake::Syscall::area_keep) = [&](const fake::Call& call) {
+        const auto* addresses = reinterpret_cast<const std::uint64_t*>(call.a);
+        kept.insert(kept.end(), addresses, addresses + call.b);
+        return fake::Raw{};
+    };
+    ant::AreaKeeper keeper;
+    for (std::uint64_t i = 0; i < 150; ++i) keeper.keep(i * ant::abi::page_size);
+    REQUIRE(keeper.sweep());
+    REQUIRE(kept.size() == 150);
+    for (std::uint64_t i = 0; i < 150; ++i) CHECK(kept[i] == i * ant::abi::page_size);
+    CHECK(Core::get().of(fake::Syscall::area_sweep).size() == 1);
+
+    fake::on(fake::Syscall::area_keep) = [](const fake::Call&) { return fake::failed(ant::Error::not_owner); };
+    ant::AreaKeeper mistaken;
+    mistaken.keep(ant::abi::page_size);
+    CHECK(mistaken.sweep().error() == ant::Error::not_owner);
+    CHECK(Core::get().of(fake::Syscall::area_sweep).size() == 1);
+}
+
+TEST_CASE("a call that is delivered again says so", "[server]") {
+    prepare();
+    const Delivered call{0};
+    CHECK_FALSE(Call{call.control}.redelivered());
+    call.frame.flags = ant::abi::flag::redelivered;
+    CHECK(Call{call.control}.redelivered());
+}
+
+TEST_CASE("a result of a call that an earlier process sent does no harm", "[server]") {
+    prepare();
+    const Delivered unknown{0};
+    const std::uint64_t data = Core::get().reserve(1);
+    const unsigned areas = Core::get().areas;
+    receipts = {unknown.result(4711, false, 0, data)};
+    Server server = make_server();
+    serve(server);
+    CHECK(Core::get().areas == areas - 1);
+    CHECK(*ant::controls::take() == unknown.control);
+}
+
+TEST_CASE("a panic's text goes into the fault record", "[server]") {
+    prepare();
+    std::string text;
+    fake::on(fake::Syscall::process_exit) = [&](const fake::Call& call) -> fake::Raw {
+        text.assign(reinterpret_cast<const char*>(call.b), call.c);
+        throw Ended{call.a};
+    };
+    CHECK_THROWS_AS(ant::panic("area %u of %u", 3, 2), Ended);
+    CHECK(text == "area 3 of 2");
+}
+
+TEST_CASE("an area that is released twice is a contradiction", "[server]") {
+    prepare();
+    const Delivered call{sizeof(ant::guardian::Crash)};
+    crash_of(call).fault = static_cast<std::uint32_t>(ant::guardian::Fault::double_free);
+    receipts = {call.request(ant::guardian::crash_op)};
+    Server server = make_server();
+    serve(server);
+    CHECK(Core::get().log.find("release of area") != std::string::npos);
+}
+
+TEST_CASE("a reply is lost as asked, once", "[server]") {
+    prepare();
+    const Delivered call{sizeof(ant::guardian::Crash)};
+    crash_of(call).fault = static_cast<std::uint32_t>(ant::guardian::Fault::lost_reply);
+    receipts = {call.request(ant::guardian::crash_op)};
+    Server server = make_server();
+    serve(server);
+    CHECK(answers.empty());
+    call.frame.flags = ant::abi::flag::redelivered;
+    receipts = {call.request(ant::guardian::crash_op)};
+    serve(server);
+    REQUIRE(answers.size() == 1);
+    CHECK(status_of(answers[0]) == ant::Error::restarted);
+}
+
+TEST_CASE("one answer is wrong as asked", "[server]") {
+    prepare();
+    const Delivered crash{sizeof(ant::guardian::Crash)};
+    crash_of(crash).fault = static_cast<std::uint32_t>(ant::guardian::Fault::bad_reply);
+    const Delivered first{sizeof(Number)}, second{sizeof(Number)};
+    receipts = {crash.request(ant::guardian::crash_op), first.request(twice.op), second.request(twice.op)};
+    Server server = make_server();
+    serve(server);
+    REQUIRE(answers.size() == 3);
+    CHECK(answers[1].b != 5);
+    CHECK(status_of(answers[1]) == ant::Error::none);
+    CHECK(answers[2].b == 5);
 }

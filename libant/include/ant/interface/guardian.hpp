@@ -62,7 +62,21 @@ inline constexpr Function<Nothing, Programs> programs{"programs", static_cast<st
 inline constexpr Function<Power> power{"power", static_cast<std::uint16_t>(Op::power), abi::function_attribute::privileged};
 
 // Every server of libant answers this one too: it brings itself down in the way asked for (tests, demonstrations).
-enum class Fault : std::uint32_t { null, text, div0, stack, wild, panic, exit, hang };
+enum class Fault : std::uint32_t {
+    null,
+    text,
+    div0,
+    stack,
+    wild,
+    panic,
+    exit,
+    hang,
+    lost_reply,   // this call is never answered
+    double_free,  // releases an area twice
+    overrun,      // writes past the end of an area of its own
+    runaway,      // reserves areas for ever
+    bad_reply,    // answers the next call with a wrong value, without doing what it asks for
+};
 struct Crash {
     std::uint32_t fault;
     std::uint32_t reserved;
