@@ -296,7 +296,7 @@ void Connections::commit() {
     }
 }
 
-bool Connections::segment_arrives(tcp_pcb& pcb, const tcp_hdr& header) {
+bool Connections::segment_arrives(tcp_pcb& pcb, const tcp_hdr& header, std::uint32_t bytes) {
     Slot* slot = slot_of(pcb);
     if (slot == nullptr) return true;
     refill(*slot);
@@ -307,6 +307,8 @@ bool Connections::segment_arrives(tcp_pcb& pcb, const tcp_hdr& header) {
         slot->phase = Phase::live;
         pcb.cwnd = std::max<tcpwnd_size_t>(pcb.cwnd, slot->cwnd);
     }
+    slot->hurry = slot->hurry && TCP_SEQ_LT(pcb.rcv_nxt, slot->edge);
+    if (slot->hurry && bytes != 0) tcp_set_flags(&pcb, TF_ACK_DELAY);  // as if it were the second one
     return true;
 }
 
@@ -394,7 +396,9 @@ void Connections::resume(Slot& slot) {
     refill(slot);
     if (slot.pcb == nullptr) return;
     tcp_pcb& pcb = *slot.pcb;
-    slot.resumed_at = pcb.rcv_nxt;
+    slot.seen = pcb.rcv_nxt;
+    slot.edge = pcb.rcv_ann_right_edge;
+    slot.hurry = receives(pcb);
     send_again(slot);
     if (pcb.state == SYN_SENT || pcb.state == SYN_RCVD) return;
     const bool window_closed = pcb.snd_wnd == 0 && pcb.unsent != nullptr && pcb.unacked == nullptr;
@@ -423,7 +427,8 @@ void Connections::look_again(void* self) {
 void Connections::look_again(Slot& slot) {
     tcp_pcb& pcb = *slot.pcb;
     if (slot.phase == Phase::probing && pcb.unacked != nullptr) send_again(slot);
-    const bool silent = pcb.rcv_nxt == slot.resumed_at && milliseconds(tcp_ticks - pcb.tmr) <= recently_ms;
+    const bool silent = pcb.rcv_nxt == slot.seen && milliseconds(tcp_ticks - pcb.tmr) <= recently_ms;
+    slot.seen = pcb.rcv_nxt;
     if (!silent || !receives(pcb) || pcb.rcv_ann_wnd == 0) return;
     for (unsigned i = 0; i < duplicate_acks; ++i) (void)tcp_send_empty_ack(&pcb);
 }
@@ -433,8 +438,8 @@ void Connections::look_again(Slot& slot) {
 using ant::inet_server::the_connections;
 
 // Before a segment is looked at. Other than ERR_OK: it is dropped.
-err_t ant_lwip_connection_receives(tcp_pcb* pcb, const tcp_hdr* header) {
-    return the_connections == nullptr || the_connections->segment_arrives(*pcb, *header) ? ERR_OK : ERR_ABRT;
+err_t ant_lwip_connection_receives(tcp_pcb* pcb, const tcp_hdr* header, const pbuf* bytes) {
+    return the_connections == nullptr || the_connections->segment_arrives(*pcb, *header, bytes->tot_len) ? ERR_OK : ERR_ABRT;
 }
 
 // lwIP asks for options that we want to add; a reset may have no control block.

@@ -93,8 +93,9 @@ public:
     // that waited have been handled.
     void resume();
 
-    // Of lwIP's hooks: a segment arrives for this control block, or one leaves. False: there is none any more.
-    bool segment_arrives(tcp_pcb& pcb, const tcp_hdr& header);
+    // Of lwIP's hooks: a segment with so many bytes arrives for this control block, or one leaves. False: there is none
+    // any more.
+    bool segment_arrives(tcp_pcb& pcb, const tcp_hdr& header, std::uint32_t bytes);
     void segment_leaves(const tcp_pcb& pcb);
 
 private:
@@ -108,11 +109,12 @@ private:
         Slot* next = nullptr;    // of those that are free
         Slot* next_changed = nullptr;
         bool changed = false;
+        bool hurry = false;  // bytes below `edge` may have been lost: each segment is acknowledged at once
         Phase phase = Phase::live;
         std::uint32_t socket = 0, listener = 0;
         std::uint32_t cwnd = 0;                // probing: when the peer has answered
-        std::uint32_t resumed_at = 0;          // rcv_nxt then
-        TcpRecord record;                      // restored
+        std::uint32_t seen = 0, edge = 0;      // rcv_nxt when we looked last; window when we resumed
+        TcpRecord record{};                    // restored
     };
 
     static err_t opened(std::uint8_t id, tcp_pcb_listen* listener, tcp_pcb* pcb);

@@ -10,12 +10,13 @@ extern "C" {
 #endif
 struct tcp_pcb;
 struct tcp_hdr;
+struct pbuf;
 u32_t ant_lwip_initial_sequence(const ip_addr_t* local_ip, u16_t local_port, const ip_addr_t* remote_ip, u16_t remote_port);
-err_t ant_lwip_segment_arrives(struct tcp_pcb* pcb, const struct tcp_hdr* header);
+err_t ant_lwip_segment_arrives(struct tcp_pcb* pcb, const struct tcp_hdr* header, const struct pbuf* bytes);
 /* ip4_numbers.c */
 void ant_lwip_number_datagrams(u16_t first);
 /* tcp_restore.cpp */
-err_t ant_lwip_connection_receives(struct tcp_pcb* pcb, const struct tcp_hdr* header);
+err_t ant_lwip_connection_receives(struct tcp_pcb* pcb, const struct tcp_hdr* header, const struct pbuf* bytes);
 u32_t* ant_lwip_connection_sends(const struct tcp_pcb* pcb, u32_t* options);
 #ifdef __cplusplus
 }
@@ -25,7 +26,7 @@ u32_t* ant_lwip_connection_sends(const struct tcp_pcb* pcb, u32_t* options);
 #define LWIP_HOOK_TCP_ISN ant_lwip_initial_sequence
 /* Makes room in a listener's backlog before a flood of half-open connections shuts honest peers out, and marks
  * connections whose records change. */
-#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, options, options_1, options_2, p) ant_lwip_segment_arrives(pcb, header)
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, options, options_1, options_2, p) ant_lwip_segment_arrives(pcb, header, p)
 #define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, header, pcb, options) ant_lwip_connection_sends(pcb, options)
 
 #endif

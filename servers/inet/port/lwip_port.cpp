@@ -45,8 +45,8 @@ u32_t ant_lwip_initial_sequence(const ip_addr_t* local_ip, u16_t local_port, con
 
 // A segment for a listener whose backlog is full: the connection that has been half open for longest gives way,
 // if its peer has had a second to answer.
-err_t ant_lwip_segment_arrives(tcp_pcb* pcb, const tcp_hdr* header) {
-    if (pcb->state != LISTEN) return ant_lwip_connection_receives(pcb, header);
+err_t ant_lwip_segment_arrives(tcp_pcb* pcb, const tcp_hdr* header, const pbuf* bytes) {
+    if (pcb->state != LISTEN) return ant_lwip_connection_receives(pcb, header, bytes);
     const auto* listener = reinterpret_cast<const tcp_pcb_listen*>(pcb);
     if (listener->accepts_pending < listener->backlog) return ERR_OK;
     constexpr u32_t patience = 1000 / TCP_SLOW_INTERVAL;
