@@ -27,8 +27,8 @@ bool has_lease(const dhcp& client) {
 // As dhcp_bind rounds. 0: never
 std::uint16_t ticks(std::uint32_t seconds) {
     if (seconds == for_ever) return 0;
-    return static_cast<std::uint16_t>(std::clamp<std::uint64_t>(
-        (std::uint64_t{seconds} + DHCP_COARSE_TIMER_SECS / 2) / DHCP_COARSE_TIMER_SECS, 1, 0xffff));
+    return static_cast<std::uint16_t>(
+        std::clamp<std::uint64_t>((std::uint64_t{seconds} + DHCP_COARSE_TIMER_SECS / 2) / DHCP_COARSE_TIMER_SECS, 1, 0xffff));
 }
 
 // What is overdue is done with the next tick.
@@ -82,7 +82,10 @@ bool restore_lease(netif& interface, const LeaseRecord& record, std::uint64_t no
     if (record.bound == 0) return false;
     const std::uint64_t used = (now_ns - record.bound_ns) / tick_ns;
     const std::uint16_t end = ticks(record.lease_s);
-    if (end != 0 && used >= end) return false;
+    if (end != 0 && used >= end) {
+        netif_set_addr(&interface, IP4_ADDR_ANY4, IP4_ADDR_ANY4, IP4_ADDR_ANY4);
+        return false;
+    }
     if (dhcp_start(&interface) != ERR_OK) return false;  // without a link it only makes its control blocks
     dhcp& client = *netif_dhcp_data(&interface);
     ip_addr_set_ip4_u32_val(client.server_ip_addr, record.server);

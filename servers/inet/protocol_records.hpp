@@ -15,9 +15,9 @@ namespace ant::inet_server {
 
 // One for the interface.
 struct NetRecord {
-    HashKey key;        // of initial sequence numbers and everything else that nobody may guess
-    inet::Attach card;  // as the driver gave it
-    std::uint32_t driver_slot;  // 0: none yet
+    HashKey key;                         // of initial sequence numbers and everything else that nobody may guess
+    inet::Attach card;                   // as the driver gave it
+    std::uint32_t driver_slot;           // 0: none yet
     std::uint32_t ip, netmask, gateway;  // network byte order
     std::uint32_t dns[2];
     std::uint16_t ping_id;
@@ -52,7 +52,7 @@ void restore_addresses(netif& interface, const NetRecord& record);
 // The lease as it is; equal to `before` if it is the same one.
 LeaseRecord save_lease(const netif& interface, const LeaseRecord& before, std::uint64_t now_ns);
 // After restore_addresses, with the interface up and its link down; sets the link. False: there was no lease, or it has
-// run out: ask anew.
+// run out, and the address with it: ask anew.
 bool restore_lease(netif& interface, const LeaseRecord& record, std::uint64_t now_ns);
 
 // Entry `index` of the ARP table, in which there are neighbour_capacity.

@@ -207,6 +207,7 @@ void Connections::attach(Slot& slot, tcp_pcb& pcb) {
     static constexpr tcp_ext_arg_callbacks callbacks{.destroy = ended, .passive_open = nullptr};
     slot.pcb = &pcb;
     slot.phase = Phase::live;
+    slot.hurry = slot.resumed = false;
     slot.socket = slot.listener = 0;
     tcp_ext_arg_set(&pcb, id_, &slot);
     tcp_ext_arg_set_callbacks(&pcb, id_, &callbacks);
@@ -309,6 +310,9 @@ bool Connections::segment_arrives(tcp_pcb& pcb, const tcp_hdr& header, std::uint
     }
     slot->hurry = slot->hurry && TCP_SEQ_LT(pcb.rcv_nxt, slot->edge);
     if (slot->hurry && bytes != 0) tcp_set_flags(&pcb, TF_ACK_DELAY);  // as if it were the second one
+    // What was sent twice is acknowledged twice: after its last segment the connection goes on to TIME_WAIT, so that
+    // the second one does not meet a reset.
+    if (slot->resumed && pcb.state == LAST_ACK) pcb.state = CLOSING;
     return true;
 }
 
@@ -399,6 +403,7 @@ void Connections::resume(Slot& slot) {
     slot.seen = pcb.rcv_nxt;
     slot.edge = pcb.rcv_ann_right_edge;
     slot.hurry = receives(pcb);
+    slot.resumed = true;
     send_again(slot);
     if (pcb.state == SYN_SENT || pcb.state == SYN_RCVD) return;
     const bool window_closed = pcb.snd_wnd == 0 && pcb.unsent != nullptr && pcb.unacked == nullptr;

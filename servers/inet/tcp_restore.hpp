@@ -110,11 +110,12 @@ private:
         Slot* next_changed = nullptr;
         bool changed = false;
         bool hurry = false;  // bytes below `edge` may have been lost: each segment is acknowledged at once
+        bool resumed = false;
         Phase phase = Phase::live;
         std::uint32_t socket = 0, listener = 0;
-        std::uint32_t cwnd = 0;                // probing: when the peer has answered
-        std::uint32_t seen = 0, edge = 0;      // rcv_nxt when we looked last; window when we resumed
-        TcpRecord record{};                    // restored
+        std::uint32_t cwnd = 0;            // probing: when the peer has answered
+        std::uint32_t seen = 0, edge = 0;  // rcv_nxt when we looked last; window when we resumed
+        TcpRecord record{};                // restored
     };
 
     static err_t opened(std::uint8_t id, tcp_pcb_listen* listener, tcp_pcb* pcb);

@@ -45,9 +45,7 @@ extern "C" {
 std::uint8_t* ant_lwip_heap = heap;
 u32_t sys_now(void) { return static_cast<u32_t>(durable->now_us / 1000); }
 std::uint32_t ant_lwip_random(void) { return durable->random = durable->random * 1664525 + 1013904223; }
-std::uint16_t ant_lwip_checksum(const void* data, int bytes) {
-    return internet_checksum(data, static_cast<std::size_t>(bytes));
-}
+std::uint16_t ant_lwip_checksum(const void* data, int bytes) { return internet_checksum(data, static_cast<std::size_t>(bytes)); }
 void ant_lwip_print(const char*, ...) {}
 void ant_lwip_contradiction(const char* text) { ant::panic("lwip: %s", text); }
 u32_t ant_lwip_initial_sequence(const ip_addr_t*, u16_t, const ip_addr_t*, u16_t) {
@@ -112,7 +110,8 @@ void pump(unsigned index) {
     connections.touch(*l.pcb);
     if (l.pcb == nullptr) return;
     while (l.written < socket.out && !l.fin) {
-        const std::uint32_t count = std::min<std::uint32_t>(std::min<std::uint32_t>(socket.out - l.written, tcp_sndbuf(l.pcb)), 4096);
+        const std::uint32_t count =
+            std::min<std::uint32_t>(std::min<std::uint32_t>(socket.out - l.written, tcp_sndbuf(l.pcb)), 4096);
         if (count == 0 || tcp_write(l.pcb, out_bytes(index) + l.written, count, 0) != ERR_OK) break;
         l.written += count;
     }
@@ -236,15 +235,15 @@ void start_interface() {
     std::memcpy(&lease, durable->lease, sizeof lease);
     if (net.ip == 0 && !durable->asks_for_address)
         net.ip = lwip_htonl(node_ip), net.netmask = lwip_htonl(0xffffff00), net.gateway = lwip_htonl(peer_ip);
-    if (net.ip != 0) restore_addresses(interface, net);
+    if (net.ip != 0 && (!durable->asks_for_address || lease.bound != 0)) restore_addresses(interface, net);
     netif_set_up(&interface);
-    if (durable->asks_for_address) {
-        if (restore_lease(interface, lease, durable->now_us * 1000)) return;
+    if (!durable->asks_for_address) {
+        interface.flags |= NETIF_FLAG_LINK_UP;
+    } else if (!restore_lease(interface, lease, durable->now_us * 1000)) {
         netif_set_link_up(&interface);
         (void)dhcp_start(&interface);
         return;
     }
-    interface.flags |= NETIF_FLAG_LINK_UP;
     NeighbourRecord neighbour{lwip_htonl(peer_ip), {}, {}};
     std::memcpy(neighbour.mac, peer_mac, sizeof peer_mac);
     restore_neighbour(interface, neighbour);
@@ -355,6 +354,7 @@ unsigned node_listen(std::uint16_t port, std::uint8_t backlog) {
 unsigned node_connect(std::uint16_t port) {
     const unsigned index = new_socket(Durable::Kind::stream);
     tcp_pcb* pcb = tcp_new();
+    durable->sockets[index].port = port;
     live[index].pcb = pcb;
     set_callbacks(pcb, index);
     if (!connections.add(*pcb, index + 1)) ant::panic("too many connections");

@@ -41,7 +41,7 @@ struct Durable {
     std::vector<Frame> batch;  // not committed yet, lost with the process
     std::uint8_t* pattern = nullptr;
     std::uint32_t random = 1;
-    bool advance = false;      // after a crash: what was recorded beyond rcv_nxt is kept, or forgotten
+    bool advance = false;  // after a crash: what was recorded beyond rcv_nxt is kept, or forgotten
     bool asks_for_address = false;
     std::uint32_t restored = 0;
 };

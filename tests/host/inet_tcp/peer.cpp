@@ -11,7 +11,9 @@ constexpr std::size_t ethernet = 14, ip = 20, tcp = 20;
 constexpr std::uint64_t time_out_us = 200'000;
 constexpr std::uint16_t mss = 1460;
 
-void put16(Frame& f, std::size_t at, std::uint32_t v) { f[at] = static_cast<std::uint8_t>(v >> 8), f[at + 1] = static_cast<std::uint8_t>(v); }
+void put16(Frame& f, std::size_t at, std::uint32_t v) {
+    f[at] = static_cast<std::uint8_t>(v >> 8), f[at + 1] = static_cast<std::uint8_t>(v);
+}
 void put32(Frame& f, std::size_t at, std::uint32_t v) { put16(f, at, v >> 16), put16(f, at + 2, v & 0xffff); }
 std::uint32_t get16(const Frame& f, std::size_t at) { return static_cast<std::uint32_t>(f[at] << 8 | f[at + 1]); }
 std::uint32_t get32(const Frame& f, std::size_t at) { return get16(f, at) << 16 | get16(f, at + 2); }
@@ -92,7 +94,8 @@ void Peer::send(std::uint32_t sequence, std::uint32_t bytes, bool syn, bool fin)
     s.ack = heard_;
     const std::uint32_t acknowledged = irs_ + (heard_ ? 1 : 0) + in_ + (fin_in_ ? 1 : 0);
     s.acknowledgement = acknowledged;
-    const std::uint32_t window = std::max<std::int32_t>(distance(acknowledged, edge_), static_cast<std::int32_t>(options_.window));
+    const std::uint32_t window =
+        std::max<std::int32_t>(distance(acknowledged, edge_), static_cast<std::int32_t>(options_.window));
     s.window = std::min<std::uint32_t>(0xffff, syn ? window : window >> shift());
     edge_ = acknowledged + (syn ? s.window : s.window << shift());
     if (syn) s.mss = mss, s.scale = active_ || scaled_ ? options_.scale : -1;

@@ -38,7 +38,7 @@ public:
     void connect(std::uint64_t now);
     void hear(const Segment& segment, std::uint64_t now);
     void watch(const Segment& segment);  // leaves the node now, and may be lost: it takes nothing back
-    void tick(std::uint64_t now);  // its timers
+    void tick(std::uint64_t now);        // its timers
     [[nodiscard]] std::uint64_t next_timer() const;
 
     void meet(std::uint16_t node_port) {

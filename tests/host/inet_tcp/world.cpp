@@ -67,7 +67,8 @@ Peer& World::await(std::uint16_t port, PeerOptions peer_options) {
 
 int World::socket_of(const Peer& peer) const {
     for (unsigned i = 0; i < Durable::max_sockets; ++i)
-        if (durable.sockets[i].kind == Durable::Kind::stream && durable.sockets[i].port == peer.port()) return static_cast<int>(i);
+        if (durable.sockets[i].kind == Durable::Kind::stream && durable.sockets[i].port == peer.port())
+            return static_cast<int>(i);
     return -1;
 }
 

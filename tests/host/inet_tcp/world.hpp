@@ -13,9 +13,9 @@ namespace tcp_test {
 struct WorldOptions {
     std::uint64_t delay_us = 200;
     double loss = 0, reorder = 0;
-    double crash = 0;              // with each batch that leaves the node
-    std::uint64_t down_us = 300;   // at most
-    bool lose_current = false;     // the frame that was being handled is lost; otherwise it is delivered again
+    double crash = 0;             // with each batch that leaves the node
+    std::uint64_t down_us = 300;  // at most
+    bool lose_current = false;    // the frame that was being handled is lost; otherwise it is delivered again
 };
 
 class World {
