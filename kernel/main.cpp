@@ -1,5 +1,6 @@
 // The core's own start: memory, tables, the first process.
 #include "core/areas.hpp"
+#include "core/guardian.hpp"
 #include "core/images.hpp"
 #include "core/lifecycle.hpp"
 #include "core/scheduler.hpp"
@@ -127,6 +128,7 @@ Process& create_guardian(const arch::BootInfo& info) {
     abi::ProcessRequest request{};
     request.priority = abi::priority::guardian;
     request.privileges = ~u32{0};
+    request.flags = abi::process_flag::restart;
     request.device = abi::no_device;
     request.irq[0] = request.irq[1] = abi::no_irq;
     request.quota_pages = request.quota_calls = ~u32{0};
@@ -135,13 +137,15 @@ Process& create_guardian(const arch::BootInfo& info) {
     copy_name(request.name, "guardian");
     copy_name(request.program, "guardian");
     copy_name(request.callees[0], "*");
-    const auto created = create_process({&guardian_image(archive), &request, "guardian", nullptr, request.priority});
+    Image& image = guardian_image(archive);
+    const auto created = create_process({&image, &request, "guardian", nullptr, request.priority});
     if (!created) arch::panic("the guardian could not be created: %s", error_text(created.error()));
+    adopt_guardian(**created, image);
     const Pfn first = static_cast<Pfn>(info.module_start >> page_shift);
     const std::size_t pages = (page_up(info.module_end) - page_down(info.module_start)) >> page_shift;
     pool.adopt(first, pages, PageKind::area);
     if (!(*created)->slot->window.prepare(first, pages)) arch::panic("not enough memory to map the boot archive");
-    give_boot_archive(**created, first, archive.size());
+    give_boot_archive(first, archive.size());
     return **created;
 }
 

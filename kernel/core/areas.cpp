@@ -1,5 +1,6 @@
 #include "areas.hpp"
 
+#include "guardian.hpp"
 #include "lifecycle.hpp"
 
 namespace ant::core {
@@ -205,6 +206,71 @@ Result<> release_area(Slot& slot, u64 address) {
     lost_pages(slot, area, info.pages);
     pool.release(area, info.pages);
     return {};
+}
+
+namespace {
+
+// Moved to the slot with a call that it has now, or that will come back to it.
+void keep_with_call(const Slot& slot, const Control& c) {
+    const auto keep = [&slot](Pfn area, u32 flags) {
+        if (mode_of(flags) == abi::DataMode::move && pool[area].is_area_of(slot.index)) pool[area].kept_by = slot.life;
+    };
+    for (unsigned i = 0; i < c.depth; ++i) {
+        const CallFrame& k = c.frames[i];
+        const Slot* callee = i + 1 < c.depth ? c.frames[i + 1].requester : c.holder;
+        if (callee != &slot) continue;
+        if ((k.flags & abi::flag::data_list) != 0 && k.list != nullptr)
+            for (u32 n = 0; n < k.list->count; ++n) keep(k.list->entry[n].pfn, static_cast<u32>(k.list->entry[n].mode));
+        else if ((k.flags & abi::flag::data_mask) != 0)
+            keep(k.data, k.flags);
+    }
+}
+
+bool is_kept(const Slot& slot, Pfn area) {
+    const PageInfo& info = pool[area];
+    return info.call != 0 || info.kept_by == slot.life || area == slot.state_area || is_boot_archive(area);
+}
+
+// An area on loan becomes an orphan, freed when the loan ends.
+void drop_area(Slot& slot, Pfn area) {
+    const u32 pages = pool[area].pages;
+    unlink_area(slot, area);
+    slot.window.unmap(area, pages);
+    lost_pages(slot, area, pages);
+    if (pool[area].loans != 0) --slot.lent_count;
+    free_area(area);
+}
+
+}  // namespace
+
+Result<> keep_area(const Slot& slot, u64 address) {
+    pool[ANT_TRY(owned_area(slot, address))].kept_by = slot.life;
+    return {};
+}
+
+bool sweep_areas(Slot& slot, u64& cursor, u64& released) {
+    constexpr u64 controls_per_step = 128, areas_per_step = 32, in_list = max_controls + 1;
+    if (cursor < max_controls) {
+        const u64 end = cursor + controls_per_step;
+        for (; cursor < end; ++cursor)
+            if (const Control& c = controls[cursor]; c.state != Control::State::free) keep_with_call(slot, c);
+        return false;
+    }
+    // The next area. It may be gone: one that was under way, in a call that has ended. Then from the start again.
+    Pfn area = cursor < in_list ? no_page : static_cast<Pfn>(cursor - in_list);
+    if (area == no_page || !pool[area].is_area_of(slot.index)) area = slot.first_area;
+    for (u64 n = 0; n < areas_per_step && area != no_page; ++n) {
+        const Pfn next = pool[area].next;
+        if (!is_kept(slot, area)) {
+            drop_area(slot, area);
+            ++released;
+        }
+        area = next;
+    }
+    cursor = in_list + area;
+    if (area != no_page) return false;
+    new_life(slot);  // what was kept is kept from this sweep only
+    return true;
 }
 
 Result<Pfn> split_area(Slot& slot, u64 address, std::size_t pages) {

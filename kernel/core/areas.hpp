@@ -15,6 +15,12 @@ void finish_reserve(Slot& slot, Pfn area);                      // zeroed: map i
 Result<> release_area(Slot& slot, u64 address);
 Result<Pfn> split_area(Slot& slot, u64 address, std::size_t pages);
 
+// After a failure: the new process keeps the areas that it knows of, and the rest is released, in steps. `cursor` begins
+// at 0; true when done. Always kept are the state area, those that are under way, and those that came with a call which
+// the slot still has.
+Result<> keep_area(const Slot& slot, u64 address);
+[[nodiscard]] bool sweep_areas(Slot& slot, u64& cursor, u64& released);
+
 // The area that begins at this address, if the slot owns it and it is not under way in a call.
 Result<Pfn> owned_area(const Slot& slot, u64 address);
 // Pages of the area that begins at this address, if it is lent to the slot and mapped there.

@@ -1,6 +1,7 @@
 #include "lifecycle.hpp"
 
 #include "controls.hpp"
+#include "guardian.hpp"
 #include "images.hpp"
 #include "interrupt_lines.hpp"
 #include "replacement.hpp"
@@ -23,7 +24,6 @@ constinit BootFacts boot_facts = {};
 namespace {
 
 constinit u32 last_pid = 0;
-constinit u32 last_life = 0;
 
 // The private half: program from 64 KiB up, stack at the top with an unmapped page below it, start-up page above.
 constexpr u64 startup_page = 0x0000'3fff'f000'0000;
@@ -160,6 +160,7 @@ Result<> build_startup(Process& p, const ProcessPlan& plan, const Slot& slot) {
     info->framebuffer_height = boot_facts.framebuffer_height;
     info->framebuffer_pitch = boot_facts.framebuffer_pitch;
     info->framebuffer_bits = boot_facts.framebuffer_bits;
+    describe_boot_archive(slot, *info);
     info->device = slot.device;
     info->irq = slot.irq[0];
     std::memcpy(info->name, slot.name, sizeof info->name);
@@ -339,6 +340,7 @@ void vacate(Slot& slot, Process& p, const abi::FaultRecord& r) {
     copy_name(slot.failure.program, p.program);
     leave_calls(slot);
     server_failed(slot);
+    guardian_vacant(slot, Error::none);
 }
 
 // Without a process, the end of a slot needs another entry to go its steps.
@@ -482,13 +484,19 @@ void end_slot(Slot& slot) {
         end_vacant_slot(slot);
 }
 
+void new_life(Slot& slot) {
+    static constinit u32 last = 0;
+    slot.life = ++last;
+}
+
 void occupy(Slot& slot, Process& process) {
     const bool vacant = slot.process == nullptr && slot.life != 0;
     process.slot = &slot;
     process.identity = process.pid | u64{slot.id()} << 32;
     process.space.set_window(&slot.window);
     slot.process = &process;
-    slot.life = ++last_life;
+    new_life(slot);
+    slot.alive_since = machine::now();
     if (!vacant) return;
     resume_interrupts(slot);
     if (drives_console(slot)) machine::echo_log(false);
@@ -532,15 +540,6 @@ bool end_step(Process& p) {
     p.state = Process::State::free;
     tell_ended();
     return true;
-}
-
-void give_boot_archive(Process& guardian, Pfn area, u64 bytes) {
-    link_area(*guardian.slot, area);
-    guardian.slot->window.map(area, pool[area].pages, true);
-    const u64 physical = guardian.space.translate(startup_page, false);
-    auto* info = static_cast<abi::StartupInfo*>(machine::page(static_cast<Pfn>(physical >> page_shift)));
-    info->boot_archive = address_of(area);
-    info->boot_archive_bytes = bytes;
 }
 
 }  // namespace ant::core

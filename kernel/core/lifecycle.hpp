@@ -30,6 +30,8 @@ struct Fault {
 void end_process(Process& process, const Fault& fault, u32 status);
 // Ends a slot for good, with its process if it has one.
 void end_slot(Slot& slot);
+// Marks made with the number before mean nothing any more (PageInfo::kept_by).
+void new_life(Slot& slot);
 // From now on this process animates the slot.
 void occupy(Slot& slot, Process& process);
 // One step of the end; true when all is gone.
@@ -55,8 +57,5 @@ struct BootFacts {
 };
 extern BootFacts boot_facts;
 u64 random_number();
-
-// The guardian's boot archive, an area of its own.
-void give_boot_archive(Process& guardian, Pfn area, u64 bytes);
 
 }  // namespace ant::core

@@ -178,7 +178,8 @@ struct Slot {
     Watch watch;
     Replacement* replacement = nullptr;  // under way
     u32 flags = 0;                       // abi::process_flag of its processes
-    u32 life = 0;            // which of all processes that ever got a slot: marks what this one keeps
+    u32 life = 0;            // unique: marks what its process keeps, until it sweeps
+    u64 alive_since = 0;     // ticks; its process has it since then
     u32 controls_freed = 0;  // vacant: control ICAs looked at, whether the failed process had owned them
     u32 failures = 0;
     LastFailure failure;

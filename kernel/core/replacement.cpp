@@ -1,6 +1,7 @@
 #include "replacement.hpp"
 
 #include "controls.hpp"
+#include "guardian.hpp"
 #include "images.hpp"
 #include "lifecycle.hpp"
 #include "watch.hpp"
@@ -60,6 +61,7 @@ u32 record(const Replacement& r, Error error) {
 }
 
 void post_to(const RecordKey& key) {
+    if (key.asker == nullptr) return;
     if (key.asker->alive && key.asker->generation == key.asker_generation) post_event(*key.asker, abi::event::replacement);
 }
 
@@ -101,7 +103,11 @@ void fail(Replacement& r, Error error) {
         fresh->replacement = nullptr;
         end_process(*fresh, {abi::fault_vector::kill}, 0);
     }
-    if (old == nullptr && !slot.outlives_process()) end_slot(slot);
+    if (old != nullptr) return;
+    if (slot.outlives_process())
+        guardian_vacant(slot, error);
+    else
+        end_slot(slot);
 }
 
 void set_deadline(Replacement& r) {
@@ -171,62 +177,85 @@ void close(Replacement& r) {
 
 }  // namespace
 
-Result<u32> begin_replacement(Process& asker, const abi::ReplaceRequest& request) {
+namespace {
+
+// A new process for the slot, and the record of its way to there.
+Result<Replacement*> open(Slot& slot, Image& image, const char* program, u32 version, unsigned priority) {
     const u64 start = machine::now();
+    Replacement* r = free_replacement();
+    if (r == nullptr) return Failure(Error::too_many);
+    abi::ProcessRequest plan{};
+    copy_name(plan.program, program);
+    plan.version = version;
+    plan.flags = slot.flags;
+    plan.argument_bytes = slot.argument_bytes;
+    plan.argc = slot.argc;
+    plan.envc = slot.envc;
+    const bool vacant = slot.process == nullptr;
+    Process* fresh = ANT_TRY(create_process({&image, &plan, slot.arguments, &slot, priority}));
+
+    *r = {};
+    r->slot = &slot;
+    r->fresh = fresh;
+    r->started = vacant ? slot.failure.time : start;
+    r->event[0] = start;
+    note(*r, 2);
+    r->result.ticket = ++last_ticket;
+    copy_name(r->result.name, slot.name);
+    r->result.old_pid = vacant ? slot.failure.pid : slot.process->pid;
+    r->result.new_pid = fresh->pid;
+    r->result.old_version = vacant ? slot.failure.version : slot.process->version;
+    r->result.new_version = version;
+    r->result.start_ns = machine::ticks_to_ns(r->started - boot_facts.boot_tsc);
+    fresh->replacement = r;
+    slot.replacement = r;
+    if (vacant) describe_failure(*r);
+    return r;
+}
+
+void start(Replacement& r, u64 timeout_us) {
+    constexpr u64 usual_timeout_us = 2'000'000;
+    r.timeout_us = timeout_us == 0 ? usual_timeout_us : timeout_us;
+    const bool vacant = r.slot->process == nullptr;
+    if (r.as_paper && !vacant) {
+        r.state = Replacement::State::stopping;
+        r.result.as_paper = 1;
+        notify_old(r);
+        return;
+    }
+    r.as_paper = false;
+    r.state = vacant ? Replacement::State::starting : Replacement::State::preparing;
+    note(r, 6);
+    set_deadline(r);
+    start_process(*r.fresh);
+}
+
+}  // namespace
+
+Result<u32> begin_replacement(Process& asker, const abi::ReplaceRequest& request) {
     if (!valid_name(request.name) || !valid_name(request.program)) return Failure(Error::invalid_argument);
     Slot* slot = slot_by_name(request.name);
     if (slot == nullptr) return Failure(Error::not_found);
     if (slot->replacement != nullptr) return Failure(Error::busy);
     Image* image = image_by_number(request.image);
     if (image == nullptr) return Failure(Error::not_found);
-    Replacement* r = free_replacement();
-    if (r == nullptr) return Failure(Error::too_many);
-
-    abi::ProcessRequest plan{};
-    copy_name(plan.program, request.program);
-    plan.version = request.version;
-    plan.flags = slot->flags;
-    plan.argument_bytes = slot->argument_bytes;
-    plan.argc = slot->argc;
-    plan.envc = slot->envc;
     // While it prepares it runs with the asker's priority, so that a busy system does not starve it; but never above
     // the server that it replaces, which goes on serving.
-    const bool vacant = slot->process == nullptr;
     const unsigned planned = asker.priority < slot->priority ? asker.priority : slot->priority;
-    const auto created = create_process({image, &plan, slot->arguments, slot, vacant ? priority_in_vacant(*slot) : planned});
-    if (!created) return Failure(created.error());
-
-    *r = {};
-    r->as_paper = request.as_paper != 0 && !vacant;
-    r->slot = slot;
-    r->fresh = *created;
+    const unsigned priority = slot->process == nullptr ? priority_in_vacant(*slot) : planned;
+    Replacement* r = ANT_TRY(open(*slot, *image, request.program, request.version, priority));
     r->asker = asker.slot;
     r->asker_generation = asker.slot->generation;
-    r->timeout_us = request.timeout_us == 0 ? 2'000'000 : request.timeout_us;
-    r->started = vacant ? slot->failure.time : start;
-    r->event[0] = start;
-    note(*r, 2);
-    r->result.ticket = ++last_ticket;
-    copy_name(r->result.name, slot->name);
-    r->result.old_pid = vacant ? slot->failure.pid : slot->process->pid;
-    r->result.new_pid = r->fresh->pid;
-    r->result.old_version = vacant ? slot->failure.version : slot->process->version;
-    r->result.new_version = request.version;
-    r->result.as_paper = r->as_paper ? 1 : 0;
-    r->result.start_ns = machine::ticks_to_ns(r->started - boot_facts.boot_tsc);
-    r->fresh->replacement = r;
-    slot->replacement = r;
-    if (r->as_paper) {
-        r->state = Replacement::State::stopping;
-        notify_old(*r);
-        return r->result.ticket;
-    }
-    if (vacant) describe_failure(*r);
-    r->state = vacant ? Replacement::State::starting : Replacement::State::preparing;
-    note(*r, 6);
-    set_deadline(*r);
-    start_process(*r->fresh);
+    r->as_paper = request.as_paper != 0;
+    start(*r, request.timeout_us);
     return r->result.ticket;
+}
+
+Error restart_slot(Slot& slot, Image& image) {
+    const auto opened = open(slot, image, slot.name, slot.failure.version, priority_in_vacant(slot));
+    if (!opened) return opened.error();
+    start(**opened, 0);
+    return Error::none;
 }
 
 Result<Registration> register_replacing(Process& process, u64 readable_formats, u64 flags) {

@@ -27,7 +27,7 @@ struct Replacement {
     u64 formats = 0;         // of states that it reads
     Slot* slot = nullptr;
     Process* fresh = nullptr;
-    Slot* asker = nullptr;
+    Slot* asker = nullptr;  // null: the core
     u32 asker_generation = 0;
     u64 deadline = 0;  // of the present state
     u64 timeout_us = 0;
@@ -39,6 +39,8 @@ struct Replacement {
 
 // System calls of the asker.
 Result<u32> begin_replacement(Process& asker, const abi::ReplaceRequest& request);
+// The core itself asks, for a vacant slot.
+Error restart_slot(Slot& slot, Image& image);
 Result<> take_result(Slot& asker, abi::ReplaceResult& result);
 
 // Of the new server: registration. It has the slot, or waits for the old server to hand over, or there is more to do:

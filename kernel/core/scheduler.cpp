@@ -1,6 +1,7 @@
 #include "scheduler.hpp"
 
 #include "controls.hpp"
+#include "guardian.hpp"
 #include "lifecycle.hpp"
 #include "replacement.hpp"
 #include "watch.hpp"
@@ -123,6 +124,7 @@ bool timer_expired() {
     cpu.armed = never;
     u64 first = expire_calls(time);
     if (const u64 next = expire_replacements(time); next < first) first = next;
+    if (const u64 next = expire_guardian(time); next < first) first = next;
     for (Process& process : processes) {
         if (process.deadline == 0 || process.state == Process::State::free) continue;
         if (process.deadline <= time)

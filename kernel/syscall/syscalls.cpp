@@ -128,6 +128,36 @@ Process* sys_ica_info(u64 address, u64, u64, u64, u64) {
     return finish(p, Error::none, *pages, 1);
 }
 
+// progress: of the addresses so far, the error of the first that could not be kept; the others are.
+Process* sys_area_keep(u64 addresses, u64 count, u64, u64, u64) {
+    Process& p = caller();
+    Slot* slot = slot_of(p);
+    if (slot == nullptr) return refuse(p, Error::not_registered);
+    auto error = static_cast<Error>(p.progress);
+    p.progress = 0;
+    u64 some[pages_per_step];
+    const u64 n = count < pages_per_step ? count : pages_per_step;
+    if (const auto read = copy_in(p, addresses, std::as_writable_bytes(std::span{some, n})); !read) return refuse(p, read.error());
+    for (u64 i = 0; i < n; ++i)
+        if (const auto kept = keep_area(*slot, some[i]); !kept && error == Error::none) error = kept.error();
+    if (n != count)
+        return again(p, Syscall::area_keep, addresses + n * sizeof(u64), count - n, 0, static_cast<u64>(error));
+    return finish(p, error);
+}
+
+// progress: how far it has got, never 0; the areas released so far are in rdi then.
+Process* sys_area_sweep(u64 released, u64, u64, u64, u64) {
+    Process& p = caller();
+    Slot* slot = slot_of(p);
+    if (slot == nullptr) return refuse(p, Error::not_registered);
+    u64 cursor = p.progress;
+    p.progress = 0;
+    if (cursor == 0) released = 0;
+    if (!sweep_areas(*slot, cursor, released)) return again(p, Syscall::area_sweep, released, 0, 0, cursor);
+    finish(p, Error::none, released);
+    return leave(p);
+}
+
 // Servers ---------------------------------------------------------------------------------------------
 
 Process* sys_server_register(u64 readable_formats, u64 flags, u64, u64, u64) {
@@ -563,8 +593,8 @@ constexpr std::array rows{
     Row{Syscall::physical_map, sys_physical_map},
     Row{Syscall::power, sys_power},
     Row{Syscall::trace, sys_trace},
-    Row{Syscall::area_keep, sys_not_yet},
-    Row{Syscall::area_sweep, sys_not_yet},
+    Row{Syscall::area_keep, sys_area_keep},
+    Row{Syscall::area_sweep, sys_area_sweep},
     Row{Syscall::phase, sys_not_yet},
     Row{Syscall::slot_end, sys_slot_end},
     Row{Syscall::process_poke, sys_process_poke},

@@ -357,3 +357,214 @@ TEST_CASE("in a planned replacement a server may ask for its deferred calls agai
         t.w.check();
     }
 }
+
+namespace {
+
+constexpr unsigned area_pages_of(unsigned i) { return 1 + i % 3; }
+
+}  // namespace
+
+TEST_CASE("a new process keeps the areas that it knows of and sweeps the rest", "[recovery][areas]") {
+    Failing t;
+    std::vector<u64> areas, foreign{t.w.area(t.client)};
+    for (unsigned i = 0; i < 100; ++i) areas.push_back(t.w.area(t.server, area_pages_of(i)));
+    CHECK(t.w.call(t.server, Syscall::state_register, areas[0], 3).ok());
+    const u64 lent = areas[1], came = t.w.area(t.client), queued = t.w.area(t.client);
+    // On loan to another server; moved here with a call that is deferred, and with one that is still queued.
+    Process& disk = t.w.start("disk");
+    const u32 f = t.w.function(disk, "disk.write");
+    const u64 out = t.w.control(t.server);
+    CHECK(t.w.request_async(t.server, f, out, mode_flags(DataMode::lend_read), lent).ok());
+    CHECK(t.w.receive(disk).rdi == out);
+    CHECK(t.w.request_async(t.client, t.get, t.c[0], mode_flags(DataMode::move), came).ok());
+    CHECK(t.w.receive(t.server).r9 == came);
+    CHECK(t.w.request_async(t.client, t.get, t.c[1], mode_flags(DataMode::move), queued).ok());
+    t.fail();
+    Process& fresh = t.revive();
+    t.w.finish_endings();
+    const u64 kept[] = {areas[5], areas[50], areas[99]};
+    const std::size_t before = t.w.free_pages();
+    const u64 keep[] = {kept[0], 0x1234, foreign[0], kept[1], areas[2] + page_size + 8, kept[2]};
+    CHECK(t.w.call(fresh, Syscall::area_keep, t.w.put(fresh, keep, sizeof keep), std::size(keep)).error == Error::bad_address);
+    CHECK(t.w.call(fresh, Syscall::area_keep, 0x10, 1).error == Error::bad_address);
+    const Outcome swept = t.w.call(fresh, Syscall::area_sweep);
+    CHECK(swept.ok());
+    CHECK(swept.rdx == 96);  // all but the state and three
+    t.w.check();
+    CHECK(t.slot().area_count == 4 + 2);
+    CHECK(t.slot().lent_count == 0);
+    for (const u64 a : kept) CHECK(t.w.writes(fresh, a));
+    CHECK(t.w.writes(fresh, areas[0]));
+    CHECK(t.w.writes(t.client, foreign[0]));
+    CHECK(!t.w.reads(fresh, areas[2]));
+    CHECK(t.w.reads(disk, lent));
+    std::size_t pages = 0;
+    for (unsigned i = 0; i < 100; ++i)
+        if (i > 1 && i != 5 && i != 50 && i != 99) pages += area_pages_of(i);
+    CHECK(t.w.free_pages() == before + pages);
+    CHECK(t.w.reply(disk, out).ok());  // the orphan goes with the end of its loan
+    CHECK(t.w.free_pages() == before + pages + area_pages_of(1));
+    Outcome o = t.w.receive(fresh);
+    CHECK(o.rdi == t.c[0]);
+    CHECK(o.r9 == came);
+    CHECK(t.w.writes(fresh, came));
+    CHECK(t.w.call(fresh, Syscall::area_keep, t.w.put(fresh, keep, sizeof keep), std::size(keep)).error == Error::bad_address);
+    CHECK(t.w.call(fresh, Syscall::area_sweep).rdx == 0);  // the others are still with their calls
+    CHECK(t.w.receive(fresh).is(Receipt::result));
+    CHECK(t.w.receive(fresh).r9 == queued);
+    CHECK(t.w.reply(fresh, t.c[0]).ok());
+    CHECK(t.w.reply(fresh, t.c[1]).ok());
+    CHECK(t.w.call(fresh, Syscall::area_sweep).rdx == 5);  // what is kept once is not kept for ever
+    t.w.check();
+}
+
+TEST_CASE("what a process kept is not kept by the next", "[recovery][areas]") {
+    Failing t;
+    const u64 a = t.w.area(t.server);
+    CHECK(t.w.call(t.server, Syscall::area_keep, t.w.put(t.server, &a, sizeof a), 1).ok());
+    t.fail();
+    Process& fresh = t.revive();
+    CHECK(t.w.call(fresh, Syscall::area_sweep).rdx == 1);
+    t.w.check();
+}
+
+TEST_CASE("many areas are kept in steps", "[recovery][areas]") {
+    Failing t;
+    std::vector<u64> areas;
+    for (unsigned i = 0; i < 150; ++i) areas.push_back(t.w.area(t.server));
+    areas[140] = 0;
+    CHECK(t.w.call(t.server, Syscall::area_keep, t.w.put(t.server, areas.data(), areas.size() * 8), areas.size()).error ==
+          Error::bad_address);
+    CHECK(t.w.call(t.server, Syscall::area_sweep).rdx == 1);
+    CHECK(t.slot().area_count == 149);
+    t.w.check();
+}
+
+TEST_CASE("data that a server has passed on or released is not named when its call comes again", "[recovery]") {
+    for (const bool waiting : {false, true}) {
+        Failing t;
+        const u64 a = t.w.area(t.client);
+        if (waiting) t.w.wait_for_work(t.server);
+        CHECK(t.w.request(t.client, t.get, t.c[0], mode_flags(DataMode::move), a).blocked);
+        const Outcome first = waiting ? outcome_of(t.server) : t.w.receive(t.server);
+        CHECK(first.r9 == a);
+        t.fail();
+        Process* fresh = &t.revive();
+        CHECK(t.w.receive(*fresh).r9 == a);
+        CHECK(t.w.call(*fresh, Syscall::ica_release, a).ok());
+        t.fail();
+        fresh = &t.revive();
+        const Outcome o = t.w.receive(*fresh);
+        CHECK(o.rdi == t.c[0]);
+        CHECK(o.r9 == 0);
+        CHECK(t.w.reply(*fresh, t.c[0]).ok());
+        t.w.check();
+    }
+}
+
+namespace {
+
+struct Guarded {
+    World w;
+    Process& first = w.start("guardian", {.priority = abi::priority::guardian, .flags = restart});
+    Process& app = w.start("app");
+    Guarded() { adopt_guardian(first, images[0]); }
+    Slot& slot() { return *slot_by_name("guardian"); }
+    // The process that the core starts within that time.
+    Process* next(u64 microseconds) {
+        w.advance(microseconds);
+        return slot().replacement != nullptr ? slot().replacement->fresh : nullptr;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("the core restarts the guardian", "[recovery][guardian]") {
+    Guarded t;
+    const u64 state = t.w.area(t.first);
+    CHECK(t.w.call(t.first, Syscall::state_register, state, 2).ok());
+    t.w.kill(t.first);
+    Process* fresh = t.next(1);
+    REQUIRE(fresh != nullptr);
+    CHECK(t.w.register_server(*fresh, u64{1} << 2).rdx == static_cast<u64>(abi::Registered::restarted));
+    CHECK(fresh->priority == abi::priority::guardian);
+    CHECK(t.w.call(*fresh, Syscall::state_fetch).rdx == state);
+    while (!t.w.wait_for_work(*fresh).blocked) {
+    }
+    CHECK(history[(history_count - 1) % max_history].failure == abi::fault_vector::kill);
+    CHECK(history[(history_count - 1) % max_history].error == Error::none);
+    t.w.check();
+}
+
+TEST_CASE("a guardian that fails again and again is started after pauses that double", "[recovery][guardian]") {
+    Guarded t;
+    t.w.kill(t.first);
+    u64 pause = 0;
+    for (unsigned i = 0; i < 12; ++i) {
+        if (pause != 0) CHECK(t.next(pause / 2) == nullptr);
+        Process* fresh = t.next(pause - pause / 2 + 1);
+        REQUIRE(fresh != nullptr);
+        t.w.call(*fresh, Syscall::process_exit, 1);
+        CHECK(t.slot().process == nullptr);
+        pause = pause == 0 ? 10'000 : pause >= 500'000 ? 1'000'000 : pause * 2;
+        t.w.finish_endings();
+    }
+    Process* fresh = t.next(pause);
+    REQUIRE(fresh != nullptr);
+    CHECK(t.w.register_server(*fresh).ok());
+    t.w.advance(20'000'000);
+    t.w.kill(*fresh);  // it was well for long enough
+    CHECK(t.next(1) != nullptr);
+    t.w.check();
+}
+
+TEST_CASE("a guardian that refuses the state of a newer one starts clean", "[recovery][guardian]") {
+    Guarded t;
+    CHECK(t.w.call(t.first, Syscall::state_register, t.w.area(t.first), 9).ok());
+    t.w.kill(t.first);
+    Process* fresh = t.next(1);
+    REQUIRE(fresh != nullptr);
+    t.w.register_server(*fresh, 1);
+    CHECK(t.slot().process == nullptr);
+    fresh = t.next(20'000);
+    REQUIRE(fresh != nullptr);
+    CHECK(t.w.register_server(*fresh, 1).ok());
+    t.w.check();
+}
+
+TEST_CASE("a guardian whose program is damaged is the end", "[recovery][guardian]") {
+    Guarded t;
+    auto* byte = static_cast<std::byte*>(machine::page(images[0].first)) + 64 * 64;
+    *byte ^= std::byte{1};
+    t.w.kill(t.first);
+    CHECK_THROWS_WITH(t.w.advance(1), Catch::Contains("guardian"));
+    *byte ^= std::byte{1};
+    images[0].damaged = false;
+}
+
+TEST_CASE("the guardian may be replaced by itself; the next one gets the result", "[recovery][guardian]") {
+    for (const bool dies : {false, true}) {
+        Guarded t;
+        const auto ticket = t.w.try_replace(t.first, "guardian");
+        REQUIRE(ticket);
+        Process& fresh = t.w.fresh("guardian");
+        CHECK(t.w.register_server(fresh).blocked);
+        if (dies) {
+            t.w.kill(t.first);
+            CHECK(t.w.go_on(fresh).ok());
+        } else {
+            CHECK(t.w.receive(t.first).is(Receipt::replacement));
+            CHECK(t.w.hand_over(t.first).blocked);
+        }
+        while ((t.w.receive(fresh).rdx & abi::event::replacement) == 0) {
+        }
+        const auto r = t.w.result(fresh);
+        REQUIRE(r);
+        CHECK(r->ticket == *ticket);
+        CHECK(r->error == Error::none);
+        t.w.advance(3'000'000);
+        CHECK(t.slot().process == &fresh);
+        t.w.finish_endings();
+        t.w.check();
+    }
+}

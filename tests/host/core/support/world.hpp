@@ -8,6 +8,7 @@
 #include <kernel/core/audit.hpp>
 #include <kernel/core/calls.hpp>
 #include <kernel/core/controls.hpp>
+#include <kernel/core/guardian.hpp>
 #include <kernel/core/images.hpp>
 #include <kernel/core/interrupt_lines.hpp>
 #include <kernel/core/lifecycle.hpp>

@@ -1,0 +1,20 @@
+// The guardian restarts everybody else; its own failure is noticed and repaired here, with the program that it was booted
+// with. There is no replacement without one party that asks for it: for the guardian that is the core.
+#pragma once
+
+#include "objects.hpp"
+
+namespace ant::core {
+
+// The first process of the system.
+void adopt_guardian(Process& process, Image& image);
+// The boot archive becomes an area of its own, which no sweep releases. Each guardian finds it by its StartupInfo.
+void give_boot_archive(Pfn area, u64 bytes);
+void describe_boot_archive(const Slot& slot, abi::StartupInfo& info);
+[[nodiscard]] bool is_boot_archive(Pfn area);
+
+// A slot is vacant, because its process has failed (none), or because the next one has not become its server.
+void guardian_vacant(Slot& slot, Error error);
+u64 expire_guardian(u64 time);
+
+}  // namespace ant::core
