@@ -16,7 +16,13 @@ std::uint32_t read_register(std::uint32_t address, unsigned reg) {
     return value ? static_cast<std::uint32_t>(*value) : ~std::uint32_t{0};
 }
 
-bool drives(const Program& program, std::uint32_t id) { return program.manifest && program.manifest->pci_id == id; }
+bool drives(const Program& program, std::uint32_t id) { return program.manifest != nullptr && program.manifest->pci_id == id; }
+
+// A guardian that goes on where the one before was interrupted may find what it is about to make.
+Result<> made(const Result<Launched>& launched) {
+    if (!launched && launched.error() != Error::exists) return Failure(launched.error());
+    return {};
+}
 
 // argv[0], the arguments, then the environment, back to back.
 class ArgumentBlock {
@@ -38,25 +44,32 @@ private:
 }  // namespace
 
 void Launcher::find_cards() {
-    auto found = [this](std::uint32_t address, std::uint32_t id) {
+    Catalogue& catalogue = state_.catalogue();
+    auto found = [&](std::uint32_t address, std::uint32_t id) {
         for (const Rule& rule : config_.rules()) {
             const Program* program = rule.for_each_pci ? programs_.find(rule.program.view()) : nullptr;
-            if (program == nullptr || !drives(*program, id) || card_count_ == max_cards) continue;
-            cards_[card_count_++] = {address, id};
+            if (program == nullptr || !drives(*program, id) || catalogue.card_count == max_cards) continue;
+            catalogue.cards[catalogue.card_count++] = {address, id};
             return;
         }
     };
     PciScan{read_register, found}.run();
 }
 
-bool Launcher::slot_exists(std::string_view slot) const {
-    return listings_.search<abi::ServerRecord>(abi::ListKind::servers,
-                                               [&](const abi::ServerRecord& r) { return bounded(r.name) == slot; });
+template <class Take>
+unsigned Launcher::for_each_card(const Program& program, Take take) const {
+    const Catalogue& catalogue = state_.catalogue();
+    unsigned number = 0;
+    for (unsigned i = 0; i < catalogue.card_count; ++i) {
+        if (!drives(program, catalogue.cards[i].id)) continue;
+        if (take(number++, catalogue.cards[i])) break;
+    }
+    return number;
 }
 
 Result<Launched> Launcher::create(const Plan& plan, std::string_view slot) {
     abi::ProcessRequest request{};
-    request.image = ANT_TRY(Programs::image(*plan.program));
+    request.image = ANT_TRY(programs_.image(*plan.program));
     request.version = plan.program->manifest->version;
     request.device = plan.device;
     grant(*plan.program->manifest, *plan.rule, plan.instance, request);
@@ -83,56 +96,67 @@ Result<Launched> Launcher::create(const Plan& plan, std::string_view slot) {
     return Launched{created, Name{slot}};
 }
 
-Result<Launched> Launcher::create_numbered(const Plan& plan, std::string_view base) {
-    for (unsigned i = 0; i < max_instances; ++i) {
-        const auto launched = create(plan, instance_name(base, i).view());
-        if (launched || launched.error() != Error::exists) return launched;
-    }
-    return Failure(Error::exists);
-}
-
-Result<Launched> Launcher::start_pair(const Rule& rule, Program& program, unsigned instance, const Card& card) {
+Result<> Launcher::start_pair(const Rule& rule, Program& program, unsigned instance, const Card& card) {
     const Instance pair{instance, without_version(rule.program.view()), rule.with.view()};
     if (!rule.with.empty()) {
         Program* partner = programs_.find(rule.with.view());
         if (partner == nullptr) return Failure(Error::not_found);
         const Plan plan{partner, &config_.rule_for(rule.with.view()), pair};
-        ANT_TRY(create(plan, instance_name(rule.with.view(), instance).view()));
+        ANT_TRY(made(create(plan, instance_name(rule.with.view(), instance).view())));
     }
     const Plan plan{&program, &rule, pair, card.address};
-    return create(plan, instance_name(pair.driver, instance).view());
+    return made(create(plan, instance_name(pair.driver, instance).view()));
 }
 
 unsigned Launcher::start_cards(const Rule& rule) {
     Program* program = programs_.find(rule.program.view());
-    unsigned count = 0;
-    for (unsigned i = 0; program != nullptr && i < card_count_; ++i) {
-        if (!drives(*program, cards_[i].id)) continue;
-        const auto started = start_pair(rule, *program, count, cards_[i]);
+    if (program == nullptr) return 0;
+    return for_each_card(*program, [&](unsigned number, const Card& card) {
+        const auto started = start_pair(rule, *program, number, card);
         if (!started) {
-            log("guardian: %s for the card at %02x:%02x.%x: %s", rule.program.text, cards_[i].address >> 8,
-                cards_[i].address >> 3 & 31, cards_[i].address & 7, error_text(started.error()));
+            log("%s for the card at %02x:%02x.%x: %s", rule.program.text, card.address >> 8, card.address >> 3 & 31,
+                card.address & 7, error_text(started.error()));
         }
-        ++count;
-    }
-    return count;
+        return false;
+    });
 }
 
-// A driver that is started by hand (after a crash, say) gets the card that its slot had, or the first one without a driver.
+Result<Name> Launcher::slot_for(const Launch& launch) {
+    if (!launch.as.empty()) return Name{launch.as};
+    const Program* program = programs_.find(launch.program);
+    if (program == nullptr) return Failure(Error::not_found);
+    const Rule& rule = config_.rule_for(launch.program);
+    if (!rule.for_each_pci) {
+        const auto base = rule.as.empty() ? without_version(launch.program) : rule.as.view();
+        for (unsigned i = 0; i < max_instances; ++i)
+            if (const Name slot = instance_name(base, i); !listings_.server(slot.view())) return slot;
+        return Failure(Error::exists);
+    }
+    // The first card without a driver.
+    const auto base = without_version(rule.program.view());
+    Name slot;
+    const unsigned cards = for_each_card(*program, [&](unsigned number, const Card&) {
+        const Name own = instance_name(base, number);
+        if (listings_.server(own.view())) return false;
+        slot = own;
+        return true;
+    });
+    if (slot.empty()) return Failure(cards == 0 ? Error::not_found : Error::exists);
+    return slot;
+}
+
+// A driver that is started by hand gets the card that its slot stands for.
 Result<Launched> Launcher::start_driver(Plan plan, std::string_view slot) {
     const auto base = without_version(plan.rule->program.view());
-    unsigned number = 0;
-    for (unsigned i = 0; i < card_count_; ++i) {
-        if (!drives(*plan.program, cards_[i].id)) continue;
-        const Name own = instance_name(base, number);
-        if (slot.empty() ? !slot_exists(own.view()) : own.view() == slot) {
-            plan.instance = {number, base, plan.rule->with.view()};
-            plan.device = cards_[i].address;
-            return create(plan, own.view());
-        }
-        ++number;
-    }
-    return Failure(number == 0 ? Error::not_found : Error::exists);
+    Result<Launched> launched = Failure(Error::not_found);
+    for_each_card(*plan.program, [&](unsigned number, const Card& card) {
+        if (instance_name(base, number).view() != slot) return false;
+        plan.instance = {number, base, plan.rule->with.view()};
+        plan.device = card.address;
+        launched = create(plan, slot);
+        return true;
+    });
+    return launched;
 }
 
 Result<Launched> Launcher::start(const Launch& launch) {
@@ -142,9 +166,7 @@ Result<Launched> Launcher::start(const Launch& launch) {
     Plan plan{program, &rule, {}};
     plan.arguments = launch.arguments;
     plan.argument_count = launch.argument_count;
-    if (rule.for_each_pci) return start_driver(plan, launch.as);
-    if (!launch.as.empty()) return create(plan, launch.as);
-    return create_numbered(plan, rule.as.empty() ? without_version(launch.program) : rule.as.view());
+    return rule.for_each_pci ? start_driver(plan, launch.as) : create(plan, launch.as);
 }
 
 }  // namespace ant::guardian_server

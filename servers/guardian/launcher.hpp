@@ -8,14 +8,9 @@
 
 namespace ant::guardian_server {
 
-// A PCI function that some program of boot.conf drives.
-struct Card {
-    std::uint32_t address, id;
-};
-
 struct Launch {
     std::string_view program;
-    std::string_view as;         // slot; "" = the program's name, with a number if it is taken
+    std::string_view as;         // slot; "" = slot_for chooses
     std::string_view arguments;  // strings with a NUL each, without the program's name
     unsigned argument_count = 0;
 };
@@ -27,20 +22,24 @@ struct Launched {
 
 class Launcher {
 public:
-    constexpr Launcher(Programs& programs, const BootConfig& config, const Listings& listings)
-        : programs_{programs}, config_{config}, listings_{listings} {}
+    constexpr Launcher(State& state, Programs& programs, const BootConfig& config, const Listings& listings)
+        : state_{state}, programs_{programs}, config_{config}, listings_{listings} {}
 
     void command_line(std::string_view text) { command_line_ = CommandLine{text}; }
     [[nodiscard]] const CommandLine& command_line() const { return command_line_; }
 
+    // At boot: notes the cards in the catalogue.
     void find_cards();
-    // Starts one instance of the rule's program, and of its partner ahead of it, for each card. -> how many
+    // Starts one instance of the rule's program, and of its partner ahead of it, for each card; what is there already
+    // is let be. -> how many cards
     unsigned start_cards(const Rule& rule);
 
+    // The slot that it gets: the one that is asked for, or the program's name, with a number if it is taken.
+    [[nodiscard]] Result<Name> slot_for(const Launch& launch);
+    // `launch.as` says the slot.
     Result<Launched> start(const Launch& launch);
 
 private:
-    static constexpr unsigned max_cards = 16;
     // Everything about a new process that does not come from its manifest.
     struct Plan {
         Program* program;
@@ -52,17 +51,17 @@ private:
     };
 
     Result<Launched> create(const Plan& plan, std::string_view slot);
-    Result<Launched> create_numbered(const Plan& plan, std::string_view base);
     Result<Launched> start_driver(Plan plan, std::string_view slot);
-    Result<Launched> start_pair(const Rule& rule, Program& program, unsigned instance, const Card& card);
-    [[nodiscard]] bool slot_exists(std::string_view slot) const;
+    Result<> start_pair(const Rule& rule, Program& program, unsigned instance, const Card& card);
+    // Calls `take(number, card)` for each card that the program drives until it returns true. -> cards seen
+    template <class Take>
+    unsigned for_each_card(const Program& program, Take take) const;
 
+    State& state_;
     Programs& programs_;
     const BootConfig& config_;
     const Listings& listings_;
     CommandLine command_line_{""};
-    std::array<Card, max_cards> cards_{};
-    unsigned card_count_ = 0;
 };
 
 }  // namespace ant::guardian_server

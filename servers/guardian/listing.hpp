@@ -1,7 +1,11 @@
 // Records of the core, one after the other.
 #pragma once
 
+#include "name.hpp"
+
 #include <ant/ica.hpp>
+
+#include <optional>
 
 namespace ant::guardian_server {
 
@@ -9,28 +13,46 @@ namespace ant::guardian_server {
 // blind when there is none.
 class Listings {
 public:
-    Result<> reserve() {
-        area_ = ANT_TRY(Ica::reserve(64 * 1024));
-        return {};
-    }
+    static constexpr std::size_t area_bytes = 64 * 1024;
+
+    // For the rest of the slot's life: it goes from guardian to guardian.
+    void use(std::uint64_t address) { address_ = address; }
     // Calls `take(record)` for each record until it returns true. -> whether it did
     template <class Record, class Take>
     bool search(abi::ListKind kind, Take take) const {
         for (std::uint64_t start = 0;;) {
-            const auto listing = sys::list(kind, area_.address(), start);
+            const auto listing = sys::list(kind, address_, start);
             // Records may grow at their end; shorter ones are those of an older core.
             if (!listing || listing->records == 0 || listing->record_bytes < sizeof(Record)) return false;
-            const std::size_t fit = area_.size() / listing->record_bytes;
+            const std::size_t fit = area_bytes / listing->record_bytes;
             const std::size_t count = listing->records < fit ? listing->records : fit;
             for (std::size_t i = 0; i < count; ++i)
-                if (take(*reinterpret_cast<const Record*>(area_.data() + i * listing->record_bytes))) return true;
+                if (take(*reinterpret_cast<const Record*>(address_ + i * listing->record_bytes))) return true;
             if (count < fit) return false;
             start += count;
         }
     }
 
+    [[nodiscard]] std::optional<abi::ServerRecord> server(std::string_view slot) const {
+        std::optional<abi::ServerRecord> found;
+        search<abi::ServerRecord>(abi::ListKind::servers, [&](const abi::ServerRecord& record) {
+            if (bounded(record.name) == slot) found = record;
+            return found.has_value();
+        });
+        return found;
+    }
+    // Number of the newest fault, 0 if there was none.
+    [[nodiscard]] std::uint32_t newest_fault() const {
+        std::uint32_t number = 0;
+        search<abi::FaultRecord>(abi::ListKind::faults, [&](const abi::FaultRecord& record) {
+            number = record.number;
+            return false;
+        });
+        return number;
+    }
+
 private:
-    Ica area_;
+    std::uint64_t address_ = 0;
 };
 
 }  // namespace ant::guardian_server

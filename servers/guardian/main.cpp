@@ -1,21 +1,33 @@
-// The guardian: the first process. It starts everything else from the boot archive, and stops, kills and
-// replaces servers for whoever has the right to call it. It calls nobody and waits: it must answer while others hang.
+// The guardian: the first process. It starts everything else from the boot archive, gives a slot whose process fails its
+// next one, and stops, kills and replaces servers for whoever has the right to call it. It calls nobody and waits: it must
+// answer while others hang. The core starts it again when it fails itself; it then goes on from its records.
 #include "boot_config.hpp"
 #include "launcher.hpp"
 #include "listing.hpp"
 #include "notices.hpp"
 #include "programs.hpp"
+#include "recovery.hpp"
 #include "replacements.hpp"
-#include "waiters.hpp"
+#include "starts.hpp"
+#include "state.hpp"
+#include "symbols.hpp"
 
 #include <ant/abi/manifest.hpp>
 #include <ant/interface/guardian.hpp>
 #include <ant/process.hpp>
 #include <ant/server.hpp>
+#include <ant/state.hpp>
 
+#include <algorithm>
 #include <charconv>
 
-ANT_MANIFEST(.version = 1, .name = "guardian", .priority = ant::abi::priority::guardian, .privileges = ~std::uint32_t{0},
+#ifndef ANT_GUARDIAN_VERSION
+#define ANT_GUARDIAN_VERSION 1
+#endif
+
+ANT_MANIFEST(.version = ANT_GUARDIAN_VERSION, .name = "guardian", .priority = ant::abi::priority::guardian,
+             .privileges = ~std::uint32_t{0}, .state_writes = ant::guardian_server::state_format,
+             .state_reads = 1 << 0 | 1 << ant::guardian_server::state_format, .deadline_us = 1'000'000, .restart = 1,
              .callees = "*");
 
 namespace {
@@ -23,34 +35,83 @@ namespace {
 using namespace ant;
 using namespace ant::guardian_server;
 
-constexpr char config_name[] = "boot.conf";
+constexpr char config_name[] = "boot.conf", symbols_name[] = "symbols";
 
-constinit Programs programs;
+constinit State state;
+constinit Programs programs{state};
 constinit BootConfig config;
 constinit Listings listings;
 constinit Notices notices;
-constinit Launcher launcher{programs, config, listings};
-constinit Waiters waiters{listings};
-constinit Replacements replacements{programs, listings};
-unsigned next_rule = 0;
+constinit Launcher launcher{state, programs, config, listings};
+constinit Starts starts{state, launcher, listings};
+constinit Recovery recovery{state, programs, config, listings, notices};
+constinit Replacements replacements{state, programs, recovery, listings};
+Server* server = nullptr;
+bool resuming = false;  // the rule of boot.conf that is next may have been begun by the guardian before
 
-void load_archive() {
-    const abi::StartupInfo& info = startup();
-    Ica text;
-    std::size_t bytes = 0;
-    if (info.boot_archive == 0) panic("no boot archive: nothing can be started");
-    programs.load(info.boot_archive, info.boot_archive_bytes, config_name, text, bytes);
-    if (!text) panic("no %s in the boot archive: nothing can be started", config_name);
-    config.parse({text.as<const char>(), bytes},
+AreaBytes reserve(std::size_t bytes) {
+    auto area = Ica::reserve(bytes);
+    if (!area) panic("no memory for %zu bytes: %s", bytes, error_text(area.error()));
+    return {area->detach(), bytes};
+}
+
+void parse_config() {
+    config.parse(state.root.config.text(),
                  [](unsigned line, const char* why) { notices.add("%s:%u: %s", config_name, line, why); });
 }
 
-void start_rule(const Rule& rule) {
-    if (!rule.for_each_pci) {
-        const auto started = launcher.start({rule.program.view(), rule.as.view(), {}});
-        if (!started) notices.add("%s does not start: %s", rule.program.text, error_text(started.error()));
-        return;
-    }
+// In the first guardian. With the root in the records everything is there for those that follow.
+void begin() {
+    const abi::StartupInfo& info = startup();
+    if (info.boot_archive == 0) panic("no boot archive: nothing can be started");
+    Root& root = state.root;
+    root.listings = reserve(Listings::area_bytes);
+    root.journal = reserve(sizeof(Journal));
+    root.catalogue = reserve(sizeof(Catalogue));
+    listings.use(root.listings.address);
+    OtherFile others[] = {{config_name, root.config}, {symbols_name, root.symbols}};
+    programs.load(info.boot_archive, info.boot_archive_bytes, others);
+    if (root.config.address == 0) panic("no %s in the boot archive: nothing can be started", config_name);
+    parse_config();
+    launcher.find_cards();
+    root.catalogue_check = state_checksum(&state.catalogue(), sizeof(Catalogue));
+    if (const auto created = state.create(); !created) panic("no records: %s", error_text(created.error()));
+    programs.save();
+    state.save_root();
+}
+
+// In a guardian that takes over, from one that failed or one that was replaced.
+void resume(sys::State registered) {
+    const bool has_failed = server->registered() == abi::Registered::restarted;
+    if (const auto adopted = state.adopt(registered, has_failed); !adopted)
+        panic("nothing to go on with: %s", error_text(adopted.error()));
+    listings.use(state.root.listings.address);
+    programs.restore();
+    config.parse(state.root.config.text(), [](unsigned, const char*) {});  // the first guardian has complained
+    resuming = true;
+    replacements.restore();
+    recovery.look();
+}
+
+// -> the slot of a rule without one: the program's name, with a number if earlier rules take it
+Name slot_of(unsigned index) {
+    const auto rules = config.rules();
+    const auto base = without_version(rules[index].program.view());
+    const auto same = std::count_if(rules.begin(), rules.begin() + index, [&](const Rule& rule) {
+        return rule.start && rule.as.empty() && without_version(rule.program.view()) == base;
+    });
+    return instance_name(base, static_cast<unsigned>(same));
+}
+
+void start_program(std::string_view program, std::string_view slot) {
+    const auto started = launcher.start({program, slot, {}});
+    const bool done_before = resuming && !started && started.error() == Error::exists;
+    if (!started && !done_before) notices.add("%s does not start: %s", Name{program}.text, error_text(started.error()));
+}
+
+void start_rule(unsigned index) {
+    const Rule& rule = config.rules()[index];
+    if (!rule.for_each_pci) return start_program(rule.program.view(), rule.as.empty() ? slot_of(index).view() : rule.as.view());
     if (launcher.start_cards(rule) != 0) return;
     // The chip's name in capitals is how people know it.
     Name chip = rule.program;
@@ -58,10 +119,7 @@ void start_rule(const Rule& rule) {
         if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
     notices.add("no %s found, going on without network", chip.text);
     // Its partner serves nevertheless: programs get "unreachable" from it, not silence.
-    if (!rule.with.empty()) {
-        const auto started = launcher.start({rule.with.view(), {}, {}});
-        if (!started) notices.add("%s does not start: %s", rule.with.text, error_text(started.error()));
-    }
+    if (!rule.with.empty()) start_program(rule.with.view(), rule.with.view());
 }
 
 // Starts what boot.conf lists. A notice is shown before the next program starts, so that it does not
@@ -69,76 +127,58 @@ void start_rule(const Rule& rule) {
 void go_on_booting() {
     const auto wanted = launcher.command_line().value("boot");
     const std::string_view mode = wanted.empty() ? std::string_view{"full"} : wanted;
-    while (next_rule < config.rules().size()) {
-        if (next_rule != 0 && !notices.flush()) return;
-        const Rule& rule = config.rules()[next_rule++];
-        if (rule.start && rule.applies_in(mode)) start_rule(rule);
+    std::uint32_t& next = state.root.next_rule;
+    while (next < config.rules().size()) {
+        if (next != 0 && !notices.flush()) return;
+        const Rule& rule = config.rules()[next];
+        if (rule.start && rule.applies_in(mode)) start_rule(next);
+        ++next;
+        state.save_root();
+        resuming = false;
     }
 }
+
+struct Target {
+    std::uint32_t pid, slot;  // pid 0: the slot is vacant
+};
 
 // A slot's name, or a decimal process number. The guardian itself is nobody's target.
-Result<std::uint32_t> find_process(std::string_view name) {
+Result<Target> find_target(std::string_view name) {
+    std::optional<Target> target;
+    if (const auto server = listings.server(name)) target = Target{server->pid, server->slot};
     std::uint32_t number = 0;
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-    const bool numeric = error == std::errc{} && end == name.data() + name.size();
-    std::uint32_t pid = 0;
-    const bool found = listings.search<abi::ProcessRecord>(abi::ListKind::processes, [&](const abi::ProcessRecord& record) {
-        pid = record.pid;
-        return numeric ? record.pid == number : bounded(record.name) == name;
-    });
-    if (!found) return Failure(Error::not_found);
-    if (pid == startup().pid) return Failure(Error::denied);
-    return pid;
-}
-
-Outcome end_process(std::string_view name, std::uint32_t status) {
-    const auto pid = find_process(name);
-    if (!pid) return pid.error();
-    const auto killed = sys::process_kill(*pid, status);
-    return killed ? Outcome{} : Outcome{killed.error()};
-}
-
-// Bytes that `count` strings take at the front of the caller's arguments.
-Result<std::size_t> argument_bytes(const guardian::Start& request) {
-    std::size_t bytes = 0;
-    for (unsigned i = 0; i < request.argc; ++i) {
-        const std::size_t room = sizeof request.arguments - bytes;
-        const std::size_t length = strnlen(request.arguments + bytes, room);
-        if (length == room) return Failure(Error::invalid_argument);
-        bytes += length + 1;
+    if (!target && error == std::errc{} && end == name.data() + name.size()) {
+        listings.search<abi::ProcessRecord>(abi::ListKind::processes, [&](const abi::ProcessRecord& record) {
+            if (record.pid == number) target = Target{record.pid, record.slot};
+            return target.has_value();
+        });
     }
-    return bytes;
+    if (!target) return Failure(Error::not_found);
+    if (target->slot == startup().slot) return Failure(Error::denied);
+    return *target;
 }
 
-Outcome on_start(Call call) {
-    // A copy: the caller of a synchronous request still has the page mapped.
-    const auto request = call.params<guardian::Start>();
-    const auto bytes = argument_bytes(request);
-    if (!bytes) return bytes.error();
-    const auto launched =
-        launcher.start({bounded(request.program), bounded(request.as), {request.arguments, *bytes}, request.argc});
-    if (!launched) return launched.error();
-    if (request.wait != 0) {
-        if (waiters.add(call.control(), *launched)) return Call::defer();
-        (void)sys::process_kill(launched->process.pid, panic_status);
-        return Error::too_many;
-    }
-    guardian::Started started{launched->process.pid, launched->process.slot, 0, 0, {}};
-    std::memcpy(started.name, launched->slot.text, sizeof started.name);
-    return call.reply_with(started);
-}
+Outcome on_start(Call call) { return starts.begin(call); }
 
-Outcome on_stop(Call call) { return end_process(Name{bounded(call.params<guardian::Name>().name)}.view(), 0); }
+Outcome on_stop(Call call) {
+    const auto target = find_target(Name{bounded(call.params<guardian::Name>().name)}.view());
+    // Delivered again: the guardian before has got that far.
+    if (!target) return call.redelivered() && target.error() == Error::not_found ? Outcome{} : Outcome{target.error()};
+    const auto ended = sys::slot_end(target->slot);
+    return ended ? Outcome{} : Outcome{ended.error()};
+}
 
 Outcome on_kill(Call call) {
     const auto request = call.params<guardian::Name>();
-    return end_process(bounded(request.name), request.status);
+    const auto target = find_target(bounded(request.name));
+    if (!target) return target.error();
+    if (target->pid == 0) return Error::not_found;
+    const auto killed = sys::process_kill(target->pid, request.status);
+    return killed ? Outcome{} : Outcome{killed.error()};
 }
 
-Outcome on_replace(Call call) {
-    const Error error = replacements.begin(call.control(), call.params<guardian::Replace>());
-    return error == Error::none ? Call::defer() : Outcome{error};
-}
+Outcome on_replace(Call call) { return replacements.begin(call); }
 
 Outcome on_programs(Call call) {
     guardian::Programs list{};
@@ -159,32 +199,67 @@ Outcome on_power(Call call) {
     return sys::raw(sys::Syscall::power, request.action, request.status).error;
 }
 
+Outcome on_symbol(Call call) {
+    auto answer = call.params<guardian::Symbol>();
+    const auto place = Symbols{state.root.symbols.contents()}.find(bounded(answer.program), answer.address);
+    std::memset(answer.function, 0, sizeof answer.function);
+    answer.offset = place ? place->offset : 0;
+    if (place) std::memcpy(answer.function, place->function.data(), std::min(place->function.size(), sizeof answer.function - 1));
+    return call.reply_with(answer);
+}
+
+Outcome on_poke(Call call) {
+    const auto request = call.params<guardian::Poke>();
+    const auto server = listings.server(bounded(request.name));
+    if (!server || server->vacant != 0) return Error::not_found;
+    if (request.count > sizeof request.bytes) return Error::invalid_argument;
+    recovery.poked(*server);
+    const auto poked = sys::process_poke(server->pid, request.address, request.bytes, request.count);
+    return poked ? Outcome{} : Outcome{poked.error()};
+}
+
+Outcome on_stop_after(Call call) {
+    const auto request = call.params<guardian::StopAfter>();
+    const auto server = listings.server(bounded(request.name));
+    if (!server || server->vacant != 0) return Error::not_found;
+    const auto set = sys::process_stop_after(server->pid, request.instructions);
+    return set ? Outcome{} : Outcome{set.error()};
+}
+
+// Results first: what has been replaced may have failed meanwhile.
 void on_event(std::uint64_t events) {
     if ((events & abi::event::replacement) != 0) replacements.collect();
-    if ((events & abi::event::process_ended) != 0) waiters.processes_ended();
+    if ((events & abi::event::process_ended) == 0) return;
+    starts.processes_ended();
+    recovery.look();
 }
 
 std::uint64_t before_receive() {
     go_on_booting();
-    return notices.flush() ? no_limit : Notices::retry_us;
+    const std::uint64_t pause_us = recovery.pause_us();
+    if (notices.flush()) return pause_us;
+    return pause_us == no_limit ? Notices::retry_us : std::min(pause_us, Notices::retry_us);
 }
 
 }  // namespace
 
 int main() {
-    if (!listings.reserve()) panic("no memory for listings");
-    load_archive();
     launcher.command_line(startup().command_line);
-    launcher.find_cards();
-
-    static Server server{startup().name};
-    server.on(guardian::start, on_start);
-    server.on(guardian::stop, on_stop);
-    server.on(guardian::kill, on_kill);
-    server.on(guardian::replace, on_replace);
-    server.on(guardian::programs, on_programs);
-    server.on(guardian::power, on_power);
-    server.on_event(on_event);
-    server.before_receive(before_receive);
-    panic("cannot serve: %s", error_text(server.run()));
+    static Server self{startup().name};
+    server = &self;
+    self.redeliver_deferred();
+    self.on(guardian::start, on_start);
+    self.on(guardian::stop, on_stop);
+    self.on(guardian::kill, on_kill);
+    self.on(guardian::replace, on_replace);
+    self.on(guardian::programs, on_programs);
+    self.on(guardian::power, on_power);
+    self.on(guardian::symbol, on_symbol);
+    self.on(guardian::poke, on_poke);
+    self.on(guardian::stop_after, on_stop_after);
+    self.on_event(on_event);
+    self.before_receive(before_receive);
+    self.on_start(begin);
+    self.on_restore(resume);
+    panic("cannot serve: %s", error_text(self.run()));
 }

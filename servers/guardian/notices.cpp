@@ -13,7 +13,7 @@ void Notices::add(const char* format, ...) {
     va_start(arguments, format);
     format_list(text, sizeof text, format, arguments);
     va_end(arguments);
-    log("guardian: %s", text);
+    log("%s", text);
     if (count_ == max_lines) return;
     std::memcpy(lines_[count_++].text, text, sizeof text);
     attempts_ = 0;

@@ -51,38 +51,45 @@ unsigned Programs::collect(std::span<const std::byte> archive) {
     for (;;) {
         const auto entry = reader.next();
         if (!entry) {
-            if (entry.error() != Error::not_found) log("guardian: the boot archive is damaged behind its file %u", count);
+            if (entry.error() != Error::not_found) log("the boot archive is damaged behind its file %u", count);
             return count;
         }
         if (!Name::fits(entry->name)) {
-            log("guardian: a file's name in the boot archive is too long");
+            log("a file's name in the boot archive is too long");
             continue;
         }
         if (count == max_programs) {
-            log("guardian: the boot archive holds more than %u files", max_programs);
+            log("the boot archive holds more than %u files", max_programs);
             return count;
         }
         files_[count++] = {Name{entry->name}, entry->offset, entry->bytes};
     }
 }
 
-void Programs::keep(const File& file, Ica area, std::string_view config_name, Ica& config, std::size_t& config_bytes) {
-    if (file.name.view() == config_name) {
-        config = std::move(area);
-        config_bytes = file.bytes;
+void Programs::keep(const File& file, Ica area, std::span<OtherFile> others) {
+    for (const OtherFile& other : others) {
+        if (other.name != file.name.view()) continue;
+        other.place = {area.detach(), file.bytes};
         return;
     }
-    Program& program = programs_[count_++];
+    Program& program = programs_[count_];
+    abi::Manifest& manifest = state_.catalogue().manifests[count_];
+    ++count_;
     program.name = file.name;
     program.bytes = file.bytes;
+    manifest = {};
+    manifest.abi_version = 0;
     if (!area) return;
-    const auto manifest = read_manifest(area.bytes().first(file.bytes));
-    program.file = std::move(area);
-    if (manifest) program.manifest = *manifest;
+    if (const auto found = read_manifest(area.bytes().first(file.bytes))) {
+        manifest = *found;
+        program.manifest = &manifest;
+    }
+    program.file = area.detach();
+    if (program.manifest == nullptr) return;
+    if (const auto given = give_to_core(program); !given) log("%s: %s", program.name.text, error_text(given.error()));
 }
 
-void Programs::load(std::uint64_t archive, std::size_t bytes, std::string_view config_name, Ica& config,
-                    std::size_t& config_bytes) {
+void Programs::load(std::uint64_t archive, std::size_t bytes, std::span<OtherFile> others) {
     const std::span contents{reinterpret_cast<const std::byte*>(archive), bytes};
     const unsigned count = collect(contents);
     // Copies first: taking the archive apart ends what they are made from.
@@ -102,23 +109,53 @@ void Programs::load(std::uint64_t archive, std::size_t bytes, std::string_view c
             if (taken)
                 area = std::move(*taken);
             else
-                log("guardian: %s: %s", file.name.text, error_text(taken.error()));
+                log("%s: %s", file.name.text, error_text(taken.error()));
         }
-        keep(file, std::move(area), config_name, config, config_bytes);
+        keep(file, std::move(area), others);
     }
 }
 
-Program* Programs::find(std::string_view name) {
+void Programs::save(unsigned index) const {
+    const Program& program = programs_[index];
+    state_.programs.commit(index, {program.name, program.bytes, program.file, program.image});
+}
+
+void Programs::save() const {
+    for (unsigned i = 0; i < count_; ++i) save(i);
+}
+
+void Programs::restore() {
+    state_.programs.each([this](unsigned index, const ProgramRecord& record) {
+        const abi::Manifest& manifest = state_.catalogue().manifests[index];
+        programs_[index] = {record.name, manifest.abi_version == 0 ? nullptr : &manifest, record.file, record.bytes,
+                            record.image};
+        if (index >= count_) count_ = index + 1;
+    });
+}
+
+Program* Programs::find(std::string_view name) { return by_number(number(name)); }
+
+std::uint16_t Programs::number(std::string_view name) const {
     for (unsigned i = 0; i < count_; ++i)
-        if (programs_[i].name.view() == name) return &programs_[i];
-    return nullptr;
+        if (programs_[i].name.view() == name) return static_cast<std::uint16_t>(i + 1);
+    return 0;
+}
+
+Program* Programs::by_number(std::uint16_t number) { return number == 0 || number > count_ ? nullptr : &programs_[number - 1]; }
+
+// The core has a table of limited size: what it cannot take stays here, and is offered again when it is wanted.
+Result<> Programs::give_to_core(Program& program) {
+    program.image = ANT_TRY(sys::image_create(program.file, program.bytes));
+    program.file = 0;
+    return {};
 }
 
 Result<std::uint32_t> Programs::image(Program& program) {
-    if (!program.manifest) return Failure(Error::bad_image);
-    if (program.image != 0) return static_cast<std::uint32_t>(program.image);
-    program.image = ANT_TRY(sys::image_create(program.file.address(), program.bytes));
-    program.file.detach();
+    if (program.manifest == nullptr) return Failure(Error::bad_image);
+    if (program.image == 0) {
+        ANT_TRY(give_to_core(program));
+        save(static_cast<unsigned>(&program - programs_.data()));
+    }
     return static_cast<std::uint32_t>(program.image);
 }
 

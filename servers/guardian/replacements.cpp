@@ -1,65 +1,48 @@
 #include "replacements.hpp"
 
 #include <ant/process.hpp>
-#include <ant/server.hpp>
 
 namespace ant::guardian_server {
 
-Error Replacements::begin(std::uint64_t control, const guardian::Replace& request) {
-    if (request.count == 0 || request.count > guardian::max_replace) return Error::invalid_argument;
-    for (Operation& operation : operations_) {
-        if (operation.control != 0) continue;
-        operation.control = control;
-        // A copy: the caller of a synchronous request still has the page mapped.
-        operation.request = request;
-        if (operation.request.count > guardian::max_replace) operation.request.count = guardian::max_replace;
-        operation.replaced = {};
-        operation.replaced.count = operation.request.count;
-        operation.index = 0;
-        operation.undoing = false;
-        if (check(operation))
-            advance(operation);
-        else
-            finish(operation);
-        return Error::none;
+Outcome Replacements::begin(Call call) {
+    const auto known = find_record(state_.operations, [&](const OperationRecord& record) { return record.call_id == call.id(); });
+    if (known) {
+        waiting_[*known] = call.control();
+        answer_if_complete(*known);
+        return Call::defer();
     }
-    return Error::busy;
+    // A copy: the caller of a synchronous request still has the page mapped.
+    const auto request = call.params<guardian::Replace>();
+    if (request.count == 0 || request.count > guardian::max_replace) return Error::invalid_argument;
+    if (request.count > 1 && request.as_paper != 0) return Error::not_supported;
+    const auto index = take_record();
+    if (!index) return Error::busy;
+    Operation& operation = state_.journal()[*index];
+    operation = {};
+    operation.request = request;
+    operation.replaced.count = request.count;
+    if (!prepare(operation)) return call.reply_with(operation.replaced);
+
+    // From here on the next guardian would go on with it.
+    const std::uint32_t transaction = request.as_paper != 0 ? 0 : ++state_.root.last_transaction;
+    state_.save_root();
+    state_.operations.commit(*index, {call.id(), clock_ns(), transaction, 0});
+    waiting_[*index] = call.control();
+    for (unsigned i = 0; i < request.count; ++i) ask(*index, i);
+    answer_if_complete(*index);
+    return Call::defer();
 }
 
-Result<Name> Replacements::program_of(std::string_view slot) const {
-    Name program;
-    const bool found = listings_.search<abi::ServerRecord>(abi::ListKind::servers, [&](const abi::ServerRecord& record) {
-        if (bounded(record.name) != slot) return false;
-        program = Name{bounded(record.program)};
-        return true;
-    });
-    if (!found) return Failure(Error::not_found);
-    return program;
-}
-
-Result<std::uint32_t> Replacements::start(const Operation& operation, std::string_view slot, std::string_view program_name) {
-    Program* program = programs_.find(program_name);
-    if (program == nullptr) return Failure(Error::not_found);
-    abi::ReplaceRequest request{};
-    request.image = ANT_TRY(Programs::image(*program));
-    std::memcpy(request.name, Name{slot}.text, sizeof request.name);
-    std::memcpy(request.program, program->name.text, sizeof request.program);
-    request.version = program->manifest->version;
-    request.as_paper = operation.request.as_paper;
-    request.timeout_us = operation.request.timeout_us != 0 ? operation.request.timeout_us : default_timeout_us;
-    return static_cast<std::uint32_t>(ANT_TRY(sys::server_replace(request)));
-}
-
-// What can be known beforehand: then nothing has to be taken back. -> whether all of it can begin
-bool Replacements::check(Operation& operation) {
+// What can be known beforehand. -> whether all of it can begin
+bool Replacements::prepare(Operation& operation) {
     bool good = true;
     for (unsigned i = 0; i < operation.request.count; ++i) {
         const auto slot = bounded(operation.request.server[i].name);
         abi::ReplaceResult& result = operation.replaced.result[i];
         std::memcpy(result.name, Name{slot}.text, sizeof result.name);
-        const auto before = program_of(slot);
+        const auto before = recovery_.program_of(slot);
         if (before) operation.before[i] = *before;
-        result.error = before ? startable(slot, wanted_program(operation, i)) : before.error();
+        result.error = before ? startable(wanted_program(operation, i)) : before.error();
         good = good && result.error == Error::none;
     }
     for (unsigned i = 0; !good && i < operation.request.count; ++i)
@@ -67,12 +50,10 @@ bool Replacements::check(Operation& operation) {
     return good;
 }
 
-Error Replacements::startable(std::string_view slot, std::string_view program_name) {
-    // The archive and all plans are in this process's private memory: nobody could take them over yet.
-    if (slot == startup().name) return Error::not_supported;
+Error Replacements::startable(std::string_view program_name) {
     Program* program = programs_.find(program_name);
     if (program == nullptr) return Error::not_found;
-    const auto image = Programs::image(*program);
+    const auto image = programs_.image(*program);
     return image ? Error::none : image.error();
 }
 
@@ -81,64 +62,121 @@ std::string_view Replacements::wanted_program(const Operation& operation, unsign
     return program.empty() ? operation.before[index].view() : program;
 }
 
-void Replacements::advance(Operation& operation) {
-    if (operation.index == operation.request.count) return finish(operation);
-    const auto ticket =
-        start(operation, bounded(operation.request.server[operation.index].name), wanted_program(operation, operation.index));
-    if (!ticket) {
-        operation.replaced.result[operation.index].error = ticket.error();
-        return undo(operation);
+// Has the core begin with a member. If it cannot, it lets the whole transaction fail.
+void Replacements::ask(unsigned index, unsigned member) {
+    OperationRecord record{};
+    (void)state_.operations.load(index, record);
+    Operation& operation = state_.journal()[index];
+    const auto asked = request(operation, member, record.transaction);
+    // Under way already: an earlier guardian has asked for it.
+    if (asked || (waiting_[index] == 0 && asked.error() == Error::busy)) {
+        operation.member[member] = Member::under_way;
+        return;
     }
-    operation.ticket = *ticket;
+    operation.replaced.result[member].error = asked.error();
+    operation.member[member] = Member::ended;
 }
 
-// Replacement `index` has failed: the ones before it are taken back, the latest first.
-void Replacements::undo(Operation& operation) {
-    if (!operation.undoing) {
-        operation.undoing = true;
-        for (unsigned i = operation.index + 1; i < operation.request.count; ++i)
-            operation.replaced.result[i].error = Error::cancelled;
-    }
-    while (operation.index != 0) {
-        --operation.index;
-        const auto& done = operation.request.server[operation.index];
-        operation.replaced.result[operation.index].error = Error::cancelled;
-        const Name& before = operation.before[operation.index];
-        if (wanted_program(operation, operation.index) == before.view()) continue;
-        const auto ticket = start(operation, bounded(done.name), before.view());
-        if (ticket) {
-            operation.ticket = *ticket;
-            return;
-        }
-        log("guardian: %s keeps its new program: %s", Name{bounded(done.name)}.text, error_text(ticket.error()));
-    }
-    finish(operation);
-}
-
-void Replacements::finish(Operation& operation) {
-    const Call call{operation.control};
-    const Outcome outcome = call.reply_with(operation.replaced);
-    (void)Server::answer(operation.control, outcome.error, outcome.value);
-    operation.control = 0;
-}
-
-void Replacements::ended(Operation& operation, const abi::ReplaceResult& result) {
-    if (operation.undoing) return undo(operation);
-    operation.replaced.result[operation.index] = result;
-    if (result.error != Error::none) return undo(operation);
-    ++operation.index;
-    advance(operation);
+Result<> Replacements::request(const Operation& operation, unsigned member, std::uint32_t transaction) {
+    const auto& wanted = operation.request.server[member];
+    Program* program = programs_.find(wanted_program(operation, member));
+    if (program == nullptr) return Failure(Error::not_found);
+    abi::ReplaceRequest request{};
+    request.image = ANT_TRY(programs_.image(*program));
+    std::memcpy(request.name, Name{bounded(wanted.name)}.text, sizeof request.name);
+    std::memcpy(request.program, program->name.text, sizeof request.program);
+    request.version = program->manifest->version;
+    request.as_paper = operation.request.as_paper;
+    request.timeout_us = operation.request.timeout_us != 0 ? operation.request.timeout_us : default_timeout_us;
+    request.probation_us = recovery_.probation_us(operation.before[member].view(), program->name.view());
+    request.transaction = transaction;
+    request.members = transaction != 0 ? operation.request.count : 0;
+    ANT_TRY(sys::server_replace(request));
+    return {};
 }
 
 void Replacements::collect() {
     abi::ReplaceResult result{};
-    while (sys::replace_result(result)) {
-        for (Operation& operation : operations_) {
-            if (operation.control == 0 || operation.ticket != result.ticket) continue;
-            ended(operation, result);
-            break;
+    while (sys::replace_result(result)) take(result);
+}
+
+// A slot has at most one replacement under way, so its name says which one this is.
+void Replacements::take(const abi::ReplaceResult& result) {
+    const auto slot = bounded(result.name);
+    for (unsigned i = 0; i < max_operations; ++i) {
+        OperationRecord record{};
+        if (state_.operations.load(i, record) != Records<OperationRecord>::Found::good) continue;
+        Operation& operation = state_.journal()[i];
+        for (unsigned m = 0; m < operation.request.count; ++m) {
+            if (operation.member[m] != Member::under_way || bounded(operation.replaced.result[m].name) != slot) continue;
+            ended(operation, m, result);
+            return answer_if_complete(i);
         }
     }
+    recovery_.ended(result);
+}
+
+void Replacements::ended(Operation& operation, unsigned member, const abi::ReplaceResult& result) {
+    operation.replaced.result[member] = result;
+    operation.member[member] = Member::ended;
+    if (result.error != Error::none) return;
+    const auto before = operation.before[member].view();
+    const auto program = wanted_program(operation, member);
+    recovery_.replaced(bounded(result.name), before, program, recovery_.probation_us(before, program));
+}
+
+bool Replacements::complete(const Operation& operation) {
+    for (unsigned i = 0; i < operation.request.count; ++i)
+        if (operation.member[i] != Member::ended) return false;
+    return true;
+}
+
+void Replacements::answer_if_complete(unsigned index) {
+    const Operation& operation = state_.journal()[index];
+    if (waiting_[index] == 0 || !complete(operation)) return;
+    const Call call{waiting_[index]};
+    const Outcome outcome = call.reply_with(operation.replaced);
+    (void)Server::answer(call.control(), outcome.error, outcome.value);
+    waiting_[index] = 0;
+    state_.operations.erase(index);
+}
+
+void Replacements::restore() {
+    for (unsigned i = 0; i < max_operations; ++i) {
+        OperationRecord record{};
+        if (state_.operations.load(i, record) != Records<OperationRecord>::Found::good) continue;
+        Operation& operation = state_.journal()[i];
+        read_history(record, operation);
+        for (unsigned m = 0; m < operation.request.count; ++m)
+            if (operation.member[m] == Member::waiting) ask(i, m);
+    }
+}
+
+// What the guardian before had asked for, and results that it had taken and not written down.
+void Replacements::read_history(const OperationRecord& record, Operation& operation) {
+    std::array<bool, guardian::max_replace> found{};
+    listings_.search<abi::ReplaceResult>(abi::ListKind::history, [&](const abi::ReplaceResult& result) {
+        if (result.transaction != record.transaction || result.start_ns < record.begun_ns) return false;
+        for (unsigned m = 0; m < operation.request.count; ++m) {
+            if (operation.member[m] == Member::ended || bounded(operation.replaced.result[m].name) != bounded(result.name))
+                continue;
+            operation.member[m] = Member::under_way;
+            operation.replaced.result[m] = result;
+            // Committed and not yet served: the result is still to come.
+            found[m] = result.error != Error::none || result.blackout_ns != 0;
+        }
+        return false;
+    });
+    for (unsigned m = 0; m < operation.request.count; ++m)
+        if (found[m]) ended(operation, m, abi::ReplaceResult{operation.replaced.result[m]});
+}
+
+// A record that nobody waits for is of a call that has been answered: delivered again it would have come before this one.
+std::optional<unsigned> Replacements::take_record() {
+    if (const auto free = free_record(state_.operations)) return free;
+    for (unsigned i = 0; i < max_operations; ++i)
+        if (waiting_[i] == 0 && complete(state_.journal()[i])) return i;
+    return std::nullopt;
 }
 
 }  // namespace ant::guardian_server

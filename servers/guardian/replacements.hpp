@@ -1,50 +1,47 @@
-// Replacements under way. A request may name several servers: they are replaced one after the other, and if one fails,
-// those before it get their earlier program back.
+// Replacements under way. A request may name several servers: they are one transaction of the core.
+//
+// What was asked for and what has come of it lies in the journal, so that the next guardian can go on with it.
 #pragma once
 
-#include "launcher.hpp"
+#include "recovery.hpp"
 
 #include <ant/interface/guardian.hpp>
-
-#include <array>
+#include <ant/server.hpp>
 
 namespace ant::guardian_server {
 
 class Replacements {
 public:
-    constexpr Replacements(Programs& programs, const Listings& listings) : programs_{programs}, listings_{listings} {}
+    constexpr Replacements(State& state, Programs& programs, Recovery& recovery, const Listings& listings)
+        : state_{state}, programs_{programs}, recovery_{recovery}, listings_{listings} {}
 
-    // Takes over the call; it is answered when all of its replacements have ended.
-    Error begin(std::uint64_t control, const guardian::Replace& request);
-    // After event::replacement.
+    // Answered when all of its replacements have ended.
+    Outcome begin(Call call);
+    // After event::replacement: takes the results.
     void collect();
+    // In a guardian that takes over: finds out how far the one before had come.
+    void restore();
 
 private:
-    static constexpr unsigned max_operations = 4;
     static constexpr std::uint32_t default_timeout_us = 2'000'000;
-    struct Operation {
-        std::uint64_t control = 0;  // 0: free
-        guardian::Replace request;
-        guardian::Replaced replaced;
-        std::array<Name, guardian::max_replace> before;  // programs
-        unsigned index = 0;                              // the replacement under way
-        std::uint32_t ticket = 0;
-        bool undoing = false;
-    };
 
-    bool check(Operation& operation);
-    Error startable(std::string_view slot, std::string_view program_name);
+    [[nodiscard]] bool prepare(Operation& operation);
+    [[nodiscard]] Error startable(std::string_view program);
     static std::string_view wanted_program(const Operation& operation, unsigned index);
-    void advance(Operation& operation);
-    void undo(Operation& operation);
-    static void finish(Operation& operation);
-    void ended(Operation& operation, const abi::ReplaceResult& result);
-    Result<std::uint32_t> start(const Operation& operation, std::string_view slot, std::string_view program);
-    [[nodiscard]] Result<Name> program_of(std::string_view slot) const;
+    void ask(unsigned index, unsigned member);
+    [[nodiscard]] Result<> request(const Operation& operation, unsigned member, std::uint32_t transaction);
+    void take(const abi::ReplaceResult& result);
+    void ended(Operation& operation, unsigned member, const abi::ReplaceResult& result);
+    void read_history(const OperationRecord& record, Operation& operation);
+    static bool complete(const Operation& operation);
+    void answer_if_complete(unsigned index);
+    [[nodiscard]] std::optional<unsigned> take_record();
 
+    State& state_;
     Programs& programs_;
+    Recovery& recovery_;
     const Listings& listings_;
-    std::array<Operation, max_operations> operations_{};
+    std::array<std::uint64_t, max_operations> waiting_{};  // control ICA of the call, by record; 0: not delivered again yet
 };
 
 }  // namespace ant::guardian_server

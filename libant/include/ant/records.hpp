@@ -122,7 +122,7 @@ public:
     [[nodiscard]] Found load(unsigned index, T& out) const {
         const record::Pair pair = at(index);
         const Found found = pair.look(words);
-        if (found == Found::good) __builtin_memcpy(&out, pair.newer->data(), sizeof out);
+        if (found == Found::good) __builtin_memcpy(static_cast<void*>(&out), pair.newer->data(), sizeof out);
         return found;
     }
     // f(index, const T&) for every good record.

@@ -47,19 +47,49 @@ struct Programs {  // the archive's contents: names with a NUL each
     std::uint32_t count;
     char names[2048];
 };
+inline constexpr unsigned max_symbol = 96;
+struct Symbol {                     // in the answer, program and address are as in the request
+    char program[abi::name_bytes];  // in the archive
+    std::uint64_t address;
+    std::uint64_t offset;       // of the address in its function
+    char function[max_symbol];  // "" = in none that is known
+};
+struct Poke {                    // damages the process of a server on purpose (tools/ant chaos)
+    char name[abi::name_bytes];  // slot
+    std::uint64_t address;
+    std::uint32_t count;
+    std::uint32_t reserved;
+    std::uint8_t bytes[abi::max_poke];
+};
+struct StopAfter {
+    char name[abi::name_bytes];  // slot
+    std::uint64_t instructions;  // of its own, from its next call on; 0: never mind
+};
 struct Power {
     std::uint32_t action;  // abi::PowerAction
     std::uint32_t status;  // of power-off: shown by the emulator as exit status where it can
 };
 
-enum class Op : std::uint16_t { start = 1, stop, kill, replace, programs, power };
-inline constexpr Function<Start, Started> start{"start", static_cast<std::uint16_t>(Op::start)};
-inline constexpr Function<Name> stop{"stop", static_cast<std::uint16_t>(Op::stop)};
-inline constexpr Function<Name> kill{"kill", static_cast<std::uint16_t>(Op::kill), abi::function_attribute::privileged};
+enum class Op : std::uint16_t { start = 1, stop, kill, replace, programs, power, symbol, poke, stop_after };
+
+// What is asked for is done once, also when the guardian fails in the middle: it recognises the call. A `kill` may
+// be answered with Error::restarted then, for a second one would hit the next process.
+namespace attribute {
+inline constexpr std::uint16_t repeated = abi::function_attribute::redeliver;
+inline constexpr std::uint16_t waiting = abi::function_attribute::redeliver | abi::function_attribute::may_wait;
+inline constexpr std::uint16_t privileged = abi::function_attribute::privileged;
+}  // namespace attribute
+inline constexpr Function<Start, Started> start{"start", static_cast<std::uint16_t>(Op::start), attribute::waiting};
+inline constexpr Function<Name> stop{"stop", static_cast<std::uint16_t>(Op::stop), attribute::repeated};
+inline constexpr Function<Name> kill{"kill", static_cast<std::uint16_t>(Op::kill), attribute::privileged};
 inline constexpr Function<Replace, Replaced> replace{"replace", static_cast<std::uint16_t>(Op::replace),
-                                                     abi::function_attribute::privileged};
-inline constexpr Function<Nothing, Programs> programs{"programs", static_cast<std::uint16_t>(Op::programs)};
-inline constexpr Function<Power> power{"power", static_cast<std::uint16_t>(Op::power), abi::function_attribute::privileged};
+                                                     attribute::waiting | attribute::privileged};
+inline constexpr Function<Nothing, Programs> programs{"programs", static_cast<std::uint16_t>(Op::programs), attribute::repeated};
+inline constexpr Function<Power> power{"power", static_cast<std::uint16_t>(Op::power),
+                                       attribute::repeated | attribute::privileged};
+inline constexpr Function<Symbol, Symbol> symbol{"symbol", static_cast<std::uint16_t>(Op::symbol), attribute::repeated};
+inline constexpr Function<Poke> poke{"poke", static_cast<std::uint16_t>(Op::poke), attribute::repeated | attribute::privileged};
+inline constexpr Function<StopAfter> stop_after{"stop-after", static_cast<std::uint16_t>(Op::stop_after), attribute::privileged};
 
 // Every server of libant answers this one too: it brings itself down in the way asked for (tests, demonstrations).
 enum class Fault : std::uint32_t {
