@@ -26,7 +26,10 @@ def short(name):
             out.append(character)
         if character in ">)" and depth > 0:
             depth -= 1
-    return ("".join(out).strip() or name)[:MAX_NAME]
+    short_name = "".join(out).strip() or name
+    if "operator" not in short_name:  # functions made from templates have their type in front
+        short_name = short_name.rpartition(" ")[2]
+    return short_name[:MAX_NAME]
 
 
 def functions(kernel):

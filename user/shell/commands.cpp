@@ -22,9 +22,12 @@ constexpr Command commands[] = {
     {"start", "PROGRAM [AS]", "starts a program in the background", start_program},
     {"stop", "NAME", "ends a server for good", stop_server},
     {"run", "PROGRAM [ARGUMENT...]", "runs a program and waits for its end; Ctrl-C kills it", run_program},
-    {"kill", "NAME", "ends a process", kill_process},
-    {"crash", "NAME null|text|div0|stack|wild|panic|exit", "has a server bring itself down", crash_server},
+    {"kill", "NAME", "ends a process; a server that is restarted comes back", kill_process},
+    {"crash", "NAME null|text|div0|stack|wild|panic|exit|lost_reply|double_free|overrun|runaway|bad_reply",
+     "has a server bring itself down", crash_server},
     {"hang", "NAME", "has a server fall into an endless loop", hang_server},
+    {"poke", "NAME ADDRESS HEXBYTES", "overwrites text or data of a server's process", poke_server},
+    {"stop-after", "NAME INSTRUCTIONS", "ends a server in the middle of its next call; 0: does not", stop_server_after},
     {"ping", "HOST [COUNT]", "asks a host for an echo", ping_host},
     {"fetch", "URL [--sum]", "gets a page by HTTP; --sum prints its SHA-256 instead", fetch_url},
     {"sum", "BYTES SEED", "SHA-256 of the reproducible stream that /random sends", sum_stream},
@@ -43,7 +46,7 @@ void print_commands(bool as_json) {
     if (as_json) json.begin_array();
     for (const Command& command : commands) {
         if (!as_json) {
-            out.print("  %-9s %s\n", command.name, command.summary);
+            out.print("  %-10s %s\n", command.name, command.summary);
             continue;
         }
         json.begin_object();

@@ -45,6 +45,8 @@ int replace_server(Arguments&);
 int kill_process(Arguments&);
 int crash_server(Arguments&);
 int hang_server(Arguments&);
+int poke_server(Arguments&);
+int stop_server_after(Arguments&);
 int start_program(Arguments&);
 int stop_server(Arguments&);
 int run_program(Arguments&);

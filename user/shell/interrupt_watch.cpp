@@ -23,6 +23,11 @@ std::optional<Finished> finished(const sys::Raw& receipt) {
 
 std::optional<Finished> next_result(std::uint64_t timeout_us) { return finished(sys::raw(sys::Syscall::receive, timeout_us)); }
 
+void forget(const Finished& finished) {
+    if (finished.data != 0) (void)sys::ica_release(finished.data);
+    controls::give(finished.control);
+}
+
 InterruptWatch::InterruptWatch() {
     if (depth++ != 0) return;
     has_been_typed = false;
@@ -37,7 +42,7 @@ InterruptWatch::~InterruptWatch() {
     while (waiting != 0) {
         const auto result = next_result(withdrawal_us);
         if (!result) return;
-        (void)took(*result);
+        if (!took(*result)) forget(*result);
     }
 }
 
@@ -54,7 +59,7 @@ bool InterruptWatch::has_fired() const { return has_been_typed; }
 bool InterruptWatch::fired() {
     if (waiting == 0) return has_been_typed;
     const auto result = next_result(abi::poll);
-    if (result) (void)took(*result);
+    if (result && !took(*result)) forget(*result);
     return has_been_typed;
 }
 

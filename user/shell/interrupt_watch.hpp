@@ -20,6 +20,8 @@ struct Finished {
 
 // Waits for a result of Client::send. nothing: none within that time (no_limit, abi::poll).
 std::optional<Finished> next_result(std::uint64_t timeout_us);
+// Of a result that nobody waits for: the shell before this one may have asked for it.
+void forget(const Finished& finished);
 
 // While such an object lives, Ctrl-C does not count as input but ends the command. Watches may be nested
 // (a command inside `repeat`): they are one watch then, and what has fired stays so until the outermost ends.

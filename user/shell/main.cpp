@@ -8,7 +8,7 @@
 
 ANT_MANIFEST(.version = 1, .name = "shell", .priority = 10,
              .privileges = ant::abi::privilege::list | ant::abi::privilege::replace, .quota_pages = 4096, .quota_calls = 64,
-             .callees = "*");
+             .restart = 1, .callees = "*");
 
 namespace ant::shell {
 
@@ -99,4 +99,9 @@ bool read_line() {
 
 }  // namespace ant::shell
 
-int main() { ant::shell::serve(); }
+int main() {
+    // It has no functions; but whoever takes a slot over has to say that it is there.
+    const auto registered = ant::sys::server_register(~std::uint64_t{0});
+    if (!registered) return static_cast<int>(registered.error());
+    ant::shell::serve();
+}

@@ -54,7 +54,11 @@ int wait_for_end(std::uint64_t started, std::string_view slot) {
         const auto finished = next_result(no_limit);
         if (!finished) continue;
         if (finished->control == started) return report(*finished, watch.has_fired());
-        if (!watch.took(*finished) || !watch.has_fired()) continue;
+        if (!watch.took(*finished)) {
+            forget(*finished);
+            continue;
+        }
+        if (!watch.has_fired()) continue;
         out.write("^C\n");
         out.flush();
         const auto name = named(slot, status::interrupted);

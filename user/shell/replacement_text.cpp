@@ -2,6 +2,7 @@
 
 #include "commands.hpp"
 #include "error_name.hpp"
+#include "fault_text.hpp"
 #include "json.hpp"
 #include "records.hpp"
 
@@ -12,7 +13,11 @@ namespace {
 
 using ull = unsigned long long;
 
+// By abi::Phase.
+constexpr const char* phase_names[abi::phases] = {"detect", "stop", "create", "load", "registration", "state", "device", "first"};
+
 void describe(Json& json, const abi::ReplaceResult& r) {
+    json.text("cause", r.failure == 0 ? "planned" : cause_name(r.failure));
     json.text("name", name_of(r.name));
     json.text("error", error_name(r.error));
     json.number("old_pid", r.old_pid);
@@ -24,7 +29,14 @@ void describe(Json& json, const abi::ReplaceResult& r) {
     json.number("blackout_ns", r.blackout_ns);
     json.number("areas", r.areas);
     json.number("calls", r.calls);
+    json.number("calls_failed", r.calls_failed);
+    json.number("calls_redelivered", r.calls_redelivered);
+    json.number("fault", r.fault);
+    json.number("transaction", r.transaction);
     json.boolean("as_paper", r.as_paper != 0);
+    json.begin_object("phase_ns");
+    for (unsigned i = 0; i < abi::phases; ++i) json.number(phase_names[i], r.phase_ns[i]);
+    json.end_object();
     json.begin_array("event_ns");
     for (const std::uint64_t event : r.event_ns) json.number(nullptr, event);
     json.end_array();
@@ -62,6 +74,7 @@ int list_replacements(Arguments& arguments) {
         }
         out.print("%7llu.%03llu ms  ", static_cast<ull>(result.start_ns / 1'000'000),
                   static_cast<ull>(result.start_ns / 1000 % 1000));
+        if (result.failure != 0) out.print("after %s: ", cause_name(result.failure));
         if (result.error != Error::none) out.print("%.32s: ", result.name);
         (void)print_replacement(result);
     });

@@ -1,10 +1,11 @@
-// Commands on servers: replace, stop, kill, crash, hang.
+// Commands on servers: replace, stop, kill, crash, hang, poke, stop-after.
 #include "commands.hpp"
 #include "guardian_calls.hpp"
 #include "json.hpp"
 #include "replacement_text.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace ant::shell {
 namespace {
@@ -16,12 +17,23 @@ constexpr std::uint32_t killed_status = 137;
 struct FaultName {
     const char* name;
     guardian::Fault fault;
+    bool may_go_on;  // the core refuses what it tries, and it need not fail of that
 };
 constexpr FaultName fault_names[] = {
-    {"null", guardian::Fault::null},   {"text", guardian::Fault::text}, {"div0", guardian::Fault::div0},
-    {"stack", guardian::Fault::stack}, {"wild", guardian::Fault::wild}, {"panic", guardian::Fault::panic},
-    {"exit", guardian::Fault::exit},
+    {"null", guardian::Fault::null, false},
+    {"text", guardian::Fault::text, false},
+    {"div0", guardian::Fault::div0, false},
+    {"stack", guardian::Fault::stack, false},
+    {"wild", guardian::Fault::wild, false},
+    {"panic", guardian::Fault::panic, false},
+    {"exit", guardian::Fault::exit, false},
+    {"lost_reply", guardian::Fault::lost_reply, false},
+    {"double_free", guardian::Fault::double_free, true},
+    {"overrun", guardian::Fault::overrun, true},
+    {"runaway", guardian::Fault::runaway, true},
+    {"bad_reply", guardian::Fault::bad_reply, true},
 };
+constexpr FaultName hang{"hang", guardian::Fault::hang, false};
 
 int end_process(const Function<guardian::Name>& function, Arguments& arguments, std::uint32_t exit_status) {
     if (arguments.size() != 2) return status::show_usage;
@@ -32,16 +44,27 @@ int end_process(const Function<guardian::Name>& function, Arguments& arguments, 
 }
 
 // The server cannot answer: that it dies, or stays silent, is the success.
-int bring_down(const char* name, guardian::Fault fault) {
+int bring_down(const char* name, const FaultName& kind) {
     Client victim{name};
     const auto answer =
-        victim.call(guardian::crash, {.fault = static_cast<std::uint32_t>(fault), .reserved = 0}, {}, crash_timeout_us);
+        victim.call(guardian::crash, {.fault = static_cast<std::uint32_t>(kind.fault), .reserved = 0}, {}, crash_timeout_us);
     const Error error = answer ? Error::none : answer.error();
-    const Error wanted = fault == guardian::Fault::hang ? Error::timed_out : Error::server_died;
-    if (error == Error::none) return fail(Error::not_supported, "the server went on");
-    if (error != wanted && error != Error::restarted) return fail(error);
-    out.print("%s: %s\n", name, error_text(error));
+    const bool stays_silent = kind.fault == guardian::Fault::hang || kind.fault == guardian::Fault::lost_reply;
+    const bool wanted = error == Error::server_died || error == Error::restarted || (stays_silent && error == Error::timed_out);
+    if (!wanted && error != Error::none && !kind.may_go_on) return fail(error);
+    if (error == Error::none && !kind.may_go_on) return fail(Error::not_supported, "the server went on");
+    out.print("%s: %s\n", name, wanted ? error_text(error) : "went on");
     return status::success;
+}
+
+// -> how many bytes, 0: those are no digits
+unsigned parse_bytes(std::string_view digits, std::uint8_t (&bytes)[abi::max_poke]) {
+    if (digits.size() % 2 != 0 || digits.size() > 2 * sizeof bytes) return 0;
+    for (std::size_t i = 0; i < digits.size(); i += 2) {
+        const auto [end, error] = std::from_chars(&digits[i], &digits[i] + 2, bytes[i / 2], 16);
+        if (error != std::errc{} || end != &digits[i] + 2) return 0;
+    }
+    return static_cast<unsigned>(digits.size() / 2);
 }
 
 }  // namespace
@@ -75,12 +98,33 @@ int crash_server(Arguments& arguments) {
     const auto kind = std::find_if(std::begin(fault_names), std::end(fault_names),
                                    [&](const FaultName& entry) { return arguments[2] == entry.name; });
     if (kind == std::end(fault_names)) return status::show_usage;
-    return bring_down(arguments.c_str(1), kind->fault);
+    return bring_down(arguments.c_str(1), *kind);
 }
 
 int hang_server(Arguments& arguments) {
     if (arguments.size() != 2) return status::show_usage;
-    return bring_down(arguments.c_str(1), guardian::Fault::hang);
+    return bring_down(arguments.c_str(1), hang);
+}
+
+int poke_server(Arguments& arguments) {
+    guardian::Poke request{};
+    const auto address = parse_number(arguments[2]);
+    request.count = parse_bytes(arguments[3], request.bytes);
+    if (arguments.size() != 4 || !address || request.count == 0) return status::show_usage;
+    if (!copy_name(request.name, arguments[1])) return fail(Error::invalid_argument);
+    request.address = *address;
+    const auto poked = guardian_client.call(guardian::poke, request);
+    return poked ? status::success : fail(poked.error());
+}
+
+int stop_server_after(Arguments& arguments) {
+    guardian::StopAfter request{};
+    const auto instructions = parse_number(arguments[2]);
+    if (arguments.size() != 3 || !instructions) return status::show_usage;
+    if (!copy_name(request.name, arguments[1])) return fail(Error::invalid_argument);
+    request.instructions = *instructions;
+    const auto set = guardian_client.call(guardian::stop_after, request);
+    return set ? status::success : fail(set.error());
 }
 
 }  // namespace ant::shell
