@@ -7,13 +7,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from antlib import bench, build, cc, debug, lint, run, tests  # noqa: E402
+from antlib import bench, build, cc, chaos, debug, lint, run, tests  # noqa: E402
 from antlib.progress import Failure, say  # noqa: E402
-
-
-def chaos(_options) -> int:
-    say("`tools/ant chaos` comes with recovery from failures; this version has planned replacement only.")
-    return 2
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     add("bench", "Measures; results in build/bench/.", bench.main, bench.add_arguments)
     add("image", "Makes build/ant.iso: CD, USB stick, BIOS, UEFI.", build.main_image)
     add("cc", "Compiles a C or C++ program for the guest.", cc.main, cc.add_arguments)
-    add("chaos", "Injects faults under load.", chaos, lambda sub: sub.add_argument("rest", nargs=argparse.REMAINDER))
+    add("chaos", "Injects faults into running servers under load.", chaos.main, chaos.add_arguments)
     add("debug", "QEMU stopped under gdb.", debug.main, debug.add_arguments)
     add("lint", "clang-tidy and clang-format.", lint.main, lint.add_arguments)
     return top
@@ -42,8 +37,6 @@ def main(arguments: list[str]) -> int:
     if arguments[:1] == ["help"] or not arguments:
         top.print_help()
         return 0 if arguments else 2
-    if arguments[0] == "chaos":
-        return chaos(None)
     options = top.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that machines end with us
     try:

@@ -1,0 +1,275 @@
+"""`tools/ant chaos`: faults in running servers, under load, from a seed.
+
+One fault at a time: inject, watch, and when nothing has shown, end the damaged process, so that the next fault meets
+clean text. Every draw comes from the seed, so a run can be repeated; what the load does at the moment of a fault cannot."""
+
+import json
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from antlib import bench, bench_output, build, faults, qemu, setup
+from antlib.bench_output import Figure, Result
+from antlib.guest_console import ConsoleClosed, ConsoleTimeout, CorePanic, GuestConsole
+from antlib.load import Load
+from antlib.paths import BUILD, IMAGE
+from antlib.progress import Failure, Progress, say
+
+TARGETS = ("rtl8139", "inet")
+WATCH = 0.4  # s, what a fault has to show itself
+PATIENCE = 60  # s, until a server that does not come back is given up; the machine may be busy
+COUNTS = ("injected", "activated", "manifested", "detected", "recovered", "unrecovered", "wild_dma", "core_crashes", "bytes_lost")
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("--seed", type=int, metavar="N", help="default: a new one, which is printed")
+    parser.add_argument("--faults", type=int, default=100, metavar="N", help="per target (default 100)")
+    parser.add_argument("--target", action="append", metavar="NAME", help=f"repeatable; default: {', '.join(TARGETS)}")
+    parser.add_argument("--only", type=int, metavar="K", help="only the K-th fault of the seed, counted from 1")
+    parser.add_argument("--kind", choices=[*faults.CODE_FAULTS, *faults.OTHER_FAULTS], metavar="KIND",
+                        help="only faults of this kind")
+
+
+@dataclass
+class Outcome:
+    number: int
+    fault: faults.Fault
+    cause: str = ""  # as the guest's fault record says; empty: nothing failed
+    where: str = ""
+    activated: bool = False
+    recovered: bool = True
+    trouble: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        place = f" in {self.fault.place}" if self.fault.place else ""
+        result = self.cause + (f" at {self.where}" if self.where else "") if self.cause else "no failure"
+        return f"fault {self.number}: {self.fault.kind}{place}: {result}" + "".join(f"; {t}" for t in self.trouble)
+
+
+class CoreCrash(Exception):
+    """The inner core panicked or the machine is gone."""
+
+
+class Guest:
+    """A booted machine with load on it."""
+
+    def __init__(self, log):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        port = qemu.any_free_port()
+        options = qemu.Options(image=IMAGE, reboot=False, forwards=[f"tcp:127.0.0.1:{port}-:80"])
+        with open(log.with_suffix(".qemu.log"), "ab") as errors:
+            self.process, serial = qemu.start_with_socket(options, stdout=errors, stderr=errors)
+        self.console = GuestConsole(serial, log)
+        self.load = Load(port)
+
+    def __enter__(self):
+        try:
+            self.console.until_prompt()
+            self.wait_for_web()
+            self.load.prepare()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.load.end()
+        self.process.kill()
+        self.process.wait()
+        self.console.close()
+
+    def wait_for_web(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self.load.fetch(0)
+                return
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise Failure("the guest's web server does not answer") from None
+                time.sleep(0.3)
+
+    def command(self, line: str) -> str:
+        try:
+            return self.console.output_of(line, PATIENCE)
+        except (CorePanic, ConsoleClosed) as error:
+            raise CoreCrash(str(error)) from error
+
+    def listing(self, name: str):
+        text = self.command(f"{name} --json")
+        for line in text.splitlines():  # the log may print between
+            if line.startswith(("[", "{")):
+                return json.loads(line)
+        raise Failure(f"`{name} --json` printed no JSON: {text!r}")
+
+    def server(self, name: str) -> dict | None:
+        return next((row for row in self.listing("servers") if row["name"] == name), None)
+
+    def failures_since(self, number: int) -> list[dict]:
+        return [row for row in self.listing("faults") if row["number"] > number]
+
+    def last_fault(self) -> int:
+        return max((row["number"] for row in self.listing("faults")), default=0)
+
+    def serves(self, name: str) -> bool:
+        """It has a process again, and bytes move."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            server = self.server(name)
+            if server is None:
+                return False  # given up
+            if not server["vacant"]:
+                return self.load.progresses(max(1.0, deadline - time.monotonic()))
+            time.sleep(0.05)
+        return False
+
+    def quiet_memory(self, target: str) -> tuple[int, int]:
+        """Free pages and damaged images when nothing is under way and the target is a new process."""
+        self.load.pause()
+        self.command(f"kill {target}")
+        last, same = -1, 0
+        deadline = time.monotonic() + PATIENCE
+        while same < 5 and time.monotonic() < deadline:
+            time.sleep(0.3)
+            system = self.listing("ica")
+            same = same + 1 if system["free"] == last else 0
+            last = system["free"]
+            if system["audit"] != "ok":
+                raise CoreCrash(f"the audit found {system['audit_errors']} errors")
+        return last, system.get("damaged_images", 0)
+
+
+class Run:
+    """All faults of one target."""
+
+    def __init__(self, target: str, options, seed: int):
+        self.target = target
+        self.seed = seed
+        self.options = options
+        program = BUILD / "programs" / target
+        if not program.is_file():
+            raise Failure(f"{target}: no such program", 2)
+        self.planner = faults.Planner(program, seed, options.kind)
+        self.count = Counter({name: 0 for name in COUNTS})
+        self.kinds = Counter()
+        self.unrecovered: list[str] = []
+        self.corrupted: list[str] = []
+        self.left_over = 0
+
+    def run(self, progress) -> None:
+        planned = [self.planner.draw() for _ in range(self.options.faults)]
+        todo = list(enumerate(planned, 1))
+        if self.options.only is not None:
+            todo = [entry for entry in todo if entry[0] == self.options.only]
+        log = BUILD / "log" / f"chaos-{self.target}.log"
+        log.unlink(missing_ok=True)
+        while todo:
+            todo = self.boot_and_inject(todo, log, progress)
+
+    def boot_and_inject(self, todo, log, progress):
+        """Until all is done or the machine is lost. -> what is left to do"""
+        with Guest(log) as guest:
+            try:
+                free, _ = guest.quiet_memory(self.target)
+                while todo:
+                    number, fault = todo.pop(0)
+                    progress.update((number - 1) / self.options.faults, f"fault {number}, {fault.kind}")
+                    if not self.inject(guest, Outcome(number, fault)):
+                        return todo  # it did not come back: the next ones get a new machine
+                after, damaged = guest.quiet_memory(self.target)
+                self.left_over += free - after
+                self.count["wild_dma"] += damaged
+            except CoreCrash as crash:
+                self.count["core_crashes"] += 1
+                self.unrecovered.append(f"the inner core stopped: {crash}")
+        return todo
+
+    def inject(self, guest: Guest, outcome: Outcome) -> bool:
+        """-> whether the machine is still good for the next fault"""
+        fault = outcome.fault
+        self.count["injected"] += 1
+        self.kinds[fault.kind] += 1
+        guest.load.running.set()
+        guest.load.take_failures()
+        before = guest.last_fault()
+        try:
+            for command in fault.commands:
+                guest.command(command.format(name=self.target))
+            failed = self.watch(guest, before, outcome)
+            outcome.recovered = guest.serves(self.target)
+            if not failed and fault.place:
+                guest.command(f"kill {self.target}")  # clean text for the next one
+        except ConsoleTimeout:
+            outcome.recovered = False
+            outcome.trouble.append("the console does not answer")
+        outcome.trouble += guest.load.take_failures()
+        self.judge(outcome)
+        return outcome.recovered
+
+    def watch(self, guest: Guest, before: int, outcome: Outcome) -> bool:
+        """Waits until the fault shows. -> whether it did, by a failure of the target"""
+        deadline = time.monotonic() + WATCH
+        while True:
+            failures = [row for row in guest.failures_since(before) if row["name"] == self.target]
+            if failures:
+                outcome.cause, outcome.where = failures[0]["cause"], failures[0].get("place", "")
+                return True
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+
+    def judge(self, outcome: Outcome) -> None:
+        shown = bool(outcome.cause or outcome.trouble)
+        self.count["activated"] += shown or outcome.activated
+        self.count["manifested"] += shown
+        self.count["detected"] += bool(outcome.cause)
+        self.count["recovered"] += bool(outcome.cause) and outcome.recovered
+        if not outcome.recovered:
+            self.count["unrecovered"] += 1
+            self.unrecovered.append(self.with_seed(outcome))
+        elif outcome.trouble and outcome.fault.stops_only:
+            self.count["bytes_lost"] += Load(0).block * len(outcome.trouble)
+            self.unrecovered.append(self.with_seed(outcome))
+        elif outcome.trouble:
+            self.corrupted.append(self.with_seed(outcome))
+
+    def with_seed(self, outcome: Outcome) -> str:
+        return f"{outcome} (--target {self.target} --seed {self.seed} --faults {self.options.faults} --only {outcome.number})"
+
+    def failed(self) -> bool:
+        return bool(self.count["core_crashes"] or self.count["bytes_lost"] or self.left_over)
+
+
+def report(run: Run) -> None:
+    say(f"{run.target}: " + ", ".join(f"{name.replace('_', ' ')} {run.count[name]}" for name in COUNTS))
+    say("  kinds: " + ", ".join(f"{kind} {count}" for kind, count in sorted(run.kinds.items())))
+    for text in run.unrecovered:
+        say(f"  not recovered: {text}")
+    for text in run.corrupted:
+        say(f"  damaged by the faulty code before it was found: {text}")
+    if run.left_over:
+        say(f"  free memory: {run.left_over} pages fewer than before")
+
+
+def figure(name: str, value: int, unit: str) -> Figure:
+    return Figure(name, value, unit, 1, {key: value for key in ("min", "p50", "p99", "max")}, {})
+
+
+def main(options) -> int:
+    targets = options.target or list(TARGETS)
+    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 32)
+    setup.ensure(setup.BUILD_PACKAGES, setup.RUN_PACKAGES, setup.BENCH_PACKAGES)
+    build.image()
+    say(f"seed {seed}")
+    runs = [Run(target, options, seed) for target in targets]
+    for run in runs:
+        with Progress(f"Injecting {options.faults} faults into {run.target}") as progress:
+            run.run(progress)
+        report(run)
+    figures = [figure(f"chaos.{run.target}.{name}", run.count[name], "bytes" if name == "bytes_lost" else "faults")
+               for run in runs for name in COUNTS]
+    notes = [f"seed {seed}, {options.faults} faults for each target"]
+    notes += [text for run in runs for text in run.unrecovered + run.corrupted]
+    bench_output.write(Result("chaos", bench.commit(), "tcg", figures, notes), BUILD / "bench")
+    return 1 if any(run.failed() for run in runs) else 0
