@@ -1,0 +1,271 @@
+// iperf 2, the TCP server on port 5001: takes what clients send, and sends back to those that ask for it
+// (iperf -c, -r, -d), for as long or as much as they want.
+#include <ant/abi/manifest.hpp>
+#include <ant/listener.hpp>
+#include <ant/state.hpp>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+ANT_MANIFEST(.version = 1, .name = "iperf", .state_writes = 1, .state_reads = 1 << 1, .quota_pages = 512, .quota_calls = 8,
+             .callees = "inet");
+
+namespace {
+
+using namespace ant;
+
+constexpr std::uint16_t port = 5001;
+constexpr unsigned max_sessions = 64;
+constexpr std::size_t receive_bytes = 64 * 1024;
+constexpr std::size_t send_bytes = 32 * 1024;
+
+// What a client says first, in network byte order.
+struct Settings {
+    std::uint32_t flags, threads, port, buffer, window, amount;
+
+    static constexpr std::uint32_t answer = 0x8000'0000, at_once = 1;  // in flags
+    [[nodiscard]] bool wants_answer() const { return (__builtin_bswap32(flags) & answer) != 0; }
+    [[nodiscard]] bool wants_it_at_once() const { return (__builtin_bswap32(flags) & at_once) != 0; }
+};
+static_assert(sizeof(Settings) == 24);
+
+constexpr std::uint32_t no_socket = ~std::uint32_t{0};
+
+// One connection, and all that a process that takes over from this one needs to know of it.
+struct Session {
+    enum class Role : std::uint32_t { none, receives, connects, sends };
+    Role role = Role::none;
+    std::uint32_t socket = no_socket;
+    std::uint32_t peer = 0;
+    std::uint32_t known = 0;  // bytes of the settings: received, or sent
+    Settings settings{};
+    std::uint64_t until_us = 0;   // sends: for so long ...
+    std::uint64_t remaining = 0;  // ... or so much
+};
+struct Saved {
+    std::uint32_t listener;
+    std::uint32_t polling;
+    std::uint64_t received, to_send;  // areas
+    Session session[max_sessions];
+};
+
+Socket listener;
+std::array<Session, max_sessions> sessions;
+PollSet set;
+bool polling = false;
+Ica received, to_send;
+constexpr std::uint64_t retry_us = 20'000;
+
+// The socket of a session for one operation.
+class Use {
+public:
+    explicit Use(const Session& session) : socket_{Socket::adopt(session.socket)} {}
+    ~Use() { (void)socket_.detach(); }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+    Socket* operator->() { return &socket_; }
+    Socket& operator*() { return socket_; }
+
+private:
+    Socket socket_;
+};
+
+void end(Session& session) {
+    (void)Socket::adopt(session.socket);  // closes with the object
+    session = {};
+}
+
+Session* find_free() {
+    const auto free = std::ranges::find(sessions, Session::Role::none, &Session::role);
+    return free == sessions.end() ? nullptr : &*free;
+}
+
+// Sending ---------------------------------------------------------------------------------------------------
+
+// A test in the other direction, to where `asker` came from.
+void answer(const Session& asker) {
+    Session* session = find_free();
+    if (session == nullptr) return;
+    auto socket = Socket::open(inet::SocketType::stream, inet::socket_flag::non_blocking);
+    if (!socket) return;
+    const inet::Address to{asker.peer, static_cast<std::uint16_t>(__builtin_bswap32(asker.settings.port)), 0};
+    const auto connected = socket->connect(to);
+    if (!connected && connected.error() != Error::in_progress) return;
+    session->role = Session::Role::connects;
+    session->peer = asker.peer;
+    session->settings = asker.settings;
+    session->settings.flags = 0;  // it is not to answer that
+    session->socket = socket->detach();
+}
+
+void connected(Session& session) {
+    if (Use { session } -> option(inet::Option::error).value_or(1) != 0) return end(session);
+    constexpr std::uint64_t us_per_unit = 10'000;
+    const auto amount = static_cast<std::int32_t>(__builtin_bswap32(session.settings.amount));
+    session.until_us = amount < 0 ? clock_us() - amount * us_per_unit : ~std::uint64_t{0};
+    session.remaining = amount < 0 ? ~std::uint64_t{0} : static_cast<std::uint64_t>(amount);
+    session.role = Session::Role::sends;
+}
+
+std::span<const std::byte> next_bytes(const Session& session) {
+    if (session.known < sizeof session.settings) return std::as_bytes(std::span{&session.settings, 1}).subspan(session.known);
+    return {to_send.data(), std::min<std::size_t>(send_bytes, session.remaining)};
+}
+
+void send(Session& session) {
+    while (session.remaining != 0 && clock_us() < session.until_us) {
+        const auto sent = Use { session } -> send(next_bytes(session), inet::message_flag::dont_wait);
+        if (!sent && sent.error() == Error::would_block) return;
+        if (!sent) break;
+        if (session.known < sizeof session.settings) session.known += static_cast<std::uint32_t>(*sent);
+        session.remaining -= std::min<std::uint64_t>(session.remaining, *sent);
+    }
+    end(session);
+}
+
+// Receiving -------------------------------------------------------------------------------------------------
+
+void take_settings(Session& session, std::size_t bytes) {
+    const std::size_t count = std::min(sizeof session.settings - session.known, bytes);
+    if (count == 0) return;
+    __builtin_memcpy(reinterpret_cast<std::byte*>(&session.settings) + session.known, received.data(), count);
+    session.known += static_cast<std::uint32_t>(count);
+    const bool complete = session.known == sizeof session.settings;
+    if (complete && session.settings.wants_answer() && session.settings.wants_it_at_once()) answer(session);
+}
+
+void receive(Session& session) {
+    const auto bytes = Use { session } -> receive(received, receive_bytes, inet::message_flag::dont_wait);
+    if (!bytes && bytes.error() == Error::would_block) return;
+    if (bytes && *bytes != 0) return take_settings(session, *bytes);
+    const bool complete = session.known == sizeof session.settings;
+    if (bytes && complete && session.settings.wants_answer() && !session.settings.wants_it_at_once()) answer(session);
+    end(session);
+}
+
+void accept_one() {
+    Session* session = find_free();
+    if (session == nullptr) return;
+    inet::Address peer{};
+    auto accepted = listener.accept(&peer);
+    if (!accepted) return;
+    session->role = Session::Role::receives;
+    session->peer = peer.ip;
+    session->socket = accepted->detach();
+}
+
+void work(Session& session) {
+    switch (session.role) {
+        case Session::Role::none:
+            return;
+        case Session::Role::receives:
+            return receive(session);
+        case Session::Role::connects:
+            connected(session);
+            if (session.role == Session::Role::sends) send(session);
+            return;
+        case Session::Role::sends:
+            return send(session);
+    }
+}
+
+// The loop --------------------------------------------------------------------------------------------------
+
+void start_poll() {
+    if (!listener) {
+        auto opened = open_listener(port, 32);
+        if (!opened) return;
+        listener = std::move(*opened);
+    }
+    set.clear();
+    for (const Session& session : sessions) {
+        if (session.role == Session::Role::none) continue;
+        const bool reads = session.role == Session::Role::receives;
+        set.add(*Use{session}, reads ? inet::readiness::readable : inet::readiness::writable);
+    }
+    if (find_free() != nullptr) set.add(listener, inet::readiness::readable);
+    polling = static_cast<bool>(set.send(~std::uint64_t{0}));
+}
+
+// inet is not there yet, or it has started clean: what it knew of us is gone.
+void start_over() {
+    listener.close();
+    for (Session& session : sessions)
+        if (session.role != Session::Role::none) end(session);
+}
+
+Outcome on_poll(const CallResult& result) {
+    polling = false;
+    if (result.error == Error::restarted) return {};  // our sockets are as they were
+    if (result.error != Error::none) {
+        start_over();
+        return {};
+    }
+    PollSet::deliver(result, [](std::uint32_t socket, std::uint16_t) {
+        if (socket == listener.id()) return accept_one();
+        const auto session = std::ranges::find(sessions, socket, &Session::socket);
+        if (session != sessions.end()) work(*session);
+    });
+    return {};
+}
+
+std::uint64_t before_receive() {
+    if (!polling) start_poll();
+    return polling ? no_limit : retry_us;
+}
+
+// Start, and taking over -------------------------------------------------------------------------------------
+
+constexpr std::uint32_t state_format = 1;
+std::optional<StateArea> state;
+
+void reserve_buffers() {
+    auto in = Ica::reserve(receive_bytes);
+    auto out = Ica::reserve(send_bytes);
+    if (!in || !out) panic("no memory for buffers");
+    received = std::move(*in);
+    to_send = std::move(*out);
+    for (std::size_t i = 0; i < send_bytes; ++i) to_send.data()[i] = static_cast<std::byte>('0' + i % 10);
+}
+
+void start() {
+    auto area = StateArea::create(sizeof(Saved), state_format);
+    if (!area) panic("no memory for the state");
+    state.emplace(std::move(*area));
+    reserve_buffers();
+}
+
+void save() {
+    auto* saved = state->as<Saved>();
+    saved->listener = listener ? listener.id() : no_socket;
+    saved->polling = polling ? 1 : 0;
+    saved->received = received.address();
+    saved->to_send = to_send.address();
+    std::ranges::copy(sessions, saved->session);
+    state->seal();
+}
+
+void restore(sys::State registered) {
+    auto area = StateArea::adopt(registered);
+    const auto* saved = area ? area->as<Saved>() : nullptr;
+    if (saved == nullptr) panic("the state that is to be taken over makes no sense");
+    if (saved->listener != no_socket) listener = Socket::adopt(saved->listener);
+    polling = saved->polling != 0;
+    received = Ica::adopt(saved->received, pages_for(receive_bytes));
+    to_send = Ica::adopt(saved->to_send, pages_for(send_bytes));
+    std::ranges::copy(saved->session, sessions.begin());
+    state.emplace(std::move(*area));
+}
+
+}  // namespace
+
+int main() {
+    static Server server{startup().name};
+    server.on_result(Socket::default_server(), inet::poll, on_poll);
+    server.before_receive(before_receive);
+    server.on_start(start);
+    server.on_save(save);
+    server.on_restore(restore);
+    panic("cannot serve: %s", error_text(server.run()));
+}
