@@ -1,6 +1,7 @@
 // bench-replace: replaces rtl8139 again and again while a transfer between the two cards runs through it, and
 // calls it every 10 us to see what a client sees. Between inet and driver in priority.
 #include "figures.hpp"
+#include "state.hpp"
 
 #include <ant/abi/manifest.hpp>
 #include <ant/child.hpp>
@@ -128,6 +129,7 @@ Result<> measure() {
 }  // namespace
 
 int main() {
+    bench::measure_commit();
     const auto measured = measure();
     if (measured) return 0;
     print("bench replace: %s (it needs two cards)\n", error_text(measured.error()));
