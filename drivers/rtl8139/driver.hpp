@@ -29,8 +29,8 @@ inline constexpr unsigned maximum_inputs = 4;                   // ethinput call
 inline constexpr unsigned reserve_low = ant::inet::max_frames;  // empty pages wanted at hand: one batch
 inline constexpr std::uint64_t retry_us = 1'000;                // inet's queue was full
 inline constexpr std::uint64_t attach_retry_us = 50'000;
-inline constexpr std::uint64_t probe_us = 1'000'000;           // a card without work attaches again: inet may be a new one
-inline constexpr std::uint64_t transmit_limit_us = 2'000'000;  // a chip that sends nothing for so long is reset
+inline constexpr std::uint64_t probe_us = 1'000'000;         // a card without work attaches again: inet may be a new one
+inline constexpr std::uint64_t transmit_limit_us = 200'000;  // a chip that sends nothing for so long is reset
 
 template <RegisterBus Bus, class Host, class State = NativeState>
 class Driver {
@@ -39,10 +39,24 @@ public:
         : bus_{bus}, host_{host}, state_{state}, rings_{bus, state}, classic_{bus, state} {}
 
     // Start ------------------------------------------------------------------------------------------
-    // Fresh start on zeroed state: takes the areas and resets the chip.
-    [[nodiscard]] ant::Error start(bool force_classic) {
+    // The chip does nothing any more, whatever it did.
+    [[nodiscard]] bool reset_chip() {
+        bus_.write(reg::interrupt_mask, std::uint16_t{0});
+        bus_.write(reg::command, command::reset);
+        for (unsigned tries = 0; tries < 1000; ++tries) {
+            if ((bus_.read(reg::command) & command::reset) == 0) return true;
+            host_.pause_us(10);
+        }
+        return false;
+    }
+    // With a chip that has been reset, after a failure of the driver too: it takes new areas, and of the state only
+    // the counters are kept.
+    [[nodiscard]] ant::Error start(bool force_classic, const Settings& settings = {}) {
+        std::memset(reinterpret_cast<std::byte*>(&state_) + sizeof(StatePrefix), 0, sizeof state_ - sizeof(StatePrefix));
+        if (state_.header.magic != state_magic) state_.statistics = {};
         state_.header = {state_magic, State::format};
-        if (!reset_chip()) return ant::Error::io_error;
+        state_.multicast = settings.multicast;
+        state_.promiscuous = settings.promiscuous;
         const bool is_cplus = (bus_.read(reg::transmit_config) & transmit_config::version_mask) == transmit_config::version_cplus;
         state_.mode = is_cplus && !force_classic ? Mode::cplus : Mode::classic;
         state_.features = state_.mode == Mode::cplus ? cplus_features : 0;
@@ -122,10 +136,10 @@ public:
         count_missed();
         return state_.statistics;
     }
-    void set_filter(const ant::nic::Multicast& filter) {
-        const bool same_config = (filter.promiscuous != 0) == (state_.promiscuous != 0);
-        state_.multicast = filter.hash;
-        state_.promiscuous = filter.promiscuous != 0;
+    void set_filter(const Settings& settings) {
+        const bool same_config = settings.promiscuous == (state_.promiscuous != 0);
+        state_.multicast = settings.multicast;
+        state_.promiscuous = settings.promiscuous;
         write_multicast();
         if (same_config) return;
         receive_all();
@@ -168,15 +182,6 @@ private:
     }
 
     // Chip ---------------------------------------------------------------------------------------------
-    [[nodiscard]] bool reset_chip() {
-        bus_.write(reg::interrupt_mask, std::uint16_t{0});
-        bus_.write(reg::command, command::reset);
-        for (unsigned tries = 0; tries < 1000; ++tries) {
-            if ((bus_.read(reg::command) & command::reset) == 0) return true;
-            host_.pause_us(10);
-        }
-        return false;
-    }
     bool take_areas() {
         if (state_.mode == Mode::classic) {
             state_.areas.receive_buffer = host_.take_area(Classic<Bus, State>::receive_pages);

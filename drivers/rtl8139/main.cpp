@@ -1,5 +1,6 @@
 // OS server for one RTL8139 card ("rtl8139", "rtl8139.1", ...). Its inet is named by the environment
 // variable INET; MODE=classic keeps a C+ chip in classic mode.
+#include "card_store.hpp"
 #include "driver.hpp"
 #include "mmio_bus.hpp"
 #include "pci_card.hpp"
@@ -14,10 +15,12 @@
 #include <cstring>
 #include <optional>
 #include <span>
+#include <type_traits>
 
 ANT_MANIFEST(.version = rtl8139::NativeState::format, .name = "rtl8139", .priority = ant::abi::priority::driver,
              .state_writes = rtl8139::NativeState::format, .state_reads = rtl8139::readable_formats,
-             .pci_id = rtl8139::pci_identity, .quota_pages = 2048, .callees = "inet inet.1 inet.2 inet.3 guardian console");
+             .pci_id = rtl8139::pci_identity, .deadline_us = 100'000, .quota_pages = 2048, .restart = 1,
+             .callees = "inet inet.1 inet.2 inet.3 guardian console");
 
 namespace rtl8139 {
 namespace {
@@ -27,11 +30,15 @@ using ant::Error;
 using ant::Outcome;
 using CardDriver = Driver<MmioBus, SystemHost>;
 
+constinit ant::Server* server = nullptr;
 constinit MmioBus bus;
 constinit std::optional<ant::Client> inet;
 constinit std::optional<SystemHost> host;
+constinit std::optional<CardStore> store;
 constinit std::optional<CardDriver> driver;
 constinit NativeState scratch{};
+using OtherState = std::conditional_t<std::is_same_v<NativeState, StateFormat1>, StateFormat2, StateFormat1>;
+constinit OtherState other_scratch{};
 
 [[noreturn]] void give_up(const char* why) {
     ant::log("%s", why);
@@ -49,33 +56,103 @@ void log_card(const PciCard& card) {
 }
 
 void map_registers() {
-    if (!ant::sys::device_map(MmioBus::bar, MmioBus::address)) give_up("the registers cannot be mapped");
+    if (!ant::sys::device_map(MmioBus::bar, MmioBus::address)) ant::panic("the registers cannot be mapped");
 }
 
-void start() {
-    const PciCard card{ant::startup().device};
-    card.enable();
-    map_registers();
+NativeState& live() { return *reinterpret_cast<NativeState*>(store->card().live); }
+
+// A store with a live area that is ours, or nothing.
+std::optional<CardStore> believable(const ant::sys::State& registered) {
+    auto adopted = CardStore::adopt(registered);
+    if (!adopted) return std::nullopt;
+    const auto area = ant::sys::ica_info(adopted->card().live);
+    if (!area || area->pages != state_pages) return std::nullopt;
+    return *adopted;
+}
+
+void create_store() {
     const std::uint64_t area = SystemHost::take_area(state_pages);
-    if (area == 0) give_up("no memory for the state");
-    auto& state = *reinterpret_cast<NativeState*>(area);
-    driver.emplace(bus, *host, state);
+    if (area == 0) ant::panic("no memory for the state");
+    const auto created = CardStore::create(server->write_format(), {.live = area, .settings = {}});
+    if (!created) ant::panic("no state: %s", ant::error_text(created.error()));
+    store = *created;
+}
+
+// What else the failed process had goes back: rings, buffers and empty pages are taken anew.
+void sweep() {
+    ant::AreaKeeper keeper;
+    keeper.keep(store->card().live);
+    store->for_each_area([&keeper](std::uint64_t area) { keeper.keep(area); });
+    const auto swept = keeper.sweep();
+    if (!swept) ant::log("the failed process's areas stay: %s", ant::error_text(swept.error()));
+}
+
+// The card, from whatever state it is in. It may not reach memory before it has been reset, nor may anybody else get
+// memory that it could still write to.
+void bring_up() {
+    const PciCard card{ant::startup().device};
+    card.enable_registers();
+    map_registers();
+    driver.emplace(bus, *host, live());
+    if (!driver->reset_chip()) ant::panic("the card cannot be reset");
+    if (server->registered() == ant::abi::Registered::restarted) sweep();
+    card.enable_bus_master();
     const char* mode = ant::environment("MODE");
-    const Error error = driver->start(mode != nullptr && std::strcmp(mode, "classic") == 0);
-    if (error != Error::none) give_up(ant::error_text(error));
-    if (!ant::sys::state_register(area, NativeState::format)) give_up("the state cannot be registered");
+    const Error error = driver->start(mode != nullptr && std::strcmp(mode, "classic") == 0, store->card().settings);
+    if (error != Error::none) ant::panic("the card cannot be used: %s", ant::error_text(error));
+    ant::sys::phase(ant::abi::Phase::device);
     log_card(card);
 }
 
-// Part of the blackout: two system calls, and no register is written.
-void restore(ant::sys::State registered) {
-    if (registered.address == 0) return start();
-    NativeState* state = adopt_state(registered.address, scratch);
-    if (state == nullptr) give_up("the state that is to be taken over makes no sense");
-    if (registered.format != NativeState::format) (void)ant::sys::state_register(registered.address, NativeState::format);
+void start() {
+    create_store();
+    bring_up();
+}
+
+// After a failure: the record is believed, and the counters; the chip and its memory begin anew.
+void recover(const ant::sys::State& registered) {
+    store = believable(registered);
+    if (!store) {
+        if (registered.address != 0) ant::log("the state is damaged: starting afresh");
+        create_store();
+    }
+    bring_up();
+}
+
+// The live area in the native layout, the record in the format that is to be written now.
+void settle() {
+    const auto changed = store->change_format(server->write_format());
+    if (!changed) ant::log("the state stays in format %u: %s", store->format(), ant::error_text(changed.error()));
+}
+
+// Part of the blackout: no register is written.
+void take_over(const ant::sys::State& registered) {
+    store = believable(registered);
+    NativeState* state = store ? adopt_state(store->card().live, scratch) : nullptr;
+    if (state == nullptr) ant::panic("the state that is to be taken over makes no sense");
+    if (registered.format != server->write_format()) settle();
     map_registers();
     driver.emplace(bus, *host, *state);
     driver->resume();
+    ant::sys::phase(ant::abi::Phase::device);
+}
+
+void restore(ant::sys::State registered) {
+    if (server->registered() == ant::abi::Registered::restarted) return recover(registered);
+    if (registered.address == 0) return start();
+    take_over(registered);
+}
+
+// On probation the program before this one is the likely successor: it finds its own layout.
+void save() {
+    if (store->format() != NativeState::format) (void)adopt_state(store->card().live, other_scratch);
+}
+
+std::uint64_t before_receive() {
+    // A hand-over that was called off.
+    if (live().header.format != NativeState::format) [[unlikely]]
+        (void)adopt_state(store->card().live, scratch);
+    return driver->before_receive();
 }
 
 // Requests -----------------------------------------------------------------------------------------------
@@ -119,7 +196,10 @@ Outcome on_statistics(Call call) {
 
 Outcome on_set_multicast(Call call) {
     if (carries_data(call)) return refuse(call, Error::invalid_argument);
-    driver->set_filter(call.params<ant::nic::Multicast>());
+    const auto& filter = call.params<ant::nic::Multicast>();
+    const Settings settings{filter.hash, filter.promiscuous != 0};
+    store->commit({.live = store->card().live, .settings = settings});
+    driver->set_filter(settings);
     return Call::reply();
 }
 
@@ -149,19 +229,21 @@ void on_event(std::uint64_t events) {
     if (events & ant::abi::event::interrupt) driver->interrupt();
 }
 
-void prepare(ant::Server& server) {
+void prepare() {
     const char* inet_slot = ant::environment("INET");
     host.emplace(inet.emplace(inet_slot != nullptr ? inet_slot : "inet"));
-    server.on(ant::nic::info, on_info);
-    server.on(ant::nic::transmit, on_transmit);
-    server.on(ant::nic::statistics, on_statistics);
-    server.on(ant::nic::set_multicast, on_set_multicast);
-    server.on_result(*inet, ant::inet::ethinput, on_delivered);
-    server.on_result(*inet, ant::inet::ifattach, on_attached);
-    server.on_event(on_event);
-    server.before_receive([] { return driver->before_receive(); });
-    server.on_start(start);
-    server.on_restore(restore);
+    server->on(ant::nic::info, on_info);
+    server->on(ant::nic::transmit, on_transmit);
+    server->on(ant::nic::statistics, on_statistics);
+    server->on(ant::nic::set_multicast, on_set_multicast);
+    server->on_result(*inet, ant::inet::ethinput, on_delivered);
+    server->on_result(*inet, ant::inet::ifattach, on_attached);
+    server->on_event(on_event);
+    server->before_receive(before_receive);
+    server->on_start(start);
+    server->on_restore(restore);
+    server->on_save(save);
+    server->on_settled(settle);
 }
 
 }  // namespace
@@ -173,7 +255,8 @@ int main() {
     if (ant::startup().replacing == 0) {
         if (const char* problem = PciCard{ant::startup().device}.problem()) give_up(problem);
     }
-    ant::Server server{ant::startup().name};
-    prepare(server);
-    give_up(ant::error_text(server.run()));
+    ant::Server own{ant::startup().name};
+    server = &own;
+    prepare();
+    give_up(ant::error_text(own.run()));
 }

@@ -21,10 +21,9 @@ public:
         if ((memory_bar & bar_is_ports) != 0 || (memory_bar & bar_address) == 0) return "the card has no memory window";
         return nullptr;
     }
-    void enable() const {
-        const std::uint32_t old = read(command) & command_mask;
-        (void)ant::sys::pci_write(device_, command, (old | memory_enable | master_enable) & ~interrupt_disable);
-    }
+    void enable_registers() const { change_command(memory_enable, 0); }
+    // The chip may reach memory from now on: it has to be reset before, lest it goes on with what it was doing.
+    void enable_bus_master() const { change_command(master_enable, interrupt_disable); }
     [[nodiscard]] unsigned revision() const { return read(class_revision) & 0xff; }
     [[nodiscard]] unsigned bus() const { return device_ >> 8; }
     [[nodiscard]] unsigned slot() const { return device_ >> 3 & 0x1f; }
@@ -36,6 +35,10 @@ private:
     static constexpr std::uint32_t command_mask = 0xffff;  // the upper half is status: ones written there clear it
     static constexpr std::uint32_t bar_is_ports = 1, bar_address = ~std::uint32_t{0xf};
 
+    void change_command(std::uint32_t set, std::uint32_t clear) const {
+        const std::uint32_t old = read(command) & command_mask;
+        (void)ant::sys::pci_write(device_, command, (old | set) & ~clear);
+    }
     [[nodiscard]] std::uint32_t read(std::uint32_t reg) const {
         return static_cast<std::uint32_t>(ant::sys::pci_read(device_, reg).value_or(~std::uint64_t{0}));
     }

@@ -1,8 +1,10 @@
-// What a replacement inherits: everything that the driver knows lies in this area at any moment, so that
-// the old process has nothing to save and the new one nothing to build.
+// What the next process of this driver inherits: the card's record (card_store.hpp), which holds whatever happens, and
+// this area, with everything else that the driver knows. In a planned replacement the new process goes on from it as
+// it is, so that the old one has nothing to save and the new one nothing to build. After a failure only the counters
+// are believed.
 //
 // Two layouts exist. Their fields have the same names; the driver is compiled for one of them and
-// converts the other when it takes over.
+// converts the other when it takes over. Header and statistics lie first in every layout.
 #pragma once
 
 #include <ant/abi/control_ica.hpp>
@@ -10,6 +12,7 @@
 
 #include "registers.hpp"
 
+#include <cstddef>
 #include <cstdint>
 
 namespace rtl8139 {
@@ -18,11 +21,22 @@ inline constexpr std::uint32_t state_magic = 0x3931'3872;  // "r819"
 inline constexpr unsigned maximum_calls = 128;             // transmit calls that wait for the chip; a power of two
 inline constexpr unsigned reserve_pages = 128;             // empty pages at hand for the receiver
 
+// What the driver was told, and has to keep to.
+struct Settings {
+    std::uint64_t multicast = 0;
+    bool promiscuous = false;
+    bool operator==(const Settings&) const = default;
+};
+
 enum class Mode : std::uint32_t { classic = 1, cplus = 2 };
 
 struct StateHeader {
     std::uint32_t magic;
     std::uint32_t format;
+};
+struct StatePrefix {
+    StateHeader header;
+    ant::nic::Statistics statistics;
 };
 
 // Areas that the slot owns for the chip.
@@ -58,6 +72,7 @@ struct StateFormat1 {
         std::uint32_t reserved;
     };
     StateHeader header;
+    ant::nic::Statistics statistics;
     Mode mode;
     std::uint32_t features;
     std::uint8_t mac[6];
@@ -69,7 +84,6 @@ struct StateFormat1 {
     Areas areas;
     std::uint32_t receive_next, transmit_next, transmit_done, inputs;
     std::uint64_t progress_us;
-    ant::nic::Statistics statistics;
     std::uint32_t reserve_count, call_first, call_posted, call_end;
     std::uint64_t page[cplus::ring_entries];
     std::uint64_t reserve[reserve_pages];
@@ -88,9 +102,9 @@ struct StateFormat2 {
         std::uint64_t arrived_us;
     };
     StateHeader header;
+    ant::nic::Statistics statistics;
     std::uint32_t receive_next, transmit_next, transmit_done, inputs;
     std::uint32_t call_first, call_posted, call_end, reserve_count;
-    ant::nic::Statistics statistics;
     HeldCall call[maximum_calls];
     std::uint64_t reserve[reserve_pages];
     std::uint64_t page[cplus::ring_entries];
@@ -110,6 +124,8 @@ struct StateFormat2 {
 inline constexpr std::size_t state_pages = 2;
 static_assert(sizeof(StateFormat1) <= state_pages * ant::abi::page_size);
 static_assert(sizeof(StateFormat2) <= state_pages * ant::abi::page_size);
+static_assert(offsetof(StateFormat1, statistics) == offsetof(StatePrefix, statistics));
+static_assert(offsetof(StateFormat2, statistics) == offsetof(StatePrefix, statistics));
 static_assert((maximum_calls & (maximum_calls - 1)) == 0);
 
 #if defined(RTL8139_STATE_FORMAT) && RTL8139_STATE_FORMAT == 2

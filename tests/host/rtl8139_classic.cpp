@@ -17,6 +17,7 @@ TEST_CASE("classic mode is used where the chip is not a C+, or on demand", "[rtl
     TestHost host{arena};
     auto& state = *reinterpret_cast<StateFormat1*>(arena.take(state_pages));
     DriverOf<StateFormat1> driver{chip, host, state};
+    REQUIRE(driver.reset_chip());
     SECTION("an older chip") {
         chip.version = 0x7400'0000;
         REQUIRE(driver.start(false) == Error::none);
@@ -222,7 +223,7 @@ TEST_CASE("offloads and oversize packets are refused in classic mode", "[rtl8139
 TEST_CASE("changing to promiscuous reception empties the ring first", "[rtl8139][classic]") {
     ClassicMachine m;
     for (unsigned i = 0; i < 5; ++i) REQUIRE(m.chip.receive(frame_of(300, i)));
-    m.driver->set_filter({.hash = ~0ull, .promiscuous = 1, .reserved = 0});
+    m.driver->set_filter({~0ull, true});
     CHECK(m.host.frames.size() == 5);
     Bytes other = frame_of(200, 7);
     other[5] ^= 1;

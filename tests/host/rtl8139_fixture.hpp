@@ -198,6 +198,7 @@ struct Machine {
     std::unique_ptr<DriverOf<State>> driver = std::make_unique<DriverOf<State>>(chip, host, state);
 
     explicit Machine(bool classic = false, bool attached = true) {
+        REQUIRE(driver->reset_chip());
         REQUIRE(driver->start(classic) == Error::none);
         if (!attached) return;
         (void)driver->before_receive();

@@ -43,6 +43,7 @@ public:
     bool stuck_in_reset = false;
     std::uint32_t version = transmit_config::version_cplus;
     std::uint32_t next_transmit_error = 0;  // bits for the next transmit status
+    bool bus_master = true;                 // off: what the chip would do to memory does not happen
     unsigned resets = 0, receiver_resets = 0, polls = 0;
 
     [[nodiscard]] bool line() const { return (isr_ & imr_) != 0; }
@@ -53,7 +54,7 @@ public:
     bool receive(const Bytes& frame, std::uint32_t cplus_status = 0) {
         Bytes padded = frame;
         if (padded.size() < minimum_frame) padded.resize(minimum_frame);
-        if ((command_ & command::receive_enable) == 0 || !address_matches(padded)) return false;
+        if (!bus_master || (command_ & command::receive_enable) == 0 || !address_matches(padded)) return false;
         return cplus_receiver() ? receive_cplus(padded, cplus_status)
                                 : receive_classic(padded, receive_header::ok, padded.size() + 4);
     }
@@ -72,7 +73,7 @@ public:
     }
     // A held transmitter sends up to that many descriptors.
     void transmit_some(unsigned count) {
-        while (count-- > 0 && (cplus_transmitter() ? transmit_descriptor() : transmit_slot())) {
+        while (count-- > 0 && bus_master && (cplus_transmitter() ? transmit_descriptor() : transmit_slot())) {
         }
     }
     // The descriptors and slots that are the chip's to send.
@@ -109,6 +110,7 @@ private:
         receive_config_ = 0;
         cplus_ = 0;
         receive_ring_ = transmit_ring_ = 0;
+        partial_.clear();
         empty_ring();
         resetting_ = reset_reads;
     }

@@ -61,15 +61,18 @@ struct TransmitHead {
 
 enum class Op : std::uint16_t { info = 1, transmit, statistics, set_multicast };
 
-inline constexpr Function<Nothing, Info> info{"info", static_cast<std::uint16_t>(Op::info)};
+// Everything here may be done twice: a frame that is sent again is one that the network has doubled.
+inline constexpr Function<Nothing, Info> info{"info", static_cast<std::uint16_t>(Op::info), abi::function_attribute::redeliver};
 inline constexpr Function<TransmitHead> transmit{"transmit", static_cast<std::uint16_t>(Op::transmit),
-                                                 abi::function_attribute::takes_data};
-inline constexpr Function<Nothing, Statistics> statistics{"statistics", static_cast<std::uint16_t>(Op::statistics)};
+                                                 abi::function_attribute::takes_data | abi::function_attribute::redeliver};
+inline constexpr Function<Nothing, Statistics> statistics{"statistics", static_cast<std::uint16_t>(Op::statistics),
+                                                          abi::function_attribute::redeliver};
 struct Multicast {
     std::uint64_t hash;  // the 64-bit filter of the data sheet; ~0 = all
     std::uint32_t promiscuous;
     std::uint32_t reserved;
 };
-inline constexpr Function<Multicast> set_multicast{"set_multicast", static_cast<std::uint16_t>(Op::set_multicast)};
+inline constexpr Function<Multicast> set_multicast{"set_multicast", static_cast<std::uint16_t>(Op::set_multicast),
+                                                 abi::function_attribute::redeliver};
 
 }  // namespace ant::nic
