@@ -24,6 +24,7 @@ namespace ant::core {
 
 namespace {
 
+constexpr u32 guardian_deadline_us = 1'000'000;
 constexpr u64 old_device_limit = u64{4} << 30;  // areas are for DMA by 32-bit devices too
 
 struct Range {
@@ -129,6 +130,7 @@ Process& create_guardian(const arch::BootInfo& info) {
     request.priority = abi::priority::guardian;
     request.privileges = ~u32{0};
     request.flags = abi::process_flag::restart;
+    request.deadline_us = guardian_deadline_us;
     request.device = abi::no_device;
     request.irq[0] = request.irq[1] = abi::no_irq;
     request.quota_pages = request.quota_calls = ~u32{0};
@@ -137,15 +139,16 @@ Process& create_guardian(const arch::BootInfo& info) {
     copy_name(request.name, "guardian");
     copy_name(request.program, "guardian");
     copy_name(request.callees[0], "*");
+    const Pfn first = static_cast<Pfn>(info.module_start >> page_shift);
+    announce_boot_archive(first, archive.size());
     Image& image = guardian_image(archive);
     const auto created = create_process({&image, &request, "guardian", nullptr, request.priority});
     if (!created) arch::panic("the guardian could not be created: %s", error_text(created.error()));
     adopt_guardian(**created, image);
-    const Pfn first = static_cast<Pfn>(info.module_start >> page_shift);
     const std::size_t pages = (page_up(info.module_end) - page_down(info.module_start)) >> page_shift;
     pool.adopt(first, pages, PageKind::area);
     if (!(*created)->slot->window.prepare(first, pages)) arch::panic("not enough memory to map the boot archive");
-    give_boot_archive(first, archive.size());
+    give_boot_archive();
     return **created;
 }
 

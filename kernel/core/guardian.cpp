@@ -34,22 +34,30 @@ void start_after(u64 pause_us, u64 time) {
 
 }  // namespace
 
-void adopt_guardian(Process& process, Image& image) {
+void announce_boot_archive(Pfn area, u64 bytes) {
     guardian = {};
-    guardian.slot = process.slot;
-    guardian.id = process.slot->id();
-    guardian.image = &image;
-}
-
-void give_boot_archive(Pfn area, u64 bytes) {
-    link_area(*guardian.slot, area);
-    guardian.slot->window.map(area, pool[area].pages, true);
     guardian.archive = area;
     guardian.archive_bytes = bytes;
 }
 
+void adopt_guardian(Process& process, Image& image) {
+    const Guardian announced = guardian;
+    guardian = {};
+    guardian.slot = process.slot;
+    guardian.id = process.slot->id();
+    guardian.image = &image;
+    guardian.archive = announced.archive;
+    guardian.archive_bytes = announced.archive_bytes;
+}
+
+void give_boot_archive() {
+    link_area(*guardian.slot, guardian.archive);
+    guardian.slot->window.map(guardian.archive, pool[guardian.archive].pages, true);
+}
+
 void describe_boot_archive(const Slot& slot, abi::StartupInfo& info) {
-    if (!is_guardian(slot) || guardian.archive == no_page) return;
+    const bool first_process = guardian.slot == nullptr;
+    if (guardian.archive == no_page || (!first_process && !is_guardian(slot))) return;
     info.boot_archive = address_of(guardian.archive);
     info.boot_archive_bytes = guardian.archive_bytes;
 }

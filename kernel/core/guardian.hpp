@@ -6,10 +6,12 @@
 
 namespace ant::core {
 
+// Ahead of the first process: each guardian finds the boot archive by its StartupInfo.
+void announce_boot_archive(Pfn area, u64 bytes);
 // The first process of the system.
 void adopt_guardian(Process& process, Image& image);
-// The boot archive becomes an area of its own, which no sweep releases. Each guardian finds it by its StartupInfo.
-void give_boot_archive(Pfn area, u64 bytes);
+// The boot archive becomes an area of the guardian's, which no sweep releases.
+void give_boot_archive();
 void describe_boot_archive(const Slot& slot, abi::StartupInfo& info);
 [[nodiscard]] bool is_boot_archive(Pfn area);
 
