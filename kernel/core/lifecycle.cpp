@@ -356,7 +356,8 @@ void end_vacant_slot(Slot& slot) {
 
 }  // namespace
 
-// In the asker's own time, when what has ended still holds what is needed.
+// In the asker's own time, when what has ended still holds what is needed. Ends of calls may take pages from the asker
+// and wake others: its system call ends with resume or schedule.
 bool reap() {
     for (Process& p : processes) {
         if (p.state != Process::State::ending) continue;

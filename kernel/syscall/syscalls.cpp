@@ -64,7 +64,7 @@ Process* again(Process& p, Syscall number, u64 rdi, u64 rsi, u64 rdx, u64 progre
 
 Process* refuse_reservation(Process& p, abi::AreaKind kind, Error error) {
     refuse(p, error);
-    if (error != Error::over_quota || !reservation_refused(*p.slot, kind)) return &p;
+    if (error != Error::over_quota || !reservation_refused(*p.slot, kind)) return leave(p);
     end_process(p, {abi::fault_vector::runaway, 0, 0}, 0);
     return schedule();
 }
@@ -95,7 +95,8 @@ Process* sys_ica_reserve(u64 pages, u64 kind, u64, u64, u64) {
     if (done != pages) return again(p, Syscall::ica_reserve, pages, kind, 0, u64{area} << 32 | done);
     finish_reserve(*slot, area);
     reservation_granted(*slot, abi::AreaKind::data);
-    return finish(p, Error::none, address_of(area));
+    finish(p, Error::none, address_of(area));
+    return leave(p);
 }
 
 Process* sys_ica_release(u64 address, u64, u64, u64, u64) {
@@ -270,7 +271,10 @@ Process* sys_process_create(u64 address, u64, u64, u64, u64) {
     Image* image = image_by_number(request.image);
     if (image == nullptr) return refuse(p, Error::not_found);
     const auto created = create_process({image, &request, arguments, nullptr, request.priority});
-    if (!created) return refuse(p, created.error());
+    if (!created) {
+        refuse(p, created.error());
+        return leave(p);
+    }
     start_process(**created);
     finish(p, Error::none, (*created)->pid, (*created)->slot->id());
     return leave(p);

@@ -230,6 +230,25 @@ TEST_CASE("a slot that begins to end keeps nothing mapped that is not its own", 
     t.w.check();
 }
 
+TEST_CASE("who reserves and so hastens the end of another loses what was on loan with its calls", "[calls][death]") {
+    Three t;
+    constexpr u64 pages = 20;  // too many to invalidate one by one
+    const u64 a = t.w.area(t.client, pages);
+    const u64 too_many = pool.total_pages() - 100;
+    CHECK(t.w.request_async(t.client, t.g, t.c, mode_flags(DataMode::lend_write), a).ok());
+    CHECK(t.w.receive(t.relay).r9 == a);
+    CHECK(t.w.forward(t.relay, t.f, t.c, u64{abi::flag::direct_return} << 32).ok());
+    t.w.receive(t.server);
+    t.w.run(t.relay);  // keeps the CPU
+    CHECK(t.w.writes(t.relay, a));
+    t.w.kill(t.server);
+    CHECK(t.server.state == Process::State::ending);
+    CHECK(t.w.call(t.relay, Syscall::ica_reserve, too_many).error == Error::no_memory);
+    CHECK(t.server.state == Process::State::free);
+    CHECK(!t.w.reads(t.relay, a));
+    t.w.check();
+}
+
 TEST_CASE("everybody with the right is told that a process ended", "[calls][death]") {
     Three t;
     t.w.wait_for_work(t.relay);
