@@ -140,15 +140,13 @@ Process& create_guardian(const arch::BootInfo& info) {
     copy_name(request.program, "guardian");
     copy_name(request.callees[0], "*");
     const Pfn first = static_cast<Pfn>(info.module_start >> page_shift);
-    announce_boot_archive(first, archive.size());
+    const std::size_t pages = (page_up(info.module_end) - page_down(info.module_start)) >> page_shift;
+    pool.adopt(first, pages, PageKind::area);
+    set_boot_archive(first, archive.size());
     Image& image = guardian_image(archive);
     const auto created = create_process({&image, &request, "guardian", nullptr, request.priority});
     if (!created) arch::panic("the guardian could not be created: %s", error_text(created.error()));
-    adopt_guardian(**created, image);
-    const std::size_t pages = (page_up(info.module_end) - page_down(info.module_start)) >> page_shift;
-    pool.adopt(first, pages, PageKind::area);
-    if (!(*created)->slot->window.prepare(first, pages)) arch::panic("not enough memory to map the boot archive");
-    give_boot_archive();
+    if (!adopt_guardian(**created, image)) arch::panic("not enough memory to map the boot archive");
     return **created;
 }
 

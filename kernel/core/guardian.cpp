@@ -34,30 +34,28 @@ void start_after(u64 pause_us, u64 time) {
 
 }  // namespace
 
-void announce_boot_archive(Pfn area, u64 bytes) {
+void set_boot_archive(Pfn area, u64 bytes) {
     guardian = {};
     guardian.archive = area;
     guardian.archive_bytes = bytes;
 }
 
-void adopt_guardian(Process& process, Image& image) {
-    const Guardian announced = guardian;
-    guardian = {};
-    guardian.slot = process.slot;
-    guardian.id = process.slot->id();
+bool adopt_guardian(Process& process, Image& image) {
+    Slot& slot = *process.slot;
+    const Pfn archive = guardian.archive;
+    const u32 pages = pool[archive].pages;
+    if (!slot.window.prepare(archive, pages)) return false;
+    link_area(slot, archive);
+    slot.window.map(archive, pages, true);
+    guardian.slot = &slot;
+    guardian.id = slot.id();
     guardian.image = &image;
-    guardian.archive = announced.archive;
-    guardian.archive_bytes = announced.archive_bytes;
-}
-
-void give_boot_archive() {
-    link_area(*guardian.slot, guardian.archive);
-    guardian.slot->window.map(guardian.archive, pool[guardian.archive].pages, true);
+    return true;
 }
 
 void describe_boot_archive(const Slot& slot, abi::StartupInfo& info) {
-    const bool first_process = guardian.slot == nullptr;
-    if (guardian.archive == no_page || (!first_process && !is_guardian(slot))) return;
+    const bool first = guardian.slot == nullptr;
+    if (guardian.archive == no_page || (!first && !is_guardian(slot))) return;
     info.boot_archive = address_of(guardian.archive);
     info.boot_archive_bytes = guardian.archive_bytes;
 }

@@ -6,12 +6,11 @@
 
 namespace ant::core {
 
-// Ahead of the first process: each guardian finds the boot archive by its StartupInfo.
-void announce_boot_archive(Pfn area, u64 bytes);
-// The first process of the system.
-void adopt_guardian(Process& process, Image& image);
-// The boot archive becomes an area of the guardian's, which no sweep releases.
-void give_boot_archive();
+// Before its process is created: the boot archive. It will be an area of the guardian's own, which no sweep releases.
+void set_boot_archive(Pfn area, u64 bytes);
+// The first process of the system. False when there is no memory to map the archive.
+[[nodiscard]] bool adopt_guardian(Process& process, Image& image);
+// Each guardian finds the archive by its StartupInfo.
 void describe_boot_archive(const Slot& slot, abi::StartupInfo& info);
 [[nodiscard]] bool is_boot_archive(Pfn area);
 

@@ -1,6 +1,8 @@
 // A server fails: its slot stays, with all that it has, and the next process goes on.
 #include "support/world.hpp"
 
+#include <kernel/core/user_memory.hpp>
+
 #include <catch2/catch.hpp>
 
 using namespace ant;
@@ -468,7 +470,11 @@ struct Guarded {
     World w;
     Process& first = w.start("guardian", {.priority = abi::priority::guardian, .flags = restart});
     Process& app = w.start("app");
-    Guarded() { adopt_guardian(first, images[0]); }
+    Guarded() {
+        const Pfn archive = pool.allocate(2, PageKind::area);
+        set_boot_archive(archive, 5000);
+        REQUIRE(adopt_guardian(first, images[0]));
+    }
     Slot& slot() { return *slot_by_name("guardian"); }
     // The process that the core starts within that time.
     Process* next(u64 microseconds) {
@@ -486,9 +492,15 @@ TEST_CASE("the core restarts the guardian", "[recovery][guardian]") {
     t.w.kill(t.first);
     Process* fresh = t.next(1);
     REQUIRE(fresh != nullptr);
+    const u64 startup = fresh->context.rdi;
     CHECK(t.w.register_server(*fresh, u64{1} << 2).rdx == static_cast<u64>(abi::Registered::restarted));
     CHECK(fresh->priority == abi::priority::guardian);
     CHECK(t.w.call(*fresh, Syscall::state_fetch).rdx == state);
+    abi::StartupInfo info;
+    REQUIRE(copy_in(*fresh, startup, std::as_writable_bytes(std::span{&info, 1})));
+    CHECK(info.boot_archive_bytes == 5000);
+    CHECK(t.w.call(*fresh, Syscall::area_sweep).rdx == 0);
+    CHECK(t.w.writes(*fresh, info.boot_archive));
     while (!t.w.wait_for_work(*fresh).blocked) {
     }
     CHECK(history[(history_count - 1) % max_history].failure == abi::fault_vector::kill);
