@@ -18,6 +18,7 @@ from antlib.progress import Failure, Progress, say
 
 TARGETS = ("rtl8139", "inet")
 WATCH = 0.4  # s, what a fault has to show itself
+WINDOW_TABLES = 64  # that one slot can have: one for each 2 MiB of the machine's memory
 PATIENCE = 60  # s, until a server that does not come back is given up; the machine may be busy
 COUNTS = ("injected", "activated", "manifested", "detected", "recovered", "unrecovered", "wild_dma", "core_crashes", "bytes_lost")
 
@@ -124,11 +125,14 @@ class Guest:
             time.sleep(0.05)
         return False
 
-    def quiet_memory(self, target: str) -> tuple[int, int]:
-        """Free pages and damaged images when nothing is under way and the target is a new process."""
+    def quiet_memory(self, target: str) -> dict:
+        """The areas' listing when nothing is under way, and the target is a new process that has served."""
         self.load.pause()
         self.command(f"kill {target}")
-        last, same = -1, 0
+        self.load.running.set()
+        self.load.progresses(PATIENCE)
+        self.load.pause()
+        system, last, same = {}, -1, 0
         deadline = time.monotonic() + PATIENCE
         while same < 5 and time.monotonic() < deadline:
             time.sleep(0.3)
@@ -137,7 +141,7 @@ class Guest:
             last = system["free"]
             if system["audit"] != "ok":
                 raise CoreCrash(f"the audit found {system['audit_errors']} errors")
-        return last, system.get("damaged_images", 0)
+        return system
 
 
 class Run:
@@ -155,7 +159,8 @@ class Run:
         self.kinds = Counter()
         self.unrecovered: list[str] = []
         self.corrupted: list[str] = []
-        self.left_over = 0
+        self.left_over = 0  # pages
+        self.owners: list[str] = []  # whose memory differs
 
     def run(self, progress) -> None:
         planned = [self.planner.draw() for _ in range(self.options.faults)]
@@ -171,19 +176,29 @@ class Run:
         """Until all is done or the machine is lost. -> what is left to do"""
         with Guest(log) as guest:
             try:
-                free, _ = guest.quiet_memory(self.target)
+                before = guest.quiet_memory(self.target)
                 while todo:
                     number, fault = todo.pop(0)
                     progress.update((number - 1) / self.options.faults, f"fault {number}, {fault.kind}")
                     if not self.inject(guest, Outcome(number, fault)):
                         return todo  # it did not come back: the next ones get a new machine
-                after, damaged = guest.quiet_memory(self.target)
-                self.left_over += free - after
-                self.count["wild_dma"] += damaged
+                self.compare(before, guest.quiet_memory(self.target))
             except CoreCrash as crash:
                 self.count["core_crashes"] += 1
                 self.unrecovered.append(f"the inner core stopped: {crash}")
         return todo
+
+    def compare(self, before: dict, after: dict) -> None:
+        self.count["wild_dma"] += after.get("damaged_images", 0)
+        if after["free"] == before["free"]:
+            return
+        pages = {row["owner"]: row["pages"] for row in before["owners"]}
+        more = {row["owner"]: row["pages"] - pages.get(row["owner"], 0) for row in after["owners"]}
+        # Page tables of a slot's window stay for its next areas, until the slot ends.
+        if 0 < more.get("core", 0) <= WINDOW_TABLES:
+            more["free"] += more.pop("core")
+        self.left_over -= more["free"]
+        self.owners += [f"{owner} {count:+}" for owner, count in more.items() if count != 0 and owner != "free"]
 
     def inject(self, guest: Guest, outcome: Outcome) -> bool:
         """-> whether the machine is still good for the next fault"""
@@ -249,7 +264,7 @@ def report(run: Run) -> None:
     for text in run.corrupted:
         say(f"  damaged by the faulty code before it was found: {text}")
     if run.left_over:
-        say(f"  free memory: {run.left_over} pages fewer than before")
+        say(f"  free memory: {run.left_over} pages fewer than before ({', '.join(run.owners)})")
 
 
 def figure(name: str, value: int, unit: str) -> Figure:
