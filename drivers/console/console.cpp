@@ -1,6 +1,7 @@
 #include "console.hpp"
 
 #include <ant/ica.hpp>
+#include <ant/process.hpp>
 
 namespace ant::console {
 namespace {
@@ -49,33 +50,59 @@ std::string_view text_of(Call call) {
 
 }  // namespace
 
-void Console::start() {
-    auto area = Ica::reserve(sizeof(State));
-    if (!area) panic("console: no memory for the state");
-    const auto registered = sys::state_register(area->address(), state_format);
-    if (!registered) panic("console: state: %s", error_text(registered.error()));
-    state_ = area->as<State>();
-    (void)area->detach();  // it belongs to the slot, not to this process
-
-    state_->magic = state_magic;
-    state_->bytes = sizeof(State);
-    state_->screen.reset(80, 25);
-    open_display();
-    if (display_.attached()) state_->screen.reset(given_framebuffer().columns(), given_framebuffer().rows());
-    state_->serial = uart_.present();
-    if (state_->serial != 0) uart_.initialise();
-    state_->keyboard_there = keyboard_.initialise();
-    to_paint_ = true;
+void Console::create() {
+    const auto journal = Journal::create();
+    if (!journal) panic("console: no state: %s", error_text(journal.error()));
+    journal_ = *journal;
+    state_ = &journal_->state();
+    const Framebuffer framebuffer = given_framebuffer();
+    if (framebuffer.usable())
+        state_->screen.reset(framebuffer.columns(), framebuffer.rows());
+    else
+        state_->screen.reset(80, 25);
+    journal_->checkpoint();
 }
 
-void Console::adopt(sys::State registered) {
-    auto* state = reinterpret_cast<State*>(registered.address);
-    if (state == nullptr || registered.format != state_format || !state->consistent()) return start();
-    state_ = state;
-    if (state_->calls_are_held == 0) state_->readers.count = state_->writers.count = state_->interrupts.count = 0;
-    state_->calls_are_held = 0;
+void Console::start() {
+    create();
+    open_display();
+    open_devices();
+}
+
+void Console::adopt(const sys::State& registered) {
+    const auto journal = Journal::adopt(registered);
+    if (!journal || !journal->state().consistent()) panic("console: the state that is to be taken over makes no sense");
+    journal_ = *journal;
+    state_ = &journal_->state();
     open_display();
     if (display_.attached()) display_.assume(state_->screen);
+}
+
+void Console::recover(const sys::State& registered) {
+    const auto journal = Journal::adopt(registered);
+    if (journal) journal_ = *journal;
+    if (journal_ && journal_->rebuild()) {
+        state_ = &journal_->state();
+    } else {
+        if (registered.address != 0) log("console: the state is damaged: starting afresh");
+        create();
+    }
+    AreaKeeper keeper;
+    journal_->keep_areas(keeper);
+    if (const auto swept = keeper.sweep(); !swept) log("console: areas stay: %s", error_text(swept.error()));
+    state_->readers.count = state_->writers.count = state_->interrupts.count = 0;
+    open_display();
+    open_devices();
+}
+
+// Also devices that a process that failed has had in hand. What the UART holds stays.
+void Console::open_devices() {
+    const bool serial = uart_.present();
+    if (serial) uart_.initialise();
+    state_->serial = serial;
+    if (state_->keyboard_there == 0) state_->keyboard_there = keyboard_.initialise();
+    to_paint_ = true;
+    sys::phase(abi::Phase::device);
 }
 
 void Console::open_display() {
@@ -95,18 +122,17 @@ Outcome Console::size(Call call) const {
     return call.reply_with(size);
 }
 
-// Takes the whole text, or nothing of it while the serial line has no room.
-bool Console::admit(std::string_view text) {
-    if (state_->serial != 0 && !state_->output.put(text)) return false;
-    state_->screen.write(text);
+bool Console::admit(Call call) {
+    if (!journal_->append(call.id(), text_of(call))) return false;
     to_paint_ = true;
     return true;
 }
 
 Outcome Console::write(Call call) {
-    const std::string_view text = text_of(call);
+    const auto bytes = static_cast<std::int64_t>(text_of(call).size());
+    if (call.redelivered() && journal_->appended(call.id())) return Call::reply(bytes);
     const bool first = state_->writers.count == 0;
-    if (first && admit(text)) return Call::reply(static_cast<std::int64_t>(text.size()));
+    if (first && admit(call)) return Call::reply(bytes);
     if (state_->writers.full()) return Error::queue_full;
     state_->writers.add(call.control());
     return Call::defer();
@@ -115,16 +141,17 @@ Outcome Console::write(Call call) {
 void Console::admit_writers() {
     while (state_->writers.count != 0) {
         const std::uint64_t control = state_->writers.control[0];
-        const std::string_view text = text_of(Call{control});
-        if (!admit(text)) return;
+        const Call call{control};
+        if (!admit(call)) return;
         (void)state_->writers.take(0);
-        (void)Server::answer(control, Error::none, static_cast<std::int64_t>(text.size()));
+        (void)Server::answer(control, Error::none, static_cast<std::int64_t>(text_of(call).size()));
     }
 }
 
 // The newest reader is served first: an older one may belong to a program that has gone.
 Outcome Console::read(Call call) {
     if (call.parameter_bytes() < sizeof(Text)) return Error::invalid_argument;
+    if (call.redelivered()) journal_->take_back(call.id());
     if (state_->input.empty() && call.params<Read>().dont_wait != 0) return Error::would_block;
     if (state_->readers.full()) (void)Server::answer(state_->readers.take(0), Error::cancelled);
     state_->readers.add(call.control());
@@ -140,7 +167,8 @@ void Console::answer_readers() {
         Text& text = call.params<Text>();
         text.bytes = state_->input.peek(text.text, wanted);
         const std::uint32_t count = text.bytes;
-        if (Server::answer(control, Error::none, count)) state_->input.drop(count);
+        journal_->take(call.id(), count);
+        if (!Server::answer(control, Error::none, count)) journal_->take_back();
     }
 }
 
@@ -190,7 +218,6 @@ void Console::serve_keyboard() {
 
 std::uint64_t Console::work() {
     if (state_ == nullptr) return no_limit;
-    state_->calls_are_held = 0;  // a hand-over that was called off leaves this set
     if (state_->serial != 0) {
         struct Input {
             Console& console;

@@ -1,6 +1,8 @@
 // A bounded queue of bytes that may lie in a state area: plain data, valid after every step.
 #pragma once
 
+#include <ant/records.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -25,15 +27,21 @@ struct Ring {
     bool put(char byte) {
         if (space() == 0) return false;
         bytes[tail % Capacity] = byte;
+        record::ordered();
         ++tail;
         return true;
     }
     // All or nothing.
     bool put(std::string_view text) {
         if (text.size() > space()) return false;
-        for (std::uint32_t i = 0; i < text.size(); ++i) bytes[(tail + i) % Capacity] = text[i];
+        store(text);
+        record::ordered();
         tail += static_cast<std::uint32_t>(text.size());
         return true;
+    }
+    // Behind the tail, which does not announce it yet. There must be space.
+    void store(std::string_view text) {
+        for (std::uint32_t i = 0; i < text.size(); ++i) bytes[(tail + i) % Capacity] = text[i];
     }
     [[nodiscard]] char front() const { return bytes[head % Capacity]; }
     void drop(std::uint32_t count) { head += std::min(count, size()); }

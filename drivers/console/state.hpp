@@ -1,4 +1,5 @@
-// What the console driver hands to its successor: one area, always current, registered as the state ICA.
+// What the next process of the console driver inherits: the state area, which is always current, and the journal's
+// record (journal.hpp), which says what of it is done.
 #pragma once
 
 #include "keyboard.hpp"
@@ -9,8 +10,7 @@
 
 namespace ant::console {
 
-inline constexpr std::uint32_t state_format = 1;
-inline constexpr std::uint32_t state_magic = 0x4e4f'4341;
+inline constexpr std::uint32_t state_format = 2;
 
 // Calls that wait, oldest first, by the addresses of their control ICAs.
 struct PendingCalls {
@@ -30,23 +30,20 @@ struct PendingCalls {
 };
 
 struct State {
-    std::uint32_t magic;
-    std::uint32_t bytes;           // of this structure
-    std::uint32_t calls_are_held;  // 1 during a planned replacement: the pending calls go to the successor as they are.
-                                   // Otherwise the core delivers them again
-    std::uint32_t serial;          // the UART has been initialised
+    std::uint32_t serial;  // the UART has been initialised
     std::uint32_t keyboard_there;
     std::uint32_t return_sent;  // of the "\r\n" that stands for "\n", the first half has gone out
-    Ring<16384> output;         // to the serial line, with "\n" as it was written
+    std::uint32_t reserved;
+    Ring<16384> output;  // to the serial line, with "\n" as it was written
     Ring<4096> input;
     Keyboard keyboard;
-    PendingCalls readers, writers, interrupts;
+    PendingCalls readers, writers, interrupts;  // after a failure they are delivered again
     Screen screen;
+    Screen checkpoint[2];  // the screen as it was: see Journal
 
     [[nodiscard]] bool consistent() const {
-        return magic == state_magic && bytes == sizeof(State) && output.consistent() && input.consistent() &&
-               readers.count <= PendingCalls::capacity && writers.count <= PendingCalls::capacity &&
-               interrupts.count <= PendingCalls::capacity && screen.consistent();
+        return output.consistent() && input.consistent() && readers.count <= PendingCalls::capacity &&
+               writers.count <= PendingCalls::capacity && interrupts.count <= PendingCalls::capacity && screen.consistent();
     }
 };
 

@@ -33,9 +33,11 @@ struct Interrupt {
 };
 
 enum class Op : std::uint16_t { write = 1, read, size, interrupt };
-inline constexpr Function<Text> write{"write", static_cast<std::uint16_t>(Op::write)};  // -> value = bytes
-inline constexpr Function<Read, Text> read{"read", static_cast<std::uint16_t>(Op::read)};
-inline constexpr Function<Nothing, Size> size{"size", static_cast<std::uint16_t>(Op::size)};
-inline constexpr Function<Interrupt> interrupt{"interrupt", static_cast<std::uint16_t>(Op::interrupt)};
+// A call that was in work when the driver failed is delivered again; what is written is written once all the same.
+inline constexpr std::uint16_t attributes = abi::function_attribute::redeliver | abi::function_attribute::may_wait;
+inline constexpr Function<Text> write{"write", static_cast<std::uint16_t>(Op::write), attributes};  // -> value = bytes
+inline constexpr Function<Read, Text> read{"read", static_cast<std::uint16_t>(Op::read), attributes};
+inline constexpr Function<Nothing, Size> size{"size", static_cast<std::uint16_t>(Op::size), attributes};
+inline constexpr Function<Interrupt> interrupt{"interrupt", static_cast<std::uint16_t>(Op::interrupt), attributes};
 
 }  // namespace ant::console
