@@ -1,6 +1,7 @@
 #include "call_path.hpp"
 
 #include "controls.hpp"
+#include "history.hpp"
 #include "interrupt_lines.hpp"
 #include "replacement.hpp"
 
@@ -60,7 +61,7 @@ void do_duties(Slot& me) {
     if (blackout == Slot::first_receive && anything_pending(me))
         me.duties = Slot::first_handler;
     else if (blackout != 0)
-        blackout_ended(me);
+        blackout_ended(me, true);
 }
 
 namespace {

@@ -2,6 +2,7 @@
 
 #include "controls.hpp"
 #include "guardian.hpp"
+#include "history.hpp"
 #include "images.hpp"
 #include "interrupt_lines.hpp"
 #include "replacement.hpp"
@@ -417,7 +418,9 @@ Result<Process*> create_process(const ProcessPlan& plan) {
     p->started = machine::now();
     copy_name(p->program, request.program);
     Slot* slot = plan.replaces;
+    const u64 load_start = machine::now();
     Result<> loaded = load_image(*plan.image, *p);
+    p->load_ticks = machine::now() - load_start;
     if (loaded && slot == nullptr) {
         const auto created = create_slot(request, plan.arguments);
         if (created)
@@ -466,7 +469,7 @@ void end_process(Process& p, const Fault& fault, u32 status) {
     } else {
         if (slot != nullptr) {
             slot->process = nullptr;
-            blackout_ended(*slot);
+            blackout_ended(*slot, false);
             close_slot(*slot);
         }
         begin_teardown(p);

@@ -4,7 +4,7 @@
 #include "audit.hpp"
 #include "images.hpp"
 #include "lifecycle.hpp"
-#include "replacement.hpp"
+#include "history.hpp"
 #include "trace.hpp"
 
 #include <cstring>
@@ -101,6 +101,7 @@ Listed list_servers(Pfn area, u64 start) {
             std::memcpy(r.program, s.failure.program, sizeof r.program);
         }
         r.failures = s.failures;
+        r.probation = s.probation.on ? 1 : 0;
         r.deadline_us = s.watch.deadline_us;
         r.quota_pages = s.quota_pages;
         r.over_quota = s.watch.over_quota;

@@ -100,6 +100,7 @@ struct Process {
     u32 exit_status = 0;
     u32 private_pages = 0, quota_pages = 0;
     u64 started = 0;  // ticks
+    u64 load_ticks = 0;  // how long its program took to load
     u64 thread_pointer = 0;
     u64 teardown_cursor = 0;  // ending: how far
     u8 teardown_stage = 0;
@@ -129,6 +130,13 @@ struct Watch {
         u32 since = 0;   // `looks` at the first of them
     } refused[2];        // reservations, by AreaKind
     u32 over_quota = 0;  // reservations refused since the process began to serve
+};
+
+// Its process writes the state format of the one before it (probation.cpp).
+struct Probation {
+    bool on = false;
+    u64 format = 0;
+    u64 until = 0;  // ticks; 0: not before there is another process
 };
 
 // What became of the last process of a slot that failed.
@@ -183,6 +191,7 @@ struct Slot {
     u32 controls_freed = 0;  // vacant: control ICAs looked at, whether the failed process had owned them
     u32 failures = 0;
     LastFailure failure;
+    Probation probation;
     u16 argument_bytes = 0, argc = 0, envc = 0;
     char arguments[abi::max_argument_bytes] = {};  // for its next process
     Pfn teardown_area = no_page;

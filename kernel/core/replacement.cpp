@@ -2,117 +2,122 @@
 
 #include "controls.hpp"
 #include "guardian.hpp"
+#include "history.hpp"
 #include "images.hpp"
 #include "lifecycle.hpp"
+#include "probation.hpp"
 #include "watch.hpp"
 
 #include <cstring>
 
 namespace ant::core {
 
-constinit abi::ReplaceResult history[max_history] = {};
-constinit u32 history_count = 0;
-
 namespace {
 
-constexpr u64 any_format = ~u64{0};
+using State = Replacement::State;
+using abi::Phase;
+
+constexpr u64 never = ~u64{0};
 
 constinit Replacement replacements[max_replacements] = {};
 constinit u32 last_ticket = 0;
 
-// What the history keeps beside each record.
-struct RecordKey {
-    Slot* asker;
-    u32 asker_generation;
-    bool complete;  // the asker may have it
-    bool taken;
-};
-constinit RecordKey keys[max_history] = {};
-
-// Slots whose new server has not yet served: their blackout goes on.
-struct Watched {
-    Slot* slot;
-    u32 number;  // of the record
-    u64 started, stopped;
-    u64 deadline;  // the asker is told by then, whatever the new server does
-};
-constinit Watched watched[max_replacements] = {};
-
-u64 since(const Replacement& r, u64 time) { return machine::ticks_to_ns(time - r.started); }
-
 // Event n of P-time figure 5, counted from 1.
 void note(Replacement& r, unsigned n) { r.event[n - 1] = machine::now(); }
+u64 event(const Replacement& r, unsigned n) { return r.event[n - 1]; }
+
+void set_phase(Replacement& r, Phase phase, u64 ticks) {
+    r.result.phase_ns[static_cast<u32>(phase)] = machine::ticks_to_ns(ticks);
+}
 
 Replacement* free_replacement() {
     for (Replacement& r : replacements)
-        if (r.state == Replacement::State::free) return &r;
+        if (r.state == State::free) return &r;
     return nullptr;
 }
 
-u32 record(const Replacement& r, Error error) {
-    const u32 number = history_count++;
-    abi::ReplaceResult& h = history[number % max_history];
-    h = r.result;
-    h.error = error;
-    h.total_ns = since(r, machine::now());
-    for (unsigned i = 0; i < abi::replacement_events; ++i) h.event_ns[i] = r.event[i] == 0 ? 0 : since(r, r.event[i]);
-    keys[number % max_history] = {r.asker, r.asker_generation, error != Error::none, false};
-    return number;
+bool readable(const Replacement& r) {
+    const Slot& slot = *r.slot;
+    const u32 format = slot.state_area == no_page ? 0 : slot.state_format;
+    return (r.formats >> format & 1) != 0;
 }
 
-void post_to(const RecordKey& key) {
-    if (key.asker == nullptr) return;
-    if (key.asker->alive && key.asker->generation == key.asker_generation) post_event(*key.asker, abi::event::replacement);
+bool has_registered(const Replacement& r) {
+    return r.state == State::registered || r.state == State::prepared || r.state == State::stopped;
 }
 
-// The blackout has ended, or the new server did before it served.
-void complete(Watched& w) {
-    const u64 time = machine::now();
-    const u32 number = w.number;
-    if (history_count - number <= max_history) {
-        abi::ReplaceResult& h = history[number % max_history];
-        h.blackout_ns = machine::ticks_to_ns(time - w.stopped);
-        h.total_ns = machine::ticks_to_ns(time - w.started);
-        keys[number % max_history].complete = true;
-        post_to(keys[number % max_history]);
-    }
-    w.slot = nullptr;
-}
-
-Watched* watched_of(const Slot& slot) {
-    for (Watched& w : watched)
-        if (w.slot == &slot) return &w;
-    return nullptr;
-}
-
-// The old server goes on serving, or the slot stays as it is without one; the asker learns why.
-void fail(Replacement& r, Error error) {
-    const u32 number = record(r, error);
-    Slot& slot = *r.slot;
-    slot.replacement = nullptr;
-    slot.events &= ~Slot::tell_replacement;
-    Process* fresh = r.fresh;
-    Process* old = slot.process;
-    r.state = Replacement::State::free;
-    post_to(keys[number % max_history]);
-    if (old != nullptr && old->state == Process::State::handing_over) {
-        finish(*old, Error::cancelled);
-        make_ready(*old);
-    }
-    if (fresh != nullptr) {
-        fresh->replacement = nullptr;
-        end_process(*fresh, {abi::fault_vector::kill}, 0);
-    }
-    if (old != nullptr) return;
-    if (slot.outlives_process())
-        guardian_vacant(slot, error);
-    else
-        end_slot(slot);
-}
+// Nobody serves the slot: it is vacant, or its old server has handed over.
+bool old_has_stopped(const Slot& slot) { return slot.process == nullptr || slot.process->state == Process::State::handing_over; }
 
 void set_deadline(Replacement& r) {
     r.deadline = deadline_after(r.timeout_us);
     arm(r.deadline);
+}
+
+// Transactions --------------------------------------------------------------------------------------------
+
+bool asked_by(const Replacement& r, const Slot& asker, u32 transaction) {
+    return r.state != State::free && r.transaction == transaction && r.asker == &asker && r.asker_generation == asker.generation;
+}
+
+bool together(const Replacement& a, const Replacement& b) {
+    return &a == &b || (a.transaction != 0 && asked_by(b, *a.asker, a.transaction) && a.asker_generation == b.asker_generation);
+}
+
+// The members of a transaction in the order of their requests. A replacement that stands alone is its own only member.
+class Members {
+public:
+    explicit Members(const Replacement& r) {
+        for (Replacement& other : replacements)
+            if (other.state != State::free && together(r, other)) add(other);
+    }
+    [[nodiscard]] auto begin() const { return members_; }
+    [[nodiscard]] auto end() const { return members_ + count_; }
+    [[nodiscard]] bool complete() const { return count_ == members_[0]->members; }
+
+private:
+    void add(Replacement& r) {
+        unsigned i = count_++;
+        for (; i != 0 && members_[i - 1]->result.ticket > r.result.ticket; --i) members_[i] = members_[i - 1];
+        members_[i] = &r;
+    }
+
+    Replacement* members_[max_replacements];
+    unsigned count_ = 0;
+};
+
+// Lets go of slot and new server, and says so in the record.
+void give_up(Replacement& r, Error error) {
+    r.error = error;
+    r.number = record_replacement(r, error);
+    r.state = State::free;
+    r.slot->replacement = nullptr;
+    r.slot->events &= ~Slot::tell_replacement;
+    if (r.fresh != nullptr) r.fresh->replacement = nullptr;
+}
+
+// The old server goes on serving, or the slot stays as it is without one; the asker learns why.
+void go_back(const Replacement& r) {
+    Slot& slot = *r.slot;
+    Process* old = slot.process;
+    tell_asker(r.number);
+    if (old != nullptr && old->state == Process::State::handing_over) {
+        finish(*old, Error::cancelled);
+        make_ready(*old);
+    }
+    if (r.fresh != nullptr) end_process(*r.fresh, {abi::fault_vector::kill}, 0);
+    if (old != nullptr) return;
+    if (slot.outlives_process())
+        guardian_vacant(slot, r.error);
+    else
+        end_slot(slot);
+}
+
+// All members fail with the one.
+void fail(Replacement& culprit, Error error) {
+    const Members members{culprit};
+    for (Replacement* r : members) give_up(*r, r == &culprit ? error : Error::cancelled);
+    for (Replacement* r : members) go_back(*r);
 }
 
 // Asks the old server to stop at its next receive.
@@ -123,24 +128,74 @@ void notify_old(Replacement& r) {
     wake_receiver(*r.slot);
 }
 
+// Leads a transaction on when one of its members has got on. True: every new server is there, and every old one has
+// stopped.
+bool advance(const Members& members) {
+    if (!members.complete()) return false;
+    for (const Replacement* r : members)
+        if (!has_registered(*r)) return false;
+    bool all_stopped = true;
+    for (Replacement* r : members) {
+        if (r->state == State::registered) {
+            r->state = old_has_stopped(*r->slot) ? State::stopped : State::prepared;
+            if (r->state == State::prepared) notify_old(*r);
+        }
+        all_stopped = all_stopped && r->state == State::stopped;
+    }
+    return all_stopped;
+}
+
 // The slot changes hands: constant time.
 void commit(Replacement& r) {
     Slot& slot = *r.slot;
     Process& fresh = *r.fresh;
-    const bool vacant = slot.process == nullptr;
+    Process* old = slot.process;
     occupy(slot, fresh);
     slot.events &= ~Slot::tell_replacement;
     slot.replacement = nullptr;
     ++slot.replacements;
     fresh.replacement = nullptr;
     if (r.redeliver) deliver_deferred_again(slot);
-    note(r, 8);
+    note(r, commit_event);
     r.result.areas = slot.area_count;
     r.result.calls = slot.queued + slot.deferred_count + slot.result_count;
-    if (vacant || r.redeliver) r.result.calls_redelivered = slot.deferred_count;
+    if (old == nullptr || r.redeliver) r.result.calls_redelivered = slot.deferred_count;
     begin_watch(slot);
-    finish(fresh, Error::none, static_cast<u64>(vacant ? abi::Registered::restarted : abi::Registered::replaced), any_format);
+    const u64 format = begin_probation(slot, r.probation_us);
+    const auto how = old == nullptr ? abi::Registered::restarted : abi::Registered::replaced;
+    finish(fresh, Error::none, static_cast<u64>(how), format);
+    note(r, 9);
+    if (old != nullptr) retire_process(*old);
+    note(r, 12);
 }
+
+// After the commit: the record, and the end of the blackout to wait for.
+void close(Replacement& r) {
+    note(r, 10);
+    r.state = State::free;
+    begin_blackout(r, record_replacement(r, Error::none));
+}
+
+// All slots of a transaction change hands in one go. The new servers are ready to run, in the order of their requests;
+// but `next` is the caller's to run.
+void commit_all(const Members& members, const Process& next) {
+    for (Replacement* r : members) commit(*r);
+    for (Replacement* r : members) close(*r);
+    for (Replacement* const* r = members.end(); r-- != members.begin();)
+        if ((*r)->fresh != &next) make_ready_first(*(*r)->fresh);
+}
+
+// Between the two an old server may have changed the format of its state. True: a member has failed.
+bool refused(const Members& members) {
+    for (Replacement* r : members) {
+        if (readable(*r)) continue;
+        fail(*r, Error::state_refused);
+        return true;
+    }
+    return false;
+}
+
+// Of one member's old server ---------------------------------------------------------------------------------
 
 void describe_failure(Replacement& r) {
     const LastFailure& failure = r.slot->failure;
@@ -148,6 +203,7 @@ void describe_failure(Replacement& r) {
     r.result.failure = failure.vector;
     r.result.fault = failure.fault;
     r.result.calls_failed = failure.calls_failed;
+    set_phase(r, Phase::detect, r.slot->watch.detection);
 }
 
 // In a vacant slot a new server keeps nobody from serving: it need not have the asker's priority. But it stays below the
@@ -156,28 +212,28 @@ unsigned priority_in_vacant(const Slot& slot) {
     return slot.priority < abi::priority::guardian ? slot.priority : abi::priority::guardian - 1;
 }
 
-// After the commit: the record, and the watch on the blackout. The asker is told when the new server has served, so
-// that a more important asker does not prolong it; as the paper has it, at once.
-void close(Replacement& r) {
-    note(r, 10);
-    r.state = Replacement::State::free;
-    const u32 number = record(r, Error::none);
-    if (r.as_paper) post_to(keys[number % max_history]);
-    if (Watched* earlier = watched_of(*r.slot); earlier != nullptr) complete(*earlier);
-    Watched now{r.slot, number, r.started, r.stopped, deadline_after(r.timeout_us)};
-    for (Watched& w : watched) {
-        if (w.slot != nullptr) continue;
-        w = now;
-        arm(w.deadline);
-        r.slot->duties |= Slot::first_receive;
-        return;
+// Requests ---------------------------------------------------------------------------------------------------
+
+// May this request join those that have the same number?
+Error check_transaction(const Slot& asker, const abi::ReplaceRequest& request) {
+    if (request.transaction == 0) return request.members > 1 ? Error::invalid_argument : Error::none;
+    if (request.as_paper != 0 || request.members == 0 || request.members > max_replacements) return Error::invalid_argument;
+    if (failed_before(asker, request.transaction)) return Error::cancelled;
+    u32 present = 0;
+    for (const Replacement& r : replacements) {
+        if (!asked_by(r, asker, request.transaction)) continue;
+        if (r.members != request.members) return Error::invalid_argument;
+        ++present;
     }
-    complete(now);  // all are taken: the asker is told at once
+    return present < request.members ? Error::none : Error::invalid_argument;
 }
 
-}  // namespace
-
-namespace {
+// A member that cannot even begin takes the others with it.
+void cancel_transaction(const Slot& asker, u32 transaction) {
+    if (transaction == 0) return;
+    for (Replacement& r : replacements)
+        if (asked_by(r, asker, transaction)) return fail(r, Error::cancelled);
+}
 
 // A new process for the slot, and the record of its way to there.
 Result<Replacement*> open(Slot& slot, Image& image, const char* program, u32 version, unsigned priority) {
@@ -207,33 +263,37 @@ Result<Replacement*> open(Slot& slot, Image& image, const char* program, u32 ver
     r->result.old_version = vacant ? slot.failure.version : slot.process->version;
     r->result.new_version = version;
     r->result.start_ns = machine::ticks_to_ns(r->started - boot_facts.boot_tsc);
+    set_phase(*r, Phase::load, fresh->load_ticks);
+    set_phase(*r, Phase::create, event(*r, 2) - start - fresh->load_ticks);
     fresh->replacement = r;
     slot.replacement = r;
-    if (vacant) describe_failure(*r);
+    if (!vacant) return r;
+    describe_failure(*r);
+    set_phase(*r, Phase::stop, start - slot.failure.time);
     return r;
+}
+
+void start_new_server(Replacement& r, State state) {
+    r.state = state;
+    note(r, 6);
+    set_deadline(r);
+    start_process(*r.fresh);
 }
 
 void start(Replacement& r, u64 timeout_us) {
     constexpr u64 usual_timeout_us = 2'000'000;
     r.timeout_us = timeout_us == 0 ? usual_timeout_us : timeout_us;
     const bool vacant = r.slot->process == nullptr;
-    if (r.as_paper && !vacant) {
-        r.state = Replacement::State::stopping;
-        r.result.as_paper = 1;
-        notify_old(r);
-        return;
-    }
-    r.as_paper = false;
-    r.state = vacant ? Replacement::State::starting : Replacement::State::preparing;
-    note(r, 6);
-    set_deadline(r);
-    start_process(*r.fresh);
+    r.as_paper = r.as_paper && !vacant;
+    r.result.as_paper = r.as_paper ? 1 : 0;
+    if (!r.as_paper) return start_new_server(r, vacant ? State::starting : State::preparing);
+    r.state = State::stopping;
+    notify_old(r);
 }
 
-}  // namespace
-
-Result<u32> begin_replacement(Process& asker, const abi::ReplaceRequest& request) {
+Result<u32> begin(Process& asker, const abi::ReplaceRequest& request) {
     if (!valid_name(request.name) || !valid_name(request.program)) return Failure(Error::invalid_argument);
+    if (const Error error = check_transaction(*asker.slot, request); error != Error::none) return Failure(error);
     Slot* slot = slot_by_name(request.name);
     if (slot == nullptr) return Failure(Error::not_found);
     if (slot->replacement != nullptr) return Failure(Error::busy);
@@ -246,9 +306,20 @@ Result<u32> begin_replacement(Process& asker, const abi::ReplaceRequest& request
     Replacement* r = ANT_TRY(open(*slot, *image, request.program, request.version, priority));
     r->asker = asker.slot;
     r->asker_generation = asker.slot->generation;
+    r->transaction = r->result.transaction = request.transaction;
+    r->members = request.transaction == 0 ? 1 : request.members;
+    r->probation_us = request.probation_us;
     r->as_paper = request.as_paper != 0;
     start(*r, request.timeout_us);
     return r->result.ticket;
+}
+
+}  // namespace
+
+Result<u32> begin_replacement(Process& asker, const abi::ReplaceRequest& request) {
+    const auto ticket = begin(asker, request);
+    if (!ticket) cancel_transaction(*asker.slot, request.transaction);
+    return ticket;
 }
 
 Error restart_slot(Slot& slot, Image& image) {
@@ -260,31 +331,31 @@ Error restart_slot(Slot& slot, Image& image) {
 
 Result<Registration> register_replacing(Process& process, u64 readable_formats, u64 flags) {
     Replacement& r = *process.replacement;
-    note(r, 7);
     Slot& slot = *r.slot;
-    const u32 format = slot.state_area == no_page ? 0 : slot.state_format;
-    if ((readable_formats >> format & 1) == 0) {
+    if (event(r, 7) == 0) {
+        note(r, 7);
+        set_phase(r, Phase::registration, event(r, 7) - event(r, 6));
+    }
+    r.formats = readable_formats;
+    if (!readable(r)) {
         fail(r, Error::state_refused);
         return Failure(Error::state_refused);
     }
     if (slot.process == nullptr && !free_lost_controls(slot)) return Registration::more;
-    r.formats = readable_formats;
     r.redeliver = (flags & abi::register_flag::redeliver) != 0;
     process.set_priority(slot.priority);  // it is running, in no list
     process.deadline = 0;
-    if (r.state == Replacement::State::starting) {
-        Process* old = slot.process;
-        commit(r);
-        note(r, 9);
-        if (old != nullptr) retire_process(*old);
-        note(r, 12);
-        close(r);
-        return Registration::committed;
+    r.state = State::registered;
+    set_deadline(r);
+    const Members members{r};
+    const bool complete = advance(members);
+    if (complete && refused(members)) return Failure(Error::state_refused);
+    if (!complete) {
+        process.state = Process::State::registering;
+        return Registration::waits;
     }
-    process.state = Process::State::registering;
-    r.state = Replacement::State::prepared;
-    notify_old(r);
-    return Registration::waits;
+    commit_all(members, process);
+    return Registration::committed;
 }
 
 void old_server_told(Slot& slot) {
@@ -296,42 +367,22 @@ Process* hand_over(Process& process) {
     Replacement* r = slot == nullptr ? nullptr : slot->replacement;
     if (r == nullptr) return finish(process, Error::cancelled);
     note(*r, 4);
-    if (r->stopped == 0) r->stopped = r->event[3];  // it was not told, but came by itself
+    if (r->stopped == 0) r->stopped = event(*r, 4);  // it was not told, but came by itself
     if (slot->current != nullptr) defer_current(*slot);
-    if (r->state == Replacement::State::stopping) {  // as paper: now the new one is started
-        r->state = Replacement::State::starting;
-        note(*r, 5);
-        note(*r, 6);
-        set_deadline(*r);
-        process.state = Process::State::handing_over;
-        start_process(*r->fresh);
+    if (r->state != State::stopping && r->state != State::prepared) return finish(process, Error::cancelled);
+    note(*r, 5);
+    set_phase(*r, Phase::stop, event(*r, 5) - event(*r, 3));
+    process.state = Process::State::handing_over;
+    if (r->state == State::stopping) {  // as paper: now the new one is started
+        start_new_server(*r, State::starting);
         return schedule();
     }
-    if (r->state != Replacement::State::prepared) return finish(process, Error::cancelled);
-    note(*r, 5);
-    Process& fresh = *r->fresh;
-    commit(*r);
-    note(*r, 9);
-    note(*r, 12);
-    retire_process(process);
-    close(*r);
-    return hand_to(fresh);
-}
-
-void blackout_ended(Slot& slot) {
-    if (Watched* w = watched_of(slot); w != nullptr) complete(*w);
-}
-
-Result<> take_result(Slot& asker, abi::ReplaceResult& result) {
-    const u32 kept = history_count < max_history ? history_count : max_history;
-    for (u32 i = history_count - kept; i != history_count; ++i) {
-        RecordKey& key = keys[i % max_history];
-        if (key.asker != &asker || key.asker_generation != asker.generation || key.taken || !key.complete) continue;
-        key.taken = true;
-        result = history[i % max_history];
-        return {};
-    }
-    return Failure(Error::would_block);
+    r->state = State::stopped;
+    const Members members{*r};
+    if (!advance(members) || refused(members)) return schedule();
+    Process& next = *(*members.begin())->fresh;
+    commit_all(members, next);
+    return hand_to(next);
 }
 
 void new_server_ended(Process& process, u32 status) {
@@ -343,24 +394,25 @@ void new_server_ended(Process& process, u32 status) {
 }
 
 void server_failed(Slot& slot) {
-    blackout_ended(slot);
+    blackout_ended(slot, false);
     Replacement* r = slot.replacement;
     if (r == nullptr) return;
     describe_failure(*r);
+    if (event(*r, 3) != 0) set_phase(*r, Phase::stop, slot.failure.time - event(*r, 3));
     Process& fresh = *r->fresh;
     const bool ready = fresh.state == Process::State::ready;
     if (ready) remove_ready(fresh);
     fresh.set_priority(priority_in_vacant(slot));
-    if (r->state == Replacement::State::prepared) {  // it registers once more, and has the slot at once
+    if (has_registered(*r)) {  // it registers once more, now for a slot without a process
         repeat(fresh, abi::Syscall::server_register, r->formats, r->redeliver ? abi::register_flag::redeliver : 0);
         make_ready(fresh);
-    } else if (r->state == Replacement::State::stopping) {
+    } else if (r->state == State::stopping) {
         note(*r, 6);
         start_process(fresh);
     } else if (ready) {
         make_ready(fresh);
     }
-    r->state = Replacement::State::starting;
+    r->state = State::starting;
     set_deadline(*r);
 }
 
@@ -368,23 +420,35 @@ void cancel_replacement(Slot& slot, Error error) { fail(*slot.replacement, error
 
 const Slot* replaced_slot(const Process& process) { return process.replacement == nullptr ? nullptr : process.replacement->slot; }
 
-u64 expire_replacements(u64 time) {
-    u64 first = ~u64{0};
-    for (Watched& w : watched) {
-        if (w.slot == nullptr) continue;
-        if (w.deadline <= time)
-            complete(w);
-        else if (w.deadline < first)
-            first = w.deadline;
+namespace {
+
+// A member that waits for others does not count the time: it is theirs.
+bool waits_for_others(const Replacement& r) {
+    return r.state == State::stopped || (r.state == State::registered && Members{r}.complete());
+}
+
+Error what_took_too_long(State state) {
+    switch (state) {
+        case State::preparing:
+        case State::starting:
+            return Error::not_registered;
+        case State::registered:  // the asker has not named the other members
+            return Error::timed_out;
+        default:
+            return Error::not_handed_over;
     }
+}
+
+}  // namespace
+
+u64 expire_replacements(u64 time) {
+    u64 first = never;
     for (Replacement& r : replacements) {
-        if (r.state == Replacement::State::free) continue;
-        if (r.deadline > time) {
-            if (r.deadline < first) first = r.deadline;
-            continue;
-        }
-        const bool waits_for_new = r.state == Replacement::State::preparing || r.state == Replacement::State::starting;
-        fail(r, waits_for_new ? Error::not_registered : Error::not_handed_over);
+        if (r.state == State::free || waits_for_others(r)) continue;
+        if (r.deadline <= time)
+            fail(r, what_took_too_long(r.state));
+        else if (r.deadline < first)
+            first = r.deadline;
     }
     return first;
 }

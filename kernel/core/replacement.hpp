@@ -1,15 +1,17 @@
 // Replacing a running OS server on extension (P-time figure 5, P-swap).
 //
-// States:   preparing -> prepared -> stopping -> (committed)
-//           stopping (as paper) -> starting -> (committed)
-// preparing: the new server runs up to its registration while the old one serves.
-// prepared:  it has registered; the old one is told at its next receive.
-// stopping:  as the paper has it: the old one has been told first, and the new one is not yet started.
-// starting:  as the paper has it: the old one has stopped; the new one runs up to its registration.
+// States:   preparing -> registered -> prepared -> stopped -> (committed)
+//           stopping (as paper) -> starting -> registered -> stopped -> (committed)
+// preparing:  the new server runs up to its registration while the old one serves.
+// registered: it waits for the other members of its transaction. One that stands alone goes on at once.
+// prepared:   the old one is told at its next receive.
+// stopped:    it has handed over, and waits for the other members, too.
+// stopping:   as the paper has it: the old one has been told first, and the new one is not yet started.
+// starting:   as the paper has it: the old one has stopped; the new one runs up to its registration.
 // An old server that fails on the way, or has failed before, leaves its slot vacant: the replacement goes on, or begins,
 // in `starting`, and commits at the registration.
-// Any failure before the commit leaves the old server serving, or the slot vacant. The commit swaps one top-level
-// page-table entry and a few pointers, whatever the number of areas, calls and connections.
+// Any failure before the commit leaves the old servers of all members serving, or their slots vacant. The commit swaps one
+// top-level page-table entry and a few pointers, whatever the number of areas, calls and connections.
 #pragma once
 
 #include "objects.hpp"
@@ -17,10 +19,10 @@
 namespace ant::core {
 
 inline constexpr unsigned max_replacements = 8;
-inline constexpr unsigned max_history = 64;
+inline constexpr unsigned commit_event = 8;  // of P-time figure 5
 
 struct Replacement {
-    enum class State : u8 { free, preparing, prepared, stopping, starting };
+    enum class State : u8 { free, preparing, registered, prepared, stopped, stopping, starting };
     State state = State::free;
     bool as_paper = false;
     bool redeliver = false;  // the new server wants the deferred calls again
@@ -29,7 +31,11 @@ struct Replacement {
     Process* fresh = nullptr;
     Slot* asker = nullptr;  // null: the core
     u32 asker_generation = 0;
-    u64 deadline = 0;  // of the present state
+    u32 transaction = 0, members = 1;
+    u32 probation_us = 0;
+    u32 number = 0;             // of its record
+    Error error = Error::none;  // why it failed
+    u64 deadline = 0;           // of the present state
     u64 timeout_us = 0;
     u64 started = 0;  // ticks
     u64 stopped = 0;  // end of the old server's last handler
@@ -37,11 +43,10 @@ struct Replacement {
     abi::ReplaceResult result{};
 };
 
-// System calls of the asker.
+// System call of the asker.
 Result<u32> begin_replacement(Process& asker, const abi::ReplaceRequest& request);
 // The core itself asks, for a vacant slot.
 Error restart_slot(Slot& slot, Image& image);
-Result<> take_result(Slot& asker, abi::ReplaceResult& result);
 
 // Of the new server: registration. It has the slot, or waits for the old server to hand over, or there is more to do:
 // then it is to be called again.
@@ -52,9 +57,6 @@ void old_server_told(Slot& slot);
 // Of the old server, after it was told. -> the process to leave into
 Process* hand_over(Process& process);
 
-// The new server has come back from its first handler, or will not: the end of the blackout.
-void blackout_ended(Slot& slot);
-
 // A process that was to become a server ended before; a server has failed and left its slot vacant.
 void new_server_ended(Process& process, u32 status);
 void server_failed(Slot& slot);
@@ -64,8 +66,5 @@ void cancel_replacement(Slot& slot, Error error);
 const Slot* replaced_slot(const Process& process);
 
 u64 expire_replacements(u64 time);
-
-extern abi::ReplaceResult history[max_history];
-extern u32 history_count;  // ever
 
 }  // namespace ant::core

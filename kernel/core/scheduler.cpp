@@ -2,7 +2,9 @@
 
 #include "controls.hpp"
 #include "guardian.hpp"
+#include "history.hpp"
 #include "lifecycle.hpp"
+#include "probation.hpp"
 #include "replacement.hpp"
 #include "watch.hpp"
 
@@ -123,8 +125,8 @@ bool timer_expired() {
     const u64 time = machine::now();
     cpu.armed = never;
     u64 first = expire_calls(time);
-    if (const u64 next = expire_replacements(time); next < first) first = next;
-    if (const u64 next = expire_guardian(time); next < first) first = next;
+    for (const auto expire_others : {expire_replacements, expire_blackouts, expire_probations, expire_guardian})
+        if (const u64 next = expire_others(time); next < first) first = next;
     for (Process& process : processes) {
         if (process.deadline == 0 || process.state == Process::State::free) continue;
         if (process.deadline <= time)

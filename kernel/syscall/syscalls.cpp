@@ -3,10 +3,12 @@
 #include "../core/areas.hpp"
 #include "../core/calls.hpp"
 #include "../core/controls.hpp"
+#include "../core/history.hpp"
 #include "../core/images.hpp"
 #include "../core/injection.hpp"
 #include "../core/lifecycle.hpp"
 #include "../core/listing.hpp"
+#include "../core/probation.hpp"
 #include "../core/replacement.hpp"
 #include "../core/server_table.hpp"
 #include "../core/trace.hpp"
@@ -163,11 +165,10 @@ Process* sys_area_sweep(u64 released, u64, u64, u64, u64) {
 
 Process* sys_server_register(u64 readable_formats, u64 flags, u64, u64, u64) {
     Process& p = caller();
-    constexpr u64 any_format = ~u64{0};
     if (p.replacement == nullptr) {
         if (p.slot == nullptr) return refuse(p, Error::cancelled);
         if (!p.slot->watch.on) begin_watch(*p.slot);
-        return finish(p, Error::none, static_cast<u64>(abi::Registered::fresh), any_format);
+        return finish(p, Error::none, static_cast<u64>(abi::Registered::fresh), own_format);
     }
     const auto registration = register_replacing(p, readable_formats, flags);
     if (!registration) return schedule();  // it has been ended
@@ -242,6 +243,16 @@ Process* sys_replace_result(u64 address, u64, u64, u64, u64) {
     if (const auto written = write_object(p, address, result); !written) return refuse(p, written.error());
     if (const auto taken = take_result(*p.slot, result); !taken) return refuse(p, taken.error());
     return answer(p, write_object(p, address, result));
+}
+
+// Only of interest while the blackout of its slot goes on.
+Process* sys_phase(u64 phase, u64, u64, u64, u64) {
+    Process& p = caller();
+    if (slot_of(p) == nullptr) return refuse(p, Error::not_registered);
+    const auto reached = static_cast<abi::Phase>(phase);
+    if (reached != abi::Phase::state && reached != abi::Phase::device) return refuse(p, Error::invalid_argument);
+    phase_reached(*p.slot, reached);
+    return finish(p);
 }
 
 // Processes -------------------------------------------------------------------------------------------
@@ -550,7 +561,6 @@ Process* sys_trace(u64 action, u64, u64, u64, u64) {
     }
     return finish(p, Error::none, was_on ? 1 : 0, trace_kept());
 }
-Process* sys_not_yet(u64, u64, u64, u64, u64) { return refuse(caller(), Error::not_supported); }
 
 // One row per Syscall, in numeric order.
 struct Row {
@@ -599,7 +609,7 @@ constexpr std::array rows{
     Row{Syscall::trace, sys_trace},
     Row{Syscall::area_keep, sys_area_keep},
     Row{Syscall::area_sweep, sys_area_sweep},
-    Row{Syscall::phase, sys_not_yet},
+    Row{Syscall::phase, sys_phase},
     Row{Syscall::slot_end, sys_slot_end},
     Row{Syscall::process_poke, sys_process_poke},
     Row{Syscall::process_stop_after, sys_process_stop_after},

@@ -316,7 +316,10 @@ Result<u32> World::replace_from_outside(Process& asker, const char* name, bool a
 }
 
 Result<u32> World::try_replace(Process& asker, const char* name, bool as_paper, u32 timeout_us, u32 version) {
-    const abi::ReplaceRequest request = replace_request(name, as_paper, timeout_us, version);
+    return ask(asker, replace_request(name, as_paper, timeout_us, version));
+}
+
+Result<u32> World::ask(Process& asker, const abi::ReplaceRequest& request) {
     const Outcome o = call(asker, Syscall::server_replace, put(asker, &request, sizeof request));
     if (o.error != Error::none) return Failure(o.error);
     return static_cast<u32>(o.rdx);

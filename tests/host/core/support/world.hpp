@@ -9,6 +9,7 @@
 #include <kernel/core/calls.hpp>
 #include <kernel/core/controls.hpp>
 #include <kernel/core/guardian.hpp>
+#include <kernel/core/history.hpp>
 #include <kernel/core/images.hpp>
 #include <kernel/core/interrupt_lines.hpp>
 #include <kernel/core/lifecycle.hpp>
@@ -99,6 +100,9 @@ public:
     Outcome forward(Process& p, u32 function, u64 control, u64 flags = 0, u64 data = 0);
 
     u32 image(const ElfFile& file = plain_elf());
+    [[nodiscard]] abi::ReplaceRequest replace_request(const char* name, bool as_paper = false, u32 timeout_us = 0,
+                                                      u32 version = 2) const;
+    Result<u32> ask(Process& asker, const abi::ReplaceRequest& request);
     Result<u32> try_replace(Process& asker, const char* name, bool as_paper = false, u32 timeout_us = 0, u32 version = 2);
     u32 replace(Process& asker, const char* name, bool as_paper = false, u32 timeout_us = 0);
     // A new process for a vacant slot, up to its registration.
@@ -140,7 +144,6 @@ private:
     void give_way(Lowered& lowered, u8 priority);
     static void restore(const Lowered& lowered);
     u32 image_number(u32 index) const;
-    abi::ReplaceRequest replace_request(const char* name, bool as_paper, u32 timeout_us, u32 version) const;
     void end_everything();
 
     std::vector<PageInfo> descriptors_;

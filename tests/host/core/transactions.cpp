@@ -1,0 +1,415 @@
+// Several servers are replaced together: all or none, in one blackout.
+#include "support/world.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <map>
+
+using namespace ant;
+using namespace ant::test;
+using abi::Receipt;
+using model::hardware;
+
+namespace {
+
+constexpr u32 restart = abi::process_flag::restart;
+constexpr u32 number = 7;
+
+struct Stack {
+    World w;
+    Process& nic = w.start("nic", {.priority = abi::priority::driver, .flags = restart});
+    Process& inet = w.start("inet", {.priority = abi::priority::server, .flags = restart});
+    Process& asker = w.start("guardian");
+    Process& client = w.start("app");
+    u32 send = w.function(nic, "nic.send", 1), get = w.function(inet, "inet.get", 1);
+    u64 c = w.control(client);
+    u32 timeout_us = 0;
+
+    static Slot& slot(const char* name) { return *slot_by_name(name); }
+
+    Result<u32> begin(const char* name, u32 members = 2, u32 transaction = number) {
+        abi::ReplaceRequest request = w.replace_request(name, false, timeout_us);
+        request.transaction = transaction;
+        request.members = members;
+        return w.ask(asker, request);
+    }
+    void begin_both() {
+        REQUIRE(begin("inet"));
+        REQUIRE(begin("nic"));
+    }
+    void serve_nothing(Process& p) {
+        for (unsigned i = 0; !w.wait_for_work(p).blocked; ++i) REQUIRE(i < 10);
+    }
+    // All results, by slot.
+    std::map<std::string, abi::ReplaceResult> results() {
+        std::map<std::string, abi::ReplaceResult> all;
+        while (const auto r = w.result(asker)) all[r->name] = *r;
+        return all;
+    }
+    // Whoever has the slot serves.
+    void serves(const char* name, u32 function) {
+        Process& p = *slot(name).process;
+        CHECK(w.request_async(client, function, c).ok());
+        CHECK(w.receive(p).rdi == c);
+        CHECK(w.reply(p, c).ok());
+        CHECK(w.receive(client).is(Receipt::result));
+    }
+    void expect_none(Error nic_error, Error inet_error) {
+        w.finish_endings();
+        CHECK(slot("nic").process == &nic);
+        CHECK(slot("inet").process == &inet);
+        CHECK(slot("nic").replacement == nullptr);
+        CHECK(slot("inet").replacement == nullptr);
+        auto r = results();
+        REQUIRE(r.size() == 2);
+        CHECK(r["nic"].error == nic_error);
+        CHECK(r["inet"].error == inet_error);
+        serves("nic", send);
+        serves("inet", get);
+        w.check();
+    }
+};
+
+}  // namespace
+
+TEST_CASE("two servers change hands in one go", "[transaction]") {
+    Stack t;
+    t.begin_both();
+    Process &new_nic = t.w.fresh("nic"), &new_inet = t.w.fresh("inet");
+    CHECK(t.w.register_server(new_nic).blocked);
+    CHECK(t.w.receive(t.nic).error == Error::timed_out);  // not told before all are prepared
+    CHECK(t.w.register_server(new_inet).blocked);
+    CHECK(t.w.receive(t.nic).is(Receipt::replacement));
+    CHECK(t.w.hand_over(t.nic).blocked);
+    CHECK(t.slot("nic").process == &t.nic);  // it waits for the other
+    t.w.check();
+    CHECK(t.w.request_async(t.client, t.send, t.c).ok());
+    CHECK(t.w.receive(t.inet).is(Receipt::replacement));
+    CHECK(t.w.hand_over(t.inet).blocked);
+    CHECK(t.slot("nic").process == &new_nic);
+    CHECK(t.slot("inet").process == &new_inet);
+    t.w.check();
+    CHECK(outcome_of(new_nic).rdx == static_cast<u64>(abi::Registered::replaced));
+    CHECK(outcome_of(new_inet).rdx == static_cast<u64>(abi::Registered::replaced));
+    CHECK(t.results().empty());
+    hardware().clock += 100;
+    CHECK(t.w.receive(new_nic).rdi == t.c);
+    CHECK(t.w.reply(new_nic, t.c).ok());
+    t.serve_nothing(new_nic);
+    t.serve_nothing(new_inet);
+    t.w.finish_endings();
+    auto r = t.results();
+    REQUIRE(r.size() == 2);
+    for (const auto& [name, one] : r) {
+        CHECK(one.error == Error::none);
+        CHECK(one.transaction == number);
+    }
+    t.w.check();
+}
+
+TEST_CASE("the new servers run in the order of the requests", "[transaction]") {
+    Stack t;
+    Process& a = t.w.start("a", {.priority = 12});
+    Process& b = t.w.start("b", {.priority = 12});
+    const bool a_first = GENERATE(false, true);
+    REQUIRE(t.begin(a_first ? "a" : "b"));
+    REQUIRE(t.begin(a_first ? "b" : "a"));
+    Process &new_a = t.w.fresh("a"), &new_b = t.w.fresh("b");
+    t.w.register_server(new_a);
+    t.w.register_server(new_b);
+    t.w.wait_for_work(t.nic);
+    t.w.wait_for_work(t.inet);
+    t.w.receive(a);
+    t.w.receive(b);
+    t.w.hand_over(a);
+    t.w.hand_over(b);
+    CHECK(t.w.running() == (a_first ? &new_a : &new_b));
+    t.w.raw_call(Syscall::receive, no_limit);
+    CHECK(t.w.running() == (a_first ? &new_b : &new_a));
+    t.w.finish_endings();
+    t.w.check();
+}
+
+TEST_CASE("what is wrong with one member fails all", "[transaction]") {
+    Stack t;
+    SECTION("a new server that exits") {
+        t.begin_both();
+        t.w.register_server(t.w.fresh("inet"));
+        t.w.call(t.w.fresh("nic"), Syscall::process_exit, 3);
+        t.expect_none(Error::exited_early, Error::cancelled);
+    }
+    SECTION("a new server that exits while it waits for the others") {
+        t.begin_both();
+        t.w.register_server(t.w.fresh("inet"));
+        t.w.kill(t.w.fresh("inet"));
+        t.expect_none(Error::cancelled, Error::exited_early);
+    }
+    SECTION("a new server that exits after an old one has stopped") {
+        t.begin_both();
+        Process& new_nic = t.w.fresh("nic");
+        t.w.register_server(new_nic);
+        t.w.register_server(t.w.fresh("inet"));
+        t.w.receive(t.nic);
+        CHECK(t.w.hand_over(t.nic).blocked);
+        t.w.kill(new_nic);
+        CHECK(outcome_of(t.nic).error == Error::cancelled);
+        t.expect_none(Error::exited_early, Error::cancelled);
+    }
+    SECTION("no registration in time") {
+        t.timeout_us = 1000;
+        t.begin_both();
+        t.w.register_server(t.w.fresh("inet"));
+        t.w.advance(1000);
+        t.expect_none(Error::not_registered, Error::cancelled);
+    }
+    SECTION("no hand-over in time") {
+        t.timeout_us = 1000;
+        t.begin_both();
+        t.w.register_server(t.w.fresh("inet"));
+        t.w.register_server(t.w.fresh("nic"));
+        t.w.receive(t.nic);
+        CHECK(t.w.hand_over(t.nic).blocked);
+        t.w.advance(1000);
+        CHECK(outcome_of(t.nic).error == Error::cancelled);
+        t.expect_none(Error::cancelled, Error::not_handed_over);
+    }
+    SECTION("a state that it cannot read") {
+        CHECK(t.w.call(t.inet, Syscall::state_register, t.w.area(t.inet), 4).ok());
+        t.begin_both();
+        t.w.register_server(t.w.fresh("nic"));
+        t.w.register_server(t.w.fresh("inet"), 1);
+        t.expect_none(Error::cancelled, Error::state_refused);
+    }
+    SECTION("a state whose format changes before the hand-over") {
+        t.begin_both();
+        t.w.register_server(t.w.fresh("nic"), 1);
+        t.w.register_server(t.w.fresh("inet"), 1);
+        t.w.receive(t.inet);
+        CHECK(t.w.call(t.inet, Syscall::state_register, t.w.area(t.inet), 4).ok());
+        CHECK(t.w.hand_over(t.inet).blocked);
+        t.w.receive(t.nic);
+        CHECK(t.w.hand_over(t.nic).error == Error::cancelled);
+        CHECK(outcome_of(t.inet).error == Error::cancelled);
+        t.expect_none(Error::cancelled, Error::state_refused);
+    }
+}
+
+TEST_CASE("a member that cannot begin takes the others with it", "[transaction]") {
+    Stack t;
+    REQUIRE(t.begin("inet"));
+    CHECK(t.begin("nobody").error() == Error::not_found);
+    t.w.finish_endings();
+    auto r = t.results();
+    REQUIRE(r.size() == 1);
+    CHECK(r["inet"].error == Error::cancelled);
+    t.serves("inet", t.get);
+    t.w.check();
+}
+
+TEST_CASE("a request that comes after its transaction has failed is refused", "[transaction]") {
+    Stack t;
+    REQUIRE(t.begin("inet"));
+    t.w.kill(t.w.fresh("inet"));
+    CHECK(t.begin("nic").error() == Error::cancelled);
+    CHECK(t.results().size() == 1);
+    t.w.finish_endings();
+    t.w.check();
+}
+
+TEST_CASE("a transaction whose other members never come fails", "[transaction]") {
+    Stack t;
+    t.timeout_us = 1000;
+    REQUIRE(t.begin("inet"));
+    t.w.register_server(t.w.fresh("inet"));
+    t.w.advance(1000);
+    t.w.finish_endings();
+    auto r = t.results();
+    REQUIRE(r.size() == 1);
+    CHECK(r["inet"].error == Error::timed_out);
+    t.serves("inet", t.get);
+    t.w.check();
+}
+
+TEST_CASE("requests that make no transaction", "[transaction]") {
+    Stack t;
+    abi::ReplaceRequest request = t.w.replace_request("nic");
+    request.members = 2;
+    CHECK(t.w.ask(t.asker, request).error() == Error::invalid_argument);
+    request.transaction = number;
+    request.as_paper = 1;
+    CHECK(t.w.ask(t.asker, request).error() == Error::invalid_argument);
+    CHECK(t.begin("nic", 0).error() == Error::invalid_argument);
+    CHECK(t.begin("nic", max_replacements + 1).error() == Error::invalid_argument);
+    REQUIRE(t.begin("nic", 2));
+    CHECK(t.begin("inet", 3).error() == Error::invalid_argument);  // and the transaction has failed
+    t.w.finish_endings();
+    CHECK(t.results()["nic"].error == Error::cancelled);
+    REQUIRE(t.begin("nic", 1));
+    CHECK(t.begin("inet", 1).error() == Error::invalid_argument);
+    t.w.finish_endings();
+    t.results();
+    t.w.check();
+}
+
+TEST_CASE("the same number of another asker is another transaction", "[transaction]") {
+    Stack t;
+    Process& second = t.w.start("second");
+    REQUIRE(t.begin("nic", 1));
+    abi::ReplaceRequest request = t.w.replace_request("inet");
+    request.transaction = number;
+    request.members = 1;
+    REQUIRE(t.w.ask(second, request));
+    t.w.kill(t.w.fresh("nic"));
+    CHECK(t.slot("inet").replacement != nullptr);
+    Process& fresh = t.w.fresh("inet");
+    CHECK(t.w.register_server(fresh).blocked);
+    t.w.receive(t.inet);
+    CHECK(t.w.hand_over(t.inet).blocked);
+    CHECK(t.slot("inet").process == &fresh);
+    t.w.finish_endings();
+    t.w.check();
+}
+
+TEST_CASE("two old servers that call each other on the way do not block the system", "[transaction]") {
+    Stack t;
+    t.timeout_us = 1000;
+    const u64 own = t.w.control(t.inet);
+    t.begin_both();
+    t.w.register_server(t.w.fresh("inet"));
+    t.w.register_server(t.w.fresh("nic"));
+    t.w.receive(t.nic);
+    CHECK(t.w.hand_over(t.nic).blocked);
+    CHECK(t.w.request(t.inet, t.send, own).blocked);  // before it comes to its receive
+    t.w.advance(1000);
+    CHECK(outcome_of(t.nic).error == Error::cancelled);
+    CHECK(t.w.receive(t.nic).rdi == own);
+    CHECK(t.w.reply(t.nic, own).ok());
+    CHECK(outcome_of(t.inet).ok());
+    t.expect_none(Error::cancelled, Error::not_handed_over);
+}
+
+TEST_CASE("an old server that dies on the way is a member still", "[transaction]") {
+    enum class When { preparing, registered, told, stopped };
+    const auto when = GENERATE(When::preparing, When::registered, When::told, When::stopped);
+    CAPTURE(static_cast<int>(when));
+    Stack t;
+    t.begin_both();
+    Process &new_nic = t.w.fresh("nic"), &new_inet = t.w.fresh("inet");
+    const auto die = [&](When now) {
+        if (when != now) return;
+        t.w.kill(t.nic);
+        t.w.check();
+    };
+    die(When::preparing);
+    CHECK(t.w.register_server(new_nic).blocked);
+    die(When::registered);
+    CHECK(t.w.register_server(new_inet).blocked);
+    if (when == When::told || when == When::stopped) CHECK(t.w.receive(t.nic).is(Receipt::replacement));
+    die(When::told);
+    if (when == When::stopped) CHECK(t.w.hand_over(t.nic).blocked);
+    die(When::stopped);
+    if (new_nic.state != Process::State::registering) CHECK(t.w.register_server(new_nic).blocked);  // once more
+    CHECK(t.slot("nic").process == nullptr);
+    CHECK(t.w.receive(t.inet).is(Receipt::replacement));
+    CHECK(t.w.hand_over(t.inet).blocked);
+    CHECK(t.slot("nic").process == &new_nic);
+    CHECK(t.slot("inet").process == &new_inet);
+    CHECK(outcome_of(new_nic).rdx == static_cast<u64>(abi::Registered::restarted));
+    CHECK(outcome_of(new_inet).rdx == static_cast<u64>(abi::Registered::replaced));
+    t.w.finish_endings();
+    t.serve_nothing(new_nic);
+    t.serve_nothing(new_inet);
+    auto r = t.results();
+    REQUIRE(r.size() == 2);
+    CHECK(r["nic"].failure == abi::fault_vector::kill);
+    CHECK(r["inet"].failure == 0);
+    t.w.check();
+}
+
+TEST_CASE("vacant slots are members like others", "[transaction]") {
+    const bool both = GENERATE(false, true);
+    Stack t;
+    t.w.kill(t.nic);
+    if (both) t.w.kill(t.inet);
+    t.w.finish_endings();
+    t.begin_both();
+    Process &new_nic = t.w.fresh("nic"), &new_inet = t.w.fresh("inet");
+    CHECK(t.w.register_server(new_nic).blocked);
+    const Outcome last = t.w.register_server(new_inet);
+    CHECK(last.blocked != both);
+    if (!both) {
+        t.w.receive(t.inet);
+        CHECK(t.w.hand_over(t.inet).blocked);
+    }
+    CHECK(t.slot("nic").process == &new_nic);
+    CHECK(t.slot("inet").process == &new_inet);
+    CHECK(outcome_of(new_nic).rdx == static_cast<u64>(abi::Registered::restarted));
+    t.w.finish_endings();
+    t.serves("nic", t.send);
+    t.serves("inet", t.get);
+    t.w.check();
+}
+
+TEST_CASE("vacant slots of a transaction that fails stay vacant", "[transaction]") {
+    Stack t;
+    t.w.kill(t.nic);
+    t.w.finish_endings();
+    t.begin_both();
+    CHECK(t.w.register_server(t.w.fresh("nic")).blocked);
+    t.w.kill(t.w.fresh("inet"));
+    t.w.finish_endings();
+    CHECK(t.slot("nic").alive);
+    CHECK(t.slot("nic").process == nullptr);
+    CHECK(t.slot("inet").process == &t.inet);
+    auto r = t.results();
+    CHECK(r["nic"].error == Error::cancelled);
+    CHECK(r["inet"].error == Error::exited_early);
+    t.w.check();
+    t.w.revive(t.asker, "nic");
+    t.w.check();
+}
+
+TEST_CASE("a slot that is ended takes its transaction with it", "[transaction]") {
+    Stack t;
+    t.begin_both();
+    CHECK(t.w.register_server(t.w.fresh("nic")).blocked);
+    CHECK(t.w.call(t.asker, Syscall::slot_end, t.slot("inet").id()).ok());
+    t.w.finish_endings();
+    CHECK(slot_by_name("inet") == nullptr);
+    CHECK(t.slot("nic").process == &t.nic);
+    t.serves("nic", t.send);
+    auto r = t.results();
+    CHECK(r["nic"].error == Error::cancelled);
+    CHECK(r["inet"].error == Error::server_died);
+    t.w.check();
+}
+
+TEST_CASE("a hundred transactions leave as many free pages as before", "[transaction]") {
+    Stack t;
+    t.w.wait_for_work(t.nic);
+    t.w.wait_for_work(t.inet);
+    t.w.finish_endings();
+    const std::size_t before = t.w.free_pages();
+    for (u32 i = 0; i < 100; ++i) {
+        Process &old_nic = *t.slot("nic").process, &old_inet = *t.slot("inet").process;
+        REQUIRE(t.begin("nic", 2, i + 1));
+        REQUIRE(t.begin("inet", 2, i + 1));
+        Process &new_nic = t.w.fresh("nic"), &new_inet = t.w.fresh("inet");
+        t.w.register_server(new_nic);
+        if (i % 3 == 0) {
+            t.w.kill(new_inet);
+            t.w.finish_endings();
+            CHECK(t.results().size() == 2);
+            continue;
+        }
+        t.w.register_server(new_inet);
+        CHECK(t.w.hand_over(old_inet).blocked);
+        CHECK(t.w.hand_over(old_nic).blocked);
+        t.serve_nothing(new_nic);
+        t.serve_nothing(new_inet);
+        t.w.finish_endings();
+        CHECK(t.results().size() == 2);
+    }
+    CHECK(t.w.free_pages() == before);
+    t.w.check();
+}
