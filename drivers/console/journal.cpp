@@ -1,16 +1,23 @@
 #include "journal.hpp"
 
 #include <ant/ica.hpp>
+#include <ant/interface/console.hpp>
 #include <ant/state.hpp>
 
 #include <array>
+#include <cstring>
 
 namespace ant::console {
 namespace {
 
 constexpr std::uint16_t progress_kind = 1;
 
-std::uint32_t sum_of(const Screen& screen) { return state_checksum(&screen, sizeof screen); }
+// Output between two copies of the screen: as much is written to it again after a failure.
+constexpr std::uint32_t checkpoint_interval = 2048;
+static_assert(checkpoint_interval + max_text <= sizeof State::output.bytes);
+
+std::uint32_t sum_of(const Screen& screen) { return state_checksum(&screen, screen.bytes()); }
+void copy(Screen& to, const Screen& from) { std::memcpy(&to, &from, from.bytes()); }
 
 }  // namespace
 
@@ -45,7 +52,7 @@ void Journal::keep_areas(AreaKeeper& keeper) const {
 void Journal::checkpoint() {
     State& s = state();
     const std::uint32_t other = progress_.checkpoint ^ 1;
-    s.checkpoint[other] = s.screen;
+    copy(s.checkpoint[other], s.screen);
     progress_.checkpoint = other;
     progress_.checkpoint_tail = s.output.tail;
     progress_.checkpoint_sum = sum_of(s.screen);
@@ -57,9 +64,9 @@ bool Journal::rebuild() {
     auto& output = s.output;
     output.tail = progress_.output_tail;
     if (!output.consistent() || !s.input.consistent()) return false;
-    const Screen& copy = s.checkpoint[progress_.checkpoint & 1];
-    if (sum_of(copy) != progress_.checkpoint_sum || !copy.consistent()) return false;
-    s.screen = copy;
+    const Screen& last = s.checkpoint[progress_.checkpoint & 1];
+    if (!last.consistent() || sum_of(last) != progress_.checkpoint_sum) return false;
+    copy(s.screen, last);
     if (output.tail - progress_.checkpoint_tail > sizeof output.bytes) return false;
     for (std::uint32_t at = progress_.checkpoint_tail; at != output.tail; ++at)
         s.screen.write({&output.bytes[at % sizeof output.bytes], 1});
@@ -72,7 +79,7 @@ bool Journal::append(std::uint64_t call, std::string_view text) {
     if (s.serial == 0) output.head = output.tail;  // nobody else takes it out
     if (text.size() > output.space()) return false;
     const auto count = static_cast<std::uint32_t>(text.size());
-    if (output.tail + count - progress_.checkpoint_tail > sizeof output.bytes) checkpoint();
+    if (output.tail - progress_.checkpoint_tail >= checkpoint_interval) checkpoint();
     output.store(text);
     progress_.output_tail = output.tail + count;
     progress_.last_write = call;

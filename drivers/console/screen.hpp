@@ -2,6 +2,7 @@
 // Plain data, part of the state area; what paints it is in display.hpp.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -36,6 +37,8 @@ struct Screen {
     // "\n" starts a new line.
     void write(std::string_view text);
     [[nodiscard]] bool consistent() const;
+    // Of this structure, as far as it is in use.
+    [[nodiscard]] std::size_t bytes() const { return offsetof(Screen, cells) + std::size_t{columns} * rows * sizeof(Cell); }
 
 private:
     void character(char c);
