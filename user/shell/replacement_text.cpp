@@ -17,7 +17,7 @@ using ull = unsigned long long;
 constexpr const char* phase_names[abi::phases] = {"detect", "stop", "create", "load", "registration", "state", "device", "first"};
 
 void describe(Json& json, const abi::ReplaceResult& r) {
-    json.text("cause", r.failure == 0 ? "planned" : cause_name(r.failure));
+    json.text("cause", r.fault == 0 ? "planned" : cause_name(r.failure));
     json.text("name", name_of(r.name));
     json.text("error", error_name(r.error));
     json.number("old_pid", r.old_pid);
@@ -74,7 +74,7 @@ int list_replacements(Arguments& arguments) {
         }
         out.print("%7llu.%03llu ms  ", static_cast<ull>(result.start_ns / 1'000'000),
                   static_cast<ull>(result.start_ns / 1000 % 1000));
-        if (result.failure != 0) out.print("after %s: ", cause_name(result.failure));
+        if (result.fault != 0) out.print("after %s: ", cause_name(result.failure));
         if (result.error != Error::none) out.print("%.32s: ", result.name);
         (void)print_replacement(result);
     });
