@@ -12,7 +12,7 @@ BUILD_PACKAGES = ("g++", "binutils", "cmake", "ninja-build", "dpkg-dev", "musl-d
                   "grub-common", "grub-pc-bin", "grub-efi-amd64-bin", "xorriso", "mtools")
 RUN_PACKAGES = ("qemu-system-x86", "ovmf")
 TEST_PACKAGES = ("catch2", "python3-pytest", "curl", "iperf", "netcat-openbsd", "iputils-ping",
-                 "bochs", "bochs-sdl", "seabios")
+                 "bochs", "bochs-sdl", "seabios", "spin")
 BENCH_PACKAGES = ("gnuplot-nox",)
 DEBUG_PACKAGES = ("gdb",)
 LINT_PACKAGES = ("clang-tidy-19", "clang-format")

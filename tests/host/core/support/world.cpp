@@ -89,6 +89,7 @@ World::World(std::size_t pages) : descriptors_(pages) {
 }
 
 void World::end_everything() {
+    after_entry = {};
     hardware().at_open_interrupts = {};
     for (Slot& slot : slots)
         if (slot.alive) end(slot);
@@ -124,6 +125,7 @@ void World::enter(F f) {
         f();
     } catch (const model::Idle&) {
     }
+    if (after_entry) after_entry();
     check_cheap();
 }
 

@@ -18,6 +18,7 @@
 #include <kernel/core/server_table.hpp>
 #include <kernel/syscall/syscalls.hpp>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -127,6 +128,7 @@ public:
     void interrupt(u8 irq);
     void quantum_ends();
     [[nodiscard]] bool idle() const { return arch::cpu().current == nullptr; }
+    std::function<void()> after_entry;  // the core has been entered and left
 
     // Fails the test if the audit, the model or the count of pages disagrees.
     void check();
