@@ -13,6 +13,24 @@ constexpr std::uint64_t framebuffer_address = 0x4000'0000;  // in the private me
 constexpr std::uint64_t idle_us = 1'000'000;
 constexpr std::uint64_t sending_us = 20'000;
 
+// The serial line's view of the output: every "\n" becomes "\r\n".
+struct SerialOutput {
+    State& state;
+    [[nodiscard]] bool empty() const { return state.output.empty(); }
+    [[nodiscard]] char front() const {
+        const char c = state.output.front();
+        return c == '\n' && state.return_sent == 0 ? '\r' : c;
+    }
+    void drop(unsigned) {
+        if (state.output.front() == '\n' && state.return_sent == 0) {
+            state.return_sent = 1;
+            return;
+        }
+        state.return_sent = 0;
+        state.output.drop(1);
+    }
+};
+
 Framebuffer given_framebuffer() {
     const auto& info = startup();
     return {info.framebuffer, info.framebuffer_width, info.framebuffer_height, info.framebuffer_pitch, info.framebuffer_bits};
@@ -206,7 +224,8 @@ std::uint64_t Console::work() {
             [[nodiscard]] bool full() const { return console.state_->input.space() == 0; }
             void put(char byte) { console.type(byte); }
         } input{*this};
-        uart_.service(state_->output, input);
+        SerialOutput output{*state_};
+        uart_.service(output, input);
     }
     if (state_->keyboard_there != 0) serve_keyboard();
     admit_writers();

@@ -4,7 +4,6 @@
 #include <ant/interface/console.hpp>
 #include <ant/state.hpp>
 
-#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -15,13 +14,9 @@ constexpr std::uint16_t progress_kind = 1;
 
 // Output between two copies of the screen: as much is written to it again after a failure.
 constexpr std::uint32_t checkpoint_interval = 2048;
-static_assert(checkpoint_interval + 2 * max_text <= sizeof State::output.bytes);
+static_assert(checkpoint_interval + max_text <= sizeof State::output.bytes);
 
 std::uint32_t sum_of(const Screen& screen) { return state_checksum(&screen, screen.bytes()); }
-// The serial line wants "\r\n" where the text has "\n".
-std::size_t bytes_of(std::string_view text) {
-    return text.size() + static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
-}
 void copy(Screen& to, const Screen& from) { std::memcpy(&to, &from, from.bytes()); }
 
 }  // namespace
@@ -73,37 +68,24 @@ bool Journal::rebuild() {
     if (!last.consistent() || sum_of(last) != progress_.checkpoint_sum) return false;
     copy(s.screen, last);
     if (output.tail - progress_.checkpoint_tail > sizeof output.bytes) return false;
-    show(progress_.checkpoint_tail);
+    for (std::uint32_t at = progress_.checkpoint_tail; at != output.tail; ++at)
+        s.screen.write({&output.bytes[at % sizeof output.bytes], 1});
     return true;
-}
-
-void Journal::show(std::uint32_t from) const {
-    State& s = state();
-    for (std::uint32_t at = from; at != s.output.tail; ++at) s.screen.write({&s.output.at(at), 1});
-}
-
-std::uint32_t Journal::store(std::string_view text) const {
-    auto& output = state().output;
-    std::uint32_t end = output.tail;
-    for (const char c : text) {
-        if (c == '\n') output.at(end++) = '\r';
-        output.at(end++) = c;
-    }
-    return end;
 }
 
 bool Journal::append(std::uint64_t call, std::string_view text) {
     State& s = state();
     auto& output = s.output;
     if (s.serial == 0) output.head = output.tail;  // nobody else takes it out
-    if (bytes_of(text) > output.space()) return false;
+    if (text.size() > output.space()) return false;
+    const auto count = static_cast<std::uint32_t>(text.size());
     if (output.tail - progress_.checkpoint_tail >= checkpoint_interval) checkpoint();
-    const std::uint32_t begin = output.tail;
-    progress_.output_tail = store(text);
+    output.store(text);
+    progress_.output_tail = output.tail + count;
     progress_.last_write = call;
     commit();
     output.tail = progress_.output_tail;
-    show(begin);
+    s.screen.write(text);
     return true;
 }
 

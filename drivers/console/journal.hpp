@@ -51,10 +51,6 @@ private:
         std::uint32_t checkpoint_sum = 0;              // and its checksum
     };
     Journal(const RecordStore& store, const Progress& progress);
-    // Behind the tail; returns where it ends.
-    std::uint32_t store(std::string_view text) const;
-    // The screen shows the output from there to the tail.
-    void show(std::uint32_t from) const;
     void commit() { records_.commit(0, progress_); }
 
     RecordStore store_;

@@ -4,14 +4,9 @@
 
 #include <ant/abi/manifest.hpp>
 
-#ifndef ANT_CONSOLE_VERSION
-#define ANT_CONSOLE_VERSION 1
-#endif
-
-ANT_MANIFEST(.version = ANT_CONSOLE_VERSION, .name = "console", .priority = ant::abi::priority::driver,
-             .privileges = ant::abi::privilege::physical, .state_writes = ant::console::state_format,
-             .state_reads = 1 << 0 | 1 << ant::console::state_format, .deadline_us = 250'000, .quota_pages = 64,
-             .quota_calls = 16,
+ANT_MANIFEST(.version = 1, .name = "console", .priority = ant::abi::priority::driver, .privileges = ant::abi::privilege::physical,
+             .state_writes = ant::console::state_format, .state_reads = 1 << 0 | 1 << ant::console::state_format,
+             .deadline_us = 250'000, .quota_pages = 64, .quota_calls = 16,
              .ports = {{ant::console::com1, 8},
                        {ant::console::keyboard_data, 1},
                        {ant::console::keyboard_status, 1},

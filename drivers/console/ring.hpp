@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace ant::console {
 
@@ -30,10 +31,19 @@ struct Ring {
         ++tail;
         return true;
     }
-    // Of a position between head and tail, or of space behind the tail that is to be announced.
-    [[nodiscard]] char& at(std::uint32_t position) { return bytes[position % Capacity]; }
+    // All or nothing.
+    bool put(std::string_view text) {
+        if (text.size() > space()) return false;
+        store(text);
+        record::ordered();
+        tail += static_cast<std::uint32_t>(text.size());
+        return true;
+    }
+    // Behind the tail, which does not announce it yet. There must be space.
+    void store(std::string_view text) {
+        for (std::uint32_t i = 0; i < text.size(); ++i) bytes[(tail + i) % Capacity] = text[i];
+    }
     [[nodiscard]] char front() const { return bytes[head % Capacity]; }
-    void pop() { ++head; }
     void drop(std::uint32_t count) { head += std::min(count, size()); }
     // Copies up to `capacity` bytes without taking them.
     std::uint32_t peek(char* out, std::uint32_t capacity) const {

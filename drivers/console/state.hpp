@@ -32,7 +32,9 @@ struct PendingCalls {
 struct State {
     std::uint32_t serial;  // the UART has been initialised
     std::uint32_t keyboard_there;
-    Ring<16384> output;  // to the serial line, byte by byte
+    std::uint32_t return_sent;  // of the "\r\n" that stands for "\n", the first half has gone out
+    std::uint32_t reserved;
+    Ring<16384> output;  // to the serial line, with "\n" as it was written
     Ring<4096> input;
     Keyboard keyboard;
     PendingCalls readers, writers, interrupts;  // after a failure they are delivered again

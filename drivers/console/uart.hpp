@@ -67,7 +67,7 @@ public:
     }
 
     // Moves what can be moved either way, then arms the interrupts for the rest.
-    // Output: empty(), front(), pop(). Input: full(), put(byte).
+    // Output: empty(), front(), drop(1). Input: full(), put(byte).
     template <class Output, class Input>
     void service(Output& output, Input& input) {
         receive(input);
@@ -100,7 +100,7 @@ private:
             if ((bus_.in(uart::reg::line_status)&uart::line::transmitter_empty) == 0) return;
             for (unsigned i = 0; i < uart::fifo::depth && !output.empty(); ++i) {
                 bus_.out(uart::reg::data, static_cast<std::uint8_t>(output.front()));
-                output.pop();  // right after: a driver that ends in between is followed by one that sends the byte again
+                output.drop(1);
             }
         }
     }

@@ -1,19 +1,22 @@
 // inet: the protocol control server (P-tcp 3).
 #include "protocol_management.hpp"
+#include "recovery.hpp"
 #include "request_management.hpp"
 #include "socket_management.hpp"
 
 #include <ant/abi/manifest.hpp>
 #include <ant/process.hpp>
 
+#include <optional>
+
 #ifndef INET_VERSION
 #define INET_VERSION 1
 #endif
 
 ANT_MANIFEST(.version = INET_VERSION, .name = "inet", .priority = ant::abi::priority::server,
-             .privileges = ant::abi::privilege::list, .state_writes = ant::inet_server::HandOver::format,
-             .state_reads = 1 | 1 << ant::inet_server::HandOver::format, .quota_pages = 8192, .quota_calls = 256,
-             .callees = "rtl8139");
+             .privileges = ant::abi::privilege::list, .state_writes = ant::inet_server::Tables::format,
+             .state_reads = 1 | 1 << ant::inet_server::Tables::format, .deadline_us = 100'000, .quota_pages = 8192,
+             .quota_calls = 256, .restart = 1, .callees = "rtl8139");
 
 namespace ant::inet_server {
 
@@ -27,53 +30,65 @@ struct Later {
 constinit Later<Protocol> protocol_memory{};
 constinit Later<Sockets> sockets_memory{};
 constinit Later<Requests> requests_memory{};
+constinit Later<Recovery> recovery_memory{};
 
-Requests& requests = reinterpret_cast<Requests&>(requests_memory);
+Server* server = nullptr;
+std::optional<Tables> tables;
 
 constexpr ProtocolEvents events{[](std::uint32_t ticket, std::uint32_t ip) { requests.resolved(ticket, ip); },
                                 [](std::uint16_t sequence, const inet::Pong& pong) { requests.pong(sequence, pong); }};
 
-void start() {
-    const auto started = protocol.start();
+// A socket's number is not used again soon, also by the next process.
+std::uint32_t first_generation() {
+    constexpr std::uint64_t ns_per_ms = 1'000'000;
+    return static_cast<std::uint32_t>(clock_ns() / ns_per_ms);
+}
+
+void begin(Result<Tables> with) {
+    if (!with) panic("%s: no state: %s", startup().name, error_text(with.error()));
+    tables = std::move(*with);
+    const auto started = protocol.start(*tables);
     if (!started) panic("%s: %s", startup().name, error_text(started.error()));
+    sockets.start(tables->sockets, tables->directory(), first_generation());
 }
 
-void save() {
-    static Ica kept;  // if the replacement is called off after this, the next one saves anew
-    auto area = Ica::reserve(HandOver::area_bytes);
-    if (!area) return log("%s: no memory for the state", startup().name);
-    kept = std::move(*area);
-    auto* state = std::construct_at(kept.as<HandOver>());
-    requests.save(*state);
-    protocol.save(*state);
-    (void)sys::state_register(kept.address(), HandOver::format);
-}
+void start() { begin(Tables::create()); }
 
-// Connections end with the process that had them.
+// The same after a failure as in a planned replacement.
 void restore(sys::State registered) {
-    start();
-    if (registered.address == 0) return;
-    const auto area = Ica::adopt(registered.address);
-    if (area && area->as<HandOver>()->plausible(area->size())) requests.take_over(*area->as<HandOver>());
+    auto left = Tables::adopt(registered);
+    const bool usable = left.has_value();
+    begin(usable ? std::move(left) : Tables::create());
+    protocol.restore(*server, Requests::transmitted);
+    auto& recovery = *std::construct_at(reinterpret_cast<Recovery*>(&recovery_memory), sockets, *tables);
+    const bool restored = usable && recovery.run();
+    if (!restored) {
+        log("%s: the state is damaged: sockets and connections are lost", startup().name);
+        recovery.discard();
+    }
+    recovery.sweep();
+    requests.resume();
 }
 
 }  // namespace
 
 Protocol& protocol = reinterpret_cast<Protocol&>(protocol_memory);
 Sockets& sockets = reinterpret_cast<Sockets&>(sockets_memory);
+Requests& requests = reinterpret_cast<Requests&>(requests_memory);
 
 }  // namespace ant::inet_server
 
 int main() {
     using namespace ant::inet_server;
-    static ant::Server server{ant::startup().name};
-    std::construct_at(&protocol, events);
-    std::construct_at(&sockets, protocol.areas());
-    std::construct_at(&requests, server);
+    static ant::Server the_server{ant::startup().name};
+    server = &the_server;
+    std::construct_at(&protocol, events, [] { sockets.commit(); });
+    std::construct_at(&sockets, protocol.areas(), protocol.pages(), protocol.connections());
+    std::construct_at(&requests, the_server);
     requests.register_handlers();
-    server.on_start(start);
-    server.on_save(save);
-    server.on_restore(restore);
-    const ant::Error error = server.run();
+    the_server.redeliver_deferred();
+    the_server.on_start(start);
+    the_server.on_restore(restore);
+    const ant::Error error = the_server.run();
     ant::panic("%s: %s", ant::startup().name, ant::error_text(error));
 }

@@ -2,7 +2,6 @@
 
 #include <ant/process.hpp>
 
-#include <lwip/apps/lwiperf.h>
 #include <lwip/dhcp.h>
 #include <lwip/dns.h>
 #include <lwip/etharp.h>
@@ -47,13 +46,19 @@ std::uint32_t parse_address(const char* text) {
     return ip4addr_aton(text, &address) != 0 ? lwip_ntohl(ip4_addr_get_u32(&address)) : 0;
 }
 
-Result<> Protocol::start() {
+Result<> Protocol::start(const Tables& tables) {
+    net_records_ = tables.net;
+    lease_records_ = tables.lease;
+    neighbour_records_ = tables.neighbours;
     heap_.bytes = LWIP_MEM_ALIGN_SIZE(MEM_SIZE) + abi::page_size;
     heap_.address = ANT_TRY(sys::ica_reserve(heap_.bytes / abi::page_size));
     ant_lwip_heap = reinterpret_cast<std::uint8_t*>(heap_.address);
     key_ = {startup().random[0] ^ time_stamp(), startup().random[1]};
     ping_id_ = static_cast<std::uint16_t>(random());
     lwip_init();
+    scatter_datagram_numbers(static_cast<std::uint16_t>(random()));
+    connections_.start(tables.connections, Sockets::refill);
+    areas_.use_records(tables.sends);
     if (netif_add(&netif_, IP4_ADDR_ANY4, IP4_ADDR_ANY4, IP4_ADDR_ANY4, this, init_netif, ethernet_input) == nullptr)
         return Failure(Error::no_memory);
     netif_set_default(&netif_);
@@ -61,7 +66,7 @@ Result<> Protocol::start() {
     if (ping_pcb_ == nullptr) return Failure(Error::no_memory);
     raw_recv(ping_pcb_, ping_answered, this);
     (void)raw_bind(ping_pcb_, IP_ADDR_ANY);
-    if (lwiperf_start_tcp_server_default(nullptr, nullptr) == nullptr) log("inet: no iperf server: port in use");
+    look_at_network(this);
     return {};
 }
 
@@ -80,15 +85,15 @@ err_t Protocol::link_output(netif* interface, pbuf* packet) {
     return static_cast<Protocol*>(interface->state)->transmitter_.add(packet);
 }
 
-Result<> Protocol::attach(Server& server, const inet::Attach& attach, std::uint32_t slot, Server::ResultHandler transmitted) {
-    const bool first = driver_slot_ == 0;
-    if (!first && __builtin_strncmp(driver_name_, attach.driver, sizeof driver_name_) != 0) return Failure(Error::busy);
-    if (first) {
-        __builtin_memcpy(driver_name_, attach.driver, sizeof driver_name_);
-        driver_name_[sizeof driver_name_ - 1] = '\0';
-        (void)ANT_TRY(driver_.identifier(nic::transmit));
-        server.on_result(driver_, nic::transmit, transmitted);
-    }
+Result<> Protocol::use_driver(Server& server, const inet::Attach& attach, Server::ResultHandler transmitted) {
+    __builtin_memcpy(driver_name_, attach.driver, sizeof driver_name_);
+    driver_name_[sizeof driver_name_ - 1] = '\0';
+    (void)ANT_TRY(driver_.identifier(nic::transmit));
+    server.on_result(driver_, nic::transmit, transmitted);
+    return {};
+}
+
+void Protocol::use_card(const inet::Attach& attach, std::uint32_t slot) {
     driver_slot_ = slot;
     card_ = attach;
     __builtin_memcpy(netif_.hwaddr, attach.mac, sizeof attach.mac);
@@ -96,12 +101,20 @@ Result<> Protocol::attach(Server& server, const inet::Attach& attach, std::uint3
     const bool chip_sums = (attach.features & nic::feature::transmit_checksum) != 0;
     NETIF_SET_CHECKSUM_CTRL(&netif_, NETIF_CHECKSUM_ENABLE_ALL & ~(chip_sums ? checksums_made_by_chip : 0));
     transmitter_.attach(&driver_, attach.features);
+}
+
+Result<> Protocol::attach(Server& server, const inet::Attach& attach, std::uint32_t slot, Server::ResultHandler transmitted) {
+    const bool first = driver_slot_ == 0;
+    if (!first && __builtin_strncmp(driver_name_, attach.driver, sizeof driver_name_) != 0) return Failure(Error::busy);
+    if (first) ANT_TRY(use_driver(server, attach, transmitted));
+    use_card(attach, slot);
     if (first) {
         netif_set_up(&netif_);
         configure({environment_address("IP", 0), environment_address("NETMASK", fallback_addresses.netmask),
                    environment_address("GATEWAY", 0), environment_address("DNS", 0)});
     }
     set_link(attach.link_up != 0);
+    keep_network();
     return {};
 }
 
@@ -128,13 +141,6 @@ void Protocol::input(pbuf* frame, std::uint32_t frame_flags) {
     }
 }
 
-void Protocol::transmitted(const CallResult& result) {
-    const bool refused = transmitter_.completed(result.control, result.error);
-    if (!refused) return;
-    for (tcp_pcb* pcb = tcp_active_pcbs; pcb != nullptr; pcb = pcb->next)
-        if (pcb->unsent != nullptr) (void)tcp_output(pcb);
-}
-
 // These packets never were on a wire: where the chip makes checksums, they have none.
 void Protocol::poll_loopback() {
     const std::uint16_t flags = netif_.chksum_flags;
@@ -153,28 +159,21 @@ std::uint64_t Protocol::run_timers() {
 
 void Protocol::finish_batch() {
     transmitter_.flush();
-    areas_.collect([](std::uint64_t area) {
-        const auto released = sys::ica_release(area);
-        return released || released.error() != Error::on_loan;
+    while (transmitter_.may_retry()) {
+        output_refused();
+        transmitter_.flush();
+    }
+    areas_.collect([](const SendRecord& record) {
+        return record.copied != 0 ? sockets.copy_areas().give(record.address) : CopyAreas::release(record.address);
     });
 }
 
-void Protocol::save(HandOver& state) {
-    state.driver_slot = driver_slot_;
-    state.driver = card_;
-    (void)state.add_area(heap_.address);
-    areas_.each([&](std::uint64_t area) { (void)state.add_area(area); });
-    pages_.each([&](std::uint64_t page) { (void)state.add_area(page); });
-}
-
-// The driver may still be reading some of the areas: those are released later.
-void Protocol::take_over(Server& server, const HandOver& state, Server::ResultHandler transmitted) {
-    for (const std::uint64_t area : state.left_areas()) {
-        const auto released = sys::ica_release(area);
-        if (released || released.error() != Error::on_loan) continue;
-        if (SentArea* left = areas_.add(area, 0); left != nullptr) areas_.retire(*left);
+void Protocol::output_refused() {
+    for (tcp_pcb* pcb = tcp_active_pcbs; pcb != nullptr;) {
+        tcp_pcb* next = pcb->next;
+        if (pcb->unsent != nullptr || (pcb->flags & TF_ACK_NOW) != 0) (void)tcp_output(pcb);
+        pcb = next;
     }
-    if (state.driver_slot != 0) (void)attach(server, state.driver, state.driver_slot, transmitted);
 }
 
 void Protocol::configure(const inet::Configure& addresses) {
@@ -182,6 +181,7 @@ void Protocol::configure(const inet::Configure& addresses) {
     if (addresses.ip == 0) return ask_for_address();
     dhcp_release_and_stop(&netif_);
     use_addresses(addresses, Addressing::fixed);
+    keep_network();
 }
 
 void Protocol::ask_for_address() {

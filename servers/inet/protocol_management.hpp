@@ -2,8 +2,8 @@
 #pragma once
 
 #include "checksum.hpp"
-#include "hand_over.hpp"
 #include "receive_pages.hpp"
+#include "recovery.hpp"
 #include "sent_areas.hpp"
 #include "transmitter.hpp"
 
@@ -26,10 +26,12 @@ struct ProtocolEvents {
 
 class Protocol {
 public:
-    explicit Protocol(const ProtocolEvents& events) : events_{events} {}
+    Protocol(const ProtocolEvents& events, void (*commit)()) : events_{events}, transmitter_{areas_, heap_, commit} {}
 
-    // Reserves lwIP's memory, starts it and the first address configuration. Once.
-    Result<> start();
+    // Reserves lwIP's memory and starts it. Once.
+    Result<> start(const Tables& tables);
+    // The interface as the process before had it, with its driver.
+    void restore(Server& server, Server::ResultHandler transmitted);
 
     // The driver in slot `attach.driver` has a card for us.
     Result<> attach(Server& server, const inet::Attach& attach, std::uint32_t slot, Server::ResultHandler transmitted);
@@ -46,10 +48,6 @@ public:
     // Sends what was produced and releases areas that nobody needs any more. Before each receive.
     void finish_batch();
 
-    // For the next process of this slot: the driver, and every area that is here. And from the one before.
-    void save(HandOver& state);
-    void take_over(Server& server, const HandOver& state, Server::ResultHandler transmitted);
-
     void configure(const inet::Configure& addresses);
     // true: known, `ip` is set. false: ProtocolEvents::resolved will tell.
     Result<bool> resolve(const char* name, std::uint32_t ticket, std::uint32_t& ip);
@@ -59,6 +57,7 @@ public:
     ReceivePages& pages() { return pages_; }
     SentAreas& areas() { return areas_; }
     Transmitter& transmitter() { return transmitter_; }
+    Connections& connections() { return connections_; }
 
     std::uint32_t random() { return static_cast<std::uint32_t>(keyed_hash(key_, ++random_count_, 0)); }
     [[nodiscard]] const HashKey& key() const { return key_; }
@@ -74,12 +73,18 @@ private:
     static void name_found(const char* name, const ip_addr_t* address, void* ticket);
     void use_addresses(const inet::Configure& addresses, Addressing how);
     void ask_for_address();
+    Result<> use_driver(Server& server, const inet::Attach& attach, Server::ResultHandler transmitted);
+    void use_card(const inet::Attach& attach, std::uint32_t slot);
+    void keep_network();
+    static void look_at_network(void* self);
+    void output_refused();
 
     const ProtocolEvents& events_;
     Heap heap_;
     ReceivePages pages_;
     SentAreas areas_;
-    Transmitter transmitter_{areas_, heap_};
+    Transmitter transmitter_;
+    Connections connections_;
     HashKey key_{};
     std::uint64_t random_count_ = 0;
     netif netif_{};
@@ -90,6 +95,13 @@ private:
     std::uint32_t driver_slot_ = 0;
     char driver_name_[abi::name_bytes] = {};
     Client driver_{driver_name_};
+    // What is on record of the network.
+    Records<NetRecord> net_records_;
+    Records<LeaseRecord> lease_records_;
+    Records<NeighbourRecord> neighbour_records_;
+    NetRecord net_record_{};
+    LeaseRecord lease_record_{};
+    NeighbourRecord neighbours_[ARP_TABLE_SIZE] = {};
     std::uint64_t received_packets_ = 0, received_bytes_ = 0, receive_errors_ = 0;
 };
 

@@ -1,6 +1,10 @@
 #include "receive_pages.hpp"
 
+#include "receive_store.hpp"
+
 #include <ant/syscalls.hpp>
+
+#include <utility>
 
 namespace ant::inet_server {
 
@@ -12,7 +16,8 @@ pbuf* ReceivePages::copy_frame(const void* frame, std::uint32_t bytes) {
 
 pbuf* ReceivePages::take_frame(std::uint64_t page, std::uint32_t offset, std::uint32_t bytes) {
     auto* frame = reinterpret_cast<std::byte*>(page + offset);
-    Buffer* buffer = bytes > small_frame ? buffers_.take() : nullptr;
+    const bool room_for_note = offset + bytes <= page_room;
+    Buffer* buffer = bytes > small_frame && room_for_note ? buffers_.take() : nullptr;
     if (buffer == nullptr) {
         pbuf* copy = copy_frame(frame, bytes);
         give_back(page);
@@ -21,7 +26,6 @@ pbuf* ReceivePages::take_frame(std::uint64_t page, std::uint32_t offset, std::ui
     buffer->custom_free_function = freed;
     buffer->page = page;
     buffer->pages = this;
-    used_.push_back(buffer);
     return pbuf_alloced_custom(PBUF_RAW, static_cast<u16_t>(bytes), PBUF_REF, buffer, frame, static_cast<u16_t>(bytes));
 }
 
@@ -29,9 +33,25 @@ void ReceivePages::freed(pbuf* p) {
     auto* buffer = static_cast<Buffer*>(reinterpret_cast<pbuf_custom*>(p));  // the pbuf is its first member
     ReceivePages& pages = *buffer->pages;
     const std::uint64_t page = buffer->page;
-    List<Buffer>::remove(buffer);
     pages.buffers_.give(buffer);
-    pages.give_back(page);
+    if (page != 0) pages.give_back(page);
+}
+
+// Every custom pbuf that lwIP hands upwards is one of ours.
+std::uint64_t ReceivePages::take_page(pbuf* p) {
+    if ((p->flags & PBUF_FLAG_IS_CUSTOM) == 0 || p->ref != 1) return 0;
+    return std::exchange(static_cast<Buffer*>(reinterpret_cast<pbuf_custom*>(p))->page, 0);
+}
+
+std::uint64_t ReceivePages::page() {
+    if (const std::uint64_t page = returns_.pop(); page != 0) return page;
+    return sys::ica_reserve(1).value_or(0);
+}
+
+bool ReceivePages::has_spare() {
+    if (!returns_.empty()) return true;
+    const auto page = sys::ica_reserve(1);
+    return page && returns_.push(*page);
 }
 
 void ReceivePages::give_back(std::uint64_t page) {

@@ -15,32 +15,32 @@ class ReceivePages {
 public:
     // Frames up to this length are copied: a page for each would let tiny segments hold on to all memory.
     static constexpr std::uint32_t small_frame = 256;
-    // Pages that protocol and sockets may hold together; beyond it frames are copied, or dropped.
+    // Pages that the protocol may hold together; beyond it frames are copied, or dropped.
     static constexpr unsigned capacity = 1024;
 
     // A pbuf over, or with a copy of, the frame; takes the page in any case. nullptr: no memory, dropped.
     pbuf* take_frame(std::uint64_t page, std::uint32_t offset, std::uint32_t bytes);
     // A copy of a frame that lies in somebody else's area.
     static pbuf* copy_frame(const void* frame, std::uint32_t bytes);
+    // The page in which the bytes of this pbuf (not of the whole chain) lie: the caller's from now on. 0: they lie elsewhere.
+    static std::uint64_t take_page(pbuf* p);
+
+    // An empty page for whatever the caller likes. 0: no memory.
+    std::uint64_t page();
+    // Whether there will be one.
+    bool has_spare();
     // A page to go back to the driver, 0 if there is none.
     std::uint64_t next_return() { return returns_.pop(); }
     void give_back(std::uint64_t page);
-    // Calls f(page) for each page that is here.
-    template <class F>
-    void each(F f) {
-        for (Buffer* b = used_.front(); b != nullptr; b = used_.after(b)) f(b->page);
-        for (const std::uint64_t page : returns_.pages()) f(page);
-    }
 
 private:
-    struct Buffer : pbuf_custom, Linked<Buffer> {
-        std::uint64_t page;
+    struct Buffer : pbuf_custom {
+        std::uint64_t page;  // 0: taken
         ReceivePages* pages;
     };
     static void freed(pbuf* p);
 
     Pool<Buffer, capacity> buffers_;
-    List<Buffer> used_;
     ReturnList returns_;
 };
 

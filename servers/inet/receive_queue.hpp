@@ -1,7 +1,8 @@
-// What has arrived for a socket and has not been fetched: segments of a stream, or datagrams with their sender.
+// What has arrived for a socket and has not been fetched: a stream's bytes, or datagrams, each behind a head that says
+// who sent it. Bytes have 64-bit positions; the low half of a stream's is the sequence number.
 #pragma once
 
-#include "intrusive_list.hpp"
+#include "receive_store.hpp"
 
 #include <lwip/pbuf.h>
 
@@ -11,46 +12,52 @@
 
 namespace ant::inet_server {
 
-struct QueuedPacket : Linked<QueuedPacket> {
-    pbuf* data = nullptr;
-    std::uint32_t ip = 0;  // datagram: the sender
-    std::uint16_t port = 0;
-    std::byte* end = nullptr;  // gathering buffer: where the next bytes go
-    std::uint32_t room = 0;    // and how many
+struct Datagram {
+    std::uint32_t ip;
+    std::uint16_t port, bytes;
 };
-using PacketPool = Pool<QueuedPacket, 3072>;
 
 class ReceiveQueue {
 public:
-    explicit ReceiveQueue(PacketPool& pool) : pool_{pool} {}
+    ReceiveQueue(ReceiveStore& store, std::uint32_t socket) : store_{store}, socket_{socket} {}
     ~ReceiveQueue() { clear(); }
 
-    // Takes `p`. False: no memory, `p` stays with the caller. Small segments are gathered in one buffer:
-    // a peer that sends single bytes must not cost a page or a list element for each.
+    void start(std::uint64_t position) { read_ = end_ = position; }
+    // Copies or keeps the bytes of `p`, which stays the caller's. False: no memory, and perhaps part of it is there.
+    // Small segments are gathered in one page: a peer that sends single bytes must not cost a page for each.
     bool push_segment(pbuf* p);
     bool push_datagram(pbuf* p, std::uint32_t ip, std::uint16_t port);
 
-    [[nodiscard]] bool empty() const { return packets_.empty(); }
-    [[nodiscard]] std::uint32_t bytes() const { return bytes_; }
-    [[nodiscard]] QueuedPacket* front() { return packets_.front(); }
-    [[nodiscard]] std::uint32_t front_bytes() { return empty() ? 0 : packets_.front()->data->tot_len; }
+    [[nodiscard]] bool empty() const { return read_ == end_; }
+    [[nodiscard]] std::uint32_t bytes() const { return static_cast<std::uint32_t>(end_ - read_); }
+    [[nodiscard]] std::uint64_t read() const { return read_; }  // position of the next byte to be fetched
+    [[nodiscard]] std::uint64_t end() const { return end_; }
 
-    // Copies from the stream's beginning. -> bytes
-    std::size_t copy(std::span<std::byte> to);
-    // Takes bytes from the stream's beginning.
-    void consume(std::size_t count);
-    void drop_front();
+    // Copies from the beginning, `skip` bytes left out. -> bytes
+    std::size_t copy(std::span<std::byte> to, std::size_t skip = 0);
+    // Of the first datagram; not if empty.
+    [[nodiscard]] Datagram head();
+    // The bytes have been fetched; their pages stay until release(), which is for after the record has been written.
+    void consume(std::size_t count) { read_ += count; }
+    void consume_all() { read_ = end_; }
+    void release();
     void clear();
+
+    // After the process before: pieces in any order, then what is to be fetched. False: a byte of it is missing.
+    void recover(Piece& piece);
+    bool recovered(std::uint64_t read, std::uint64_t end);
+    void recovered_datagrams(std::uint64_t read);
 
 private:
     static constexpr std::uint32_t small_segment = 512;
-    static constexpr std::uint32_t gather_bytes = 2048;
-    bool gather(pbuf* p);
-    QueuedPacket* append(pbuf* p);
+    bool append(const void* data, std::size_t count);
+    // What lies behind that position has never been. `away`: what becomes of its pages.
+    void cut(std::uint64_t position, void (ReceiveStore::*away)(Piece&));
 
-    PacketPool& pool_;
-    List<QueuedPacket> packets_;
-    std::uint32_t bytes_ = 0;
+    ReceiveStore& store_;
+    std::uint32_t socket_;
+    List<Piece> pieces_;
+    std::uint64_t read_ = 0, end_ = 0;
 };
 
 }  // namespace ant::inet_server

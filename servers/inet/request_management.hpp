@@ -1,8 +1,8 @@
 // Request management: takes the calls of APs and of the NIC driver, checks them, hands them to socket and
-// protocol management, and keeps those that have to wait.
+// protocol management, and keeps those that have to wait. A call that comes again, because the process before ended
+// while it had it, is answered from what that process recorded of it, or done.
 #pragma once
 
-#include "hand_over.hpp"
 #include "waiting_calls.hpp"
 
 #include <ant/server.hpp>
@@ -17,6 +17,8 @@ public:
     // After each call, result or event: lets calls go on that wait for what has changed meanwhile.
     // -> us until there is something to do again, as Server::before_receive wants it
     std::uint64_t before_receive();
+    // In a process that goes on for another: what waited for it comes first, then the peers hear of it.
+    void resume() { resuming_ = true; }
 
     // Handlers.
     Outcome socket(Call call);
@@ -41,38 +43,54 @@ public:
     Outcome attach(Call call);
     Outcome ethernet_input(Call call);
     void process_ended();
-
-    // State for the next process of this slot, and from the one before.
-    void save(HandOver& state);
-    void take_over(const HandOver& state);
+    static Outcome transmitted(const CallResult& result);
+    void called() { idle_ = false; }
 
     void resolved(std::uint32_t ticket, std::uint32_t ip);
     void pong(std::uint16_t sequence, const inet::Pong& pong);
 
 private:
-    struct Payload;
-    static Result<Payload> payload_of(Call call, const inet::Send& send);
-    static void drop(const Payload& payload);
-    Outcome send_datagram(Call call, Socket& socket, const Payload& payload);
-    Outcome send_stream(Call call, Socket& socket, const Payload& payload);
-    Outcome send_later(Call call, Socket& socket, const Writer& writer, bool wait);
-    static Outcome accepted(Call call, Socket& connection);
+    static Result<Outgoing> outgoing_of(Call call, const inet::Send& send);
+    static void drop(const Outgoing& outgoing);
+    Outcome send_datagram(Call call, Socket& socket, const Outgoing& outgoing);
+    Outcome send_stream(Call call, Socket& socket, Outgoing outgoing);
+    Outcome send_later(Call call, Socket& socket, const Outgoing& outgoing);
+    static Outcome refuse(Call call, Socket& socket, const Outgoing& outgoing, Error error);
+    bool take(Socket& socket, Outgoing& outgoing, std::uint64_t call);
+    static Outcome accepted(Call call, const Socket& connection);
     static unsigned mark_ready(inet::Poll& poll, std::uint32_t owner);
 
+    // Waiting (waiting.cpp).
     Outcome defer(Call call, Wait::Kind kind, Socket* socket, std::uint64_t timeout_us);
     void answer(Wait& wait, Error error, std::int64_t value = 0);
     void expire(Wait& wait);
     void settle(Socket& socket);
+    void fail_writers(Socket& socket);
     bool proceed(Wait& wait);
     void advance_writers(Socket& socket);
     void cancel_waits(Socket& socket);
     void settle_polls();
     void end_owner(std::uint32_t slot);
-    void give_back_pages(Call call, Outcome& outcome);
+
+    // The NIC driver (driver_calls.cpp).
+    void input(const abi::DataListEntry& area, const inet::Frame& frame);
+    Outcome give_back_pages(Call call);
+    void write_returns();
+
+    struct Returned {  // pages that go back with the answer to this call
+        std::uint64_t call = 0;
+        std::uint32_t count = 0;
+        std::uint64_t page[abi::max_data_list];
+    };
 
     Server& server_;
     WaitingCalls waits_;
+    Returned returned_;
     bool polls_wait_ = false;
+    bool resuming_ = false;
+    bool idle_ = false;  // nothing has come since the last receive
 };
+
+extern Requests& requests;
 
 }  // namespace ant::inet_server

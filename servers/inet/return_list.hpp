@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 namespace ant::inet_server {
 
@@ -16,7 +15,7 @@ public:
         return true;
     }
     std::uint64_t pop() { return count_ == 0 ? 0 : pages_[--count_]; }
-    [[nodiscard]] std::span<const std::uint64_t> pages() const { return {pages_, count_}; }
+    [[nodiscard]] bool empty() const { return count_ == 0; }
 
 private:
     std::uint64_t pages_[capacity];

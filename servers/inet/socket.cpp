@@ -1,5 +1,6 @@
 #include "socket.hpp"
 
+#include "lwip_address.hpp"
 #include "lwip_error.hpp"
 #include "socket_management.hpp"
 
@@ -14,15 +15,9 @@ namespace ant::inet_server {
 
 namespace {
 
-constexpr std::uint32_t write_step = 16 * 1024;        // what lwIP refuses, it refuses whole
 constexpr std::uint8_t poll_interval = 2;              // of lwIP's slow timer: once a second
-constexpr std::uint32_t max_datagram = 65507;          // 65535 less the headers of IP and UDP
 constexpr std::uint32_t datagram_buffer = 128 * 1024;  // bytes that wait for one socket
-
 constexpr std::uint32_t max_backlog = 128;
-
-ip_addr_t to_lwip(std::uint32_t ip) { return IPADDR4_INIT(lwip_htonl(ip)); }
-std::uint32_t from_lwip_ip(const ip_addr_t& ip) { return lwip_ntohl(ip_2_ip4(&ip)->addr); }
 
 // An address that a socket of this host can have.
 bool is_local(std::uint32_t ip) {
@@ -33,19 +28,15 @@ bool is_local(std::uint32_t ip) {
     return false;
 }
 
-// lwIP counts received bytes in 16 bits.
-void window_opens(tcp_pcb* pcb, std::size_t bytes) {
-    for (; bytes != 0 && pcb != nullptr;) {
-        const auto step = static_cast<u16_t>(std::min<std::size_t>(bytes, 0xffff));
-        tcp_recved(pcb, step);
-        bytes -= step;
-    }
-}
-
 }  // namespace
 
 Socket::Socket(Sockets& all, inet::SocketType type, std::uint32_t owner, std::uint32_t id)
-    : all_{all}, id_{id}, owner_{owner}, type_{type}, received_{all.packets()}, receive_limit_{datagram_buffer} {}
+    : all_{all}, id_{id}, owner_{owner}, type_{type}, received_{all.store(), id}, receive_limit_{datagram_buffer} {}
+
+void Socket::changed() {
+    all_.changed(*this);
+    all_.touched(*this);
+}
 
 // Control blocks -------------------------------------------------------------------------------------------
 
@@ -66,9 +57,13 @@ void Socket::adopt(tcp_pcb* connection, Socket& listener) {
     tcp_ = connection;
     state_ = State::connected;
     set_callbacks();
+    started();
+    all_.connections().set_socket(*connection, id_);
     tcp_backlog_delayed(connection);
     listener_ = &listener;
+    accept_order_ = all_.next_accept_order();
     listener.accepted_.push_back(this);
+    all_.touched(*this);
 }
 
 void Socket::set_callbacks() {
@@ -79,18 +74,31 @@ void Socket::set_callbacks() {
     tcp_poll(tcp_, on_poll, poll_interval);
 }
 
+// The low half of a position is the sequence number.
+void Socket::started() {
+    received_.start(tcp_->rcv_nxt);
+    sent_.start(tcp_->snd_lbb);
+}
+
+void Socket::touch() {
+    if (tcp_ != nullptr && tcp_->state != LISTEN) all_.connections().touch(*tcp_);
+}
+
 // lwIP finishes the connection by itself.
 void Socket::detach() {
     tcp_arg(tcp_, nullptr);
     if (tcp_->state == LISTEN) {
         tcp_accept(tcp_, nullptr);
     } else {
+        all_.connections().set_socket(*tcp_, 0);
         tcp_recv(tcp_, nullptr);
         tcp_sent(tcp_, nullptr);
         tcp_err(tcp_, nullptr);
         tcp_poll(tcp_, nullptr, 0);
     }
     tcp_ = nullptr;
+    gone_ = true;
+    all_.touched(*this);
 }
 
 void Socket::abort() {
@@ -98,7 +106,7 @@ void Socket::abort() {
         detach();
         tcp_abort(pcb);
     }
-    areas_.abandon(all_.areas());
+    sent_.abandon(all_.areas());
 }
 
 Result<> Socket::bind(const inet::Address& address) {
@@ -107,6 +115,7 @@ Result<> Socket::bind(const inet::Address& address) {
     const ip_addr_t ip = to_lwip(address.ip);
     const err_t error = is_stream() ? tcp_bind(tcp_, &ip, address.port) : udp_bind(udp_, &ip, address.port);
     if (error != ERR_OK) return Failure(from_lwip(error));
+    all_.touched(*this);
     return {};
 }
 
@@ -115,6 +124,8 @@ Result<> Socket::listen(std::uint32_t backlog) {
     const auto bounded = static_cast<std::uint8_t>(std::clamp<std::uint32_t>(backlog, 1, max_backlog));
     if (state_ == State::listening) {
         tcp_backlog_set(tcp_, bounded);
+        backlog_ = bounded;
+        all_.touched(*this);
         return {};
     }
     if (state_ != State::fresh) return Failure(Error::invalid_argument);
@@ -123,16 +134,24 @@ Result<> Socket::listen(std::uint32_t backlog) {
     err_t error = ERR_OK;
     tcp_pcb* listener = tcp_listen_with_backlog_and_err(tcp_, bounded, &error);
     if (listener == nullptr) return Failure(error == ERR_MEM ? Error::too_many : from_lwip(error));
+    backlog_ = bounded;
+    listens(listener);
+    all_.touched(*this);
+    return {};
+}
+
+void Socket::listens(tcp_pcb* listener) {
     tcp_ = listener;
     state_ = State::listening;
+    all_.connections().add_listener(*tcp_, id_);
     tcp_arg(tcp_, this);
     tcp_accept(tcp_, on_accept);
-    return {};
 }
 
 Result<> Socket::connect(const inet::Address& address) {
     const ip_addr_t ip = to_lwip(address.ip);
     if (!is_stream()) {
+        all_.touched(*this);
         if (address.ip == 0 && address.port == 0) {
             udp_disconnect(udp_);
             state_ = State::fresh;
@@ -148,29 +167,36 @@ Result<> Socket::connect(const inet::Address& address) {
     const err_t error = tcp_connect(tcp_, &ip, address.port, on_connected);
     if (error != ERR_OK) return Failure(from_lwip(error));
     state_ = State::connecting;
-    return {};
+    all_.touched(*this);
+    if (all_.connections().add(*tcp_, id_)) return {};
+    abort();
+    state_ = State::failed;
+    return Failure(Error::too_many);
 }
 
-Socket* Socket::accept() {
+Socket* Socket::accept(Cause cause) {
     Socket* connection = accepted_.pop_front();
     if (connection == nullptr) return nullptr;
     connection->listener_ = nullptr;
+    connection->note(cause, Error::none, connection->id_);
+    connection->touch();
     if (connection->tcp_ != nullptr) tcp_backlog_accepted(connection->tcp_);
     return connection;
 }
 
 Result<> Socket::shutdown(inet::ShutdownHow how) {
     if (state_ != State::connected) return Failure(Error::not_connected);
+    changed();
     if (how != inet::ShutdownHow::send) {
+        const std::uint32_t unread = received_.bytes();
         receive_shut_ = true;
-        window_opens(tcp_, received_.bytes());
-        received_.clear();
-        all_.changed(*this);
+        received_.consume_all();
+        touch();
+        window_opens(tcp_, unread);
     }
     if (how == inet::ShutdownHow::receive || send_shut_) return {};
     send_shut_ = true;
     fin_pending_ = is_stream();
-    all_.changed(*this);
     return {};
 }
 
@@ -183,9 +209,8 @@ bool Socket::close() {
     }
     if (udp_ != nullptr) udp_remove(udp_);
     udp_ = nullptr;
-    const bool unread = !received_.empty();
-    received_.clear();
-    if (tcp_ == nullptr || (state_ == State::connected && (unread || linger_s_ == 0))) {
+    touch();
+    if (tcp_ == nullptr || (state_ == State::connected && (!received_.empty() || linger_s_ == 0))) {
         abort();
         return true;
     }
@@ -197,13 +222,16 @@ bool Socket::close() {
     }
     state_ = State::closing;
     fin_pending_ = true;
+    all_.touched(*this);
     return finish_closing();
 }
 
 // After shutdown or close. True: there is nothing more to do for this socket, which may be an open one.
 bool Socket::finish_closing() {
     const bool closing = state_ == State::closing;
-    if (fin_pending_ && tcp_ != nullptr && writers.empty()) {
+    if (fin_pending_ && tcp_ != nullptr && sent_.all_written()) {
+        touch();
+        if (tcp_ == nullptr) return true;
         const bool takes_data = tcp_->state == ESTABLISHED || tcp_->state == CLOSE_WAIT;
         const bool undelivered = takes_data && (tcp_->refused_data != nullptr || tcp_->rcv_wnd != TCP_WND_MAX(tcp_));
         if (closing && undelivered) {
@@ -213,14 +241,16 @@ bool Socket::finish_closing() {
         const err_t error = closing ? tcp_close(tcp_) : tcp_shutdown(tcp_, 0, 1);
         if (error == ERR_MEM) return false;  // tried again by on_poll
         fin_pending_ = false;
+        all_.touched(*this);
     }
     if (tcp_ == nullptr) {
-        areas_.abandon(all_.areas());
+        sent_.abandon(all_.areas());
         return true;
     }
     // With both directions ended lwIP may drop its control block without a word.
-    if (fin_pending_ || !areas_.empty() || !(closing || (send_shut_ && end_of_stream_))) return false;
+    if (fin_pending_ || !sent_.all_acknowledged() || !(closing || (send_shut_ && end_of_stream_))) return false;
     detach();
+    sent_.abandon(all_.areas());
     return true;
 }
 
@@ -237,7 +267,8 @@ err_t Socket::on_accept(void* self, tcp_pcb* connection, err_t error) {
 err_t Socket::on_connected(void* self, tcp_pcb*, err_t) {
     auto& socket = *static_cast<Socket*>(self);
     socket.state_ = State::connected;
-    socket.all_.changed(socket);
+    socket.started();
+    socket.changed();
     return ERR_OK;
 }
 
@@ -246,6 +277,7 @@ err_t Socket::on_received(void* self, tcp_pcb* pcb, pbuf* p, err_t) {
     socket.all_.changed(socket);
     if (p == nullptr) {
         socket.end_of_stream_ = true;
+        socket.all_.touched(socket);
         return ERR_OK;
     }
     if (socket.receive_shut_ || socket.state_ == State::closing) {
@@ -253,12 +285,20 @@ err_t Socket::on_received(void* self, tcp_pcb* pcb, pbuf* p, err_t) {
         pbuf_free(p);
         return ERR_OK;
     }
-    return socket.received_.push_segment(p) ? ERR_OK : ERR_MEM;  // lwIP keeps what is refused and offers it again
+    const bool kept = socket.received_.push_segment(p);
+    pbuf_free(p);
+    if (kept) return ERR_OK;
+    // The peer will be told that these bytes are here: without memory for them the connection cannot go on.
+    socket.error_ = Error::no_memory;
+    socket.changed();
+    socket.end_of_stream_ = true;
+    socket.abort();
+    return ERR_ABRT;
 }
 
-err_t Socket::on_sent(void* self, tcp_pcb*, std::uint16_t bytes) {
+err_t Socket::on_sent(void* self, tcp_pcb* pcb, std::uint16_t) {
     auto& socket = *static_cast<Socket*>(self);
-    socket.areas_.acknowledged(bytes, socket.all_.areas());
+    socket.sent_.acknowledged(pcb->lastack, socket.all_.areas());
     socket.all_.changed(socket);
     return ERR_OK;
 }
@@ -266,7 +306,7 @@ err_t Socket::on_sent(void* self, tcp_pcb*, std::uint16_t bytes) {
 // What failed for want of memory is tried again.
 err_t Socket::on_poll(void* self, tcp_pcb* pcb) {
     auto& socket = *static_cast<Socket*>(self);
-    if (!socket.writers.empty() || socket.fin_pending_) socket.all_.changed(socket);
+    if (!socket.sent_.all_written() || !socket.writers.empty() || socket.fin_pending_) socket.all_.changed(socket);
     return tcp_output(pcb) == ERR_ABRT ? ERR_ABRT : ERR_OK;
 }
 
@@ -283,7 +323,8 @@ void Socket::on_error(void* self, err_t error) {
 
 void Socket::connection_gone(Error error) {
     tcp_ = nullptr;
-    areas_.abandon(all_.areas());
+    gone_ = true;
+    sent_.abandon(all_.areas());
     if (listener_ != nullptr) {  // reset before anybody accepted it
         List<Socket, AcceptTag>::remove(this);
         all_.free(*this);
@@ -292,271 +333,33 @@ void Socket::connection_gone(Error error) {
     error_ = error;
     if (state_ == State::connecting) state_ = State::failed;
     end_of_stream_ = true;
-    all_.changed(*this);
+    changed();
 }
 
 void Socket::on_datagram(void* self, udp_pcb*, pbuf* p, const ip_addr_t* from, std::uint16_t port) {
     auto& socket = *static_cast<Socket*>(self);
     const bool fits = socket.received_.bytes() + p->tot_len <= socket.receive_limit_ && !socket.receive_shut_;
-    if (!fits || !socket.received_.push_datagram(p, from_lwip_ip(*from), port)) {
-        pbuf_free(p);
-        return;
-    }
-    socket.all_.changed(socket);
-}
-
-// Sending ---------------------------------------------------------------------------------------------------
-
-bool Socket::can_write() const { return tcp_ != nullptr && state_ == State::connected && !send_shut_ && error_ == Error::none; }
-
-bool Socket::write(Writer& writer) {
-    if (writer.area != nullptr && writer.remaining == writer.total) {
-        if (!static_cast<Linked<SentArea, StreamTag>&>(*writer.area).linked()) areas_.push(*writer.area);
-    }
-    while (writer.remaining != 0 && tcp_ != nullptr) {
-        const auto room = static_cast<std::uint32_t>(tcp_sndbuf(tcp_));
-        const std::uint32_t count = std::min({writer.remaining, room, write_step});
-        // Crumbs of room would become tiny segments.
-        if (count == 0 || (count < writer.remaining && count < 2u * TCP_MSS)) return false;
-        const bool more = writer.more || count < writer.remaining;
-        const auto flags =
-            static_cast<std::uint8_t>((writer.area == nullptr ? TCP_WRITE_FLAG_COPY : 0) | (more ? TCP_WRITE_FLAG_MORE : 0));
-        if (tcp_write(tcp_, writer.from, static_cast<u16_t>(count), flags) != ERR_OK) return false;
-        writer.from += count;
-        writer.remaining -= count;
-        areas_.written(count);
-    }
-    if (writer.remaining == 0) forget(writer);
-    return writer.remaining == 0;
-}
-
-void Socket::forget(Writer& writer) {
-    SentArea* area = writer.area;
-    writer.area = nullptr;
-    if (area == nullptr) return;
-    if (static_cast<Linked<SentArea, StreamTag>&>(*area).linked())
-        areas_.complete(*area, all_.areas());
-    else
-        all_.areas().retire(*area);
-}
-
-// With more to come only what is less than a segment waits, for half a second at most (on_poll).
-void Socket::push(bool more) {
-    if (tcp_ == nullptr) return;
-    const tcp_seg* first = tcp_->unsent;
-    if (more && first != nullptr && first->next == nullptr && first->len < tcp_->mss) return;
-    (void)tcp_output(tcp_);
-}
-
-Result<> Socket::send_datagram(std::span<const std::byte> bytes, const inet::Address* to) {
-    if (bytes.size() > max_datagram) return Failure(Error::message_too_long);
-    if (to == nullptr && state_ != State::connected) return Failure(Error::not_connected);
-    if (to != nullptr && to->port == 0) return Failure(Error::invalid_argument);
-    if (send_shut_) return Failure(Error::not_connected);
-    pbuf* p = pbuf_alloc(PBUF_TRANSPORT, static_cast<u16_t>(bytes.size()), PBUF_RAM);
-    if (p == nullptr) return Failure(Error::no_memory);
-    (void)pbuf_take(p, bytes.data(), static_cast<u16_t>(bytes.size()));
-    err_t error;
-    if (to != nullptr) {
-        const ip_addr_t ip = to_lwip(to->ip);
-        error = udp_sendto(udp_, p, &ip, to->port);
-    } else {
-        error = udp_send(udp_, p);
-    }
+    if (fits && socket.received_.push_datagram(p, from_lwip_ip(*from), port)) socket.all_.changed(socket);
     pbuf_free(p);
-    if (error == ERR_VAL) return Failure(Error::denied);  // a broadcast without the option
-    if (error != ERR_OK) return Failure(from_lwip(error));
-    return {};
 }
 
-// Receiving -------------------------------------------------------------------------------------------------
+// What calls did ------------------------------------------------------------------------------------------
 
-Result<std::uint32_t> Socket::receive(std::span<std::byte> to, std::uint32_t flags, inet::Address& from) {
-    return is_stream() ? receive_stream(to, flags) : receive_datagram(to, flags, from);
+void Socket::note(Cause cause, Error error, std::uint32_t value) {
+    (cause.deferred ? deferred_ : current_) = {cause.call, static_cast<std::uint32_t>(error), value};
+    all_.touched(*this);
 }
 
-Result<std::uint32_t> Socket::receive_stream(std::span<std::byte> to, std::uint32_t flags) {
-    if (to.empty()) return 0;
-    if (received_.empty()) {
-        if (const Error error = take_error(); error != Error::none) return Failure(error);
-        if (state_ != State::connected) return Failure(Error::not_connected);
-        if (end_of_stream_ || receive_shut_ || tcp_ == nullptr) return 0;
-        return Failure(Error::would_block);
-    }
-    const bool all = (flags & inet::message_flag::wait_all) != 0 && !end_of_stream_ && received_.bytes() < TCP_WND / 2;
-    if (all && received_.bytes() < to.size()) return Failure(Error::would_block);
-    const std::size_t count = received_.copy(to);
-    if ((flags & inet::message_flag::peek) == 0) {
-        received_.consume(count);
-        window_opens(tcp_, count);
-    }
-    return static_cast<std::uint32_t>(count);
+std::optional<Effect> Socket::effect_of(std::uint64_t call) const {
+    if (current_.call == call) return current_;
+    if (deferred_.call == call) return deferred_;
+    return std::nullopt;
 }
 
-Result<std::uint32_t> Socket::receive_datagram(std::span<std::byte> to, std::uint32_t flags, inet::Address& from) {
-    QueuedPacket* packet = received_.front();
-    if (packet == nullptr) {
-        if (receive_shut_) return 0;
-        return Failure(Error::would_block);
-    }
-    const auto count = static_cast<u16_t>(std::min<std::size_t>(to.size(), packet->data->tot_len));
-    pbuf_copy_partial(packet->data, to.data(), count, 0);
-    from = {packet->ip, packet->port, 0};
-    if ((flags & inet::message_flag::peek) == 0) received_.drop_front();
-    return count;
-}
-
-// State and options -----------------------------------------------------------------------------------------
-
-Error Socket::take_error() { return std::exchange(error_, Error::none); }
-
-std::uint16_t Socket::readiness() {
-    namespace ready = inet::readiness;
-    std::uint16_t result = 0;
-    if (error_ != Error::none) result |= ready::error | ready::readable | ready::writable;
-    if (!is_stream()) {
-        if (!received_.empty() || receive_shut_) result |= ready::readable;
-        return result | ready::writable;
-    }
-    if (state_ == State::listening) return accepted_.empty() ? result : result | ready::readable;
-    if (state_ == State::failed) return result | ready::hang_up | ready::readable | ready::writable;
-    if (state_ != State::connected) return result;
-    if (!received_.empty() || end_of_stream_ || receive_shut_) result |= ready::readable;
-    if (can_write() && writers.empty() && tcp_sndbuf(tcp_) > TCP_SNDLOWAT) result |= ready::writable;
-    if (send_shut_ || tcp_ == nullptr) result |= ready::writable;  // a send would fail at once
-    if (tcp_ == nullptr || (end_of_stream_ && send_shut_)) result |= ready::hang_up;
-    return result;
-}
-
-Result<inet::Address> Socket::local() const {
-    if (tcp_ != nullptr) return inet::Address{from_lwip_ip(tcp_->local_ip), tcp_->local_port, 0};
-    if (udp_ != nullptr) return inet::Address{from_lwip_ip(udp_->local_ip), udp_->local_port, 0};
-    return Failure(Error::not_connected);
-}
-
-Result<inet::Address> Socket::peer() const {
-    if (state_ != State::connected) return Failure(Error::not_connected);
-    if (tcp_ != nullptr) return inet::Address{from_lwip_ip(tcp_->remote_ip), tcp_->remote_port, 0};
-    if (udp_ != nullptr) return inet::Address{from_lwip_ip(udp_->remote_ip), udp_->remote_port, 0};
-    return Failure(Error::not_connected);
-}
-
-void Socket::describe(inet::ConnectionRecord& record) const {
-    record = {};
-    record.local = local().value_or(inet::Address{});
-    record.remote = peer().value_or(inet::Address{});
-    record.socket = id_;
-    record.type = static_cast<std::uint32_t>(type_);
-    record.owner = owner_;
-    record.receive_queued = received_.bytes();
-    if (tcp_ == nullptr) return;
-    record.state = static_cast<std::uint32_t>(tcp_->state);
-    if (tcp_->state != LISTEN) record.send_queued = static_cast<std::uint32_t>(areas_.unacknowledged());
-}
-
-std::uint8_t* Socket::protocol_options() const {
-    if (tcp_ != nullptr) return &tcp_->so_options;
-    return udp_ != nullptr ? &udp_->so_options : nullptr;
-}
-
-bool Socket::protocol_option(std::uint8_t which) const {
-    const std::uint8_t* options = protocol_options();
-    return options != nullptr && (*options & which) != 0;
-}
-
-void Socket::set_protocol_option(std::uint8_t which, bool on) {
-    std::uint8_t* options = protocol_options();
-    if (options == nullptr) return;
-    *options = static_cast<std::uint8_t>(on ? *options | which : *options & ~which);
-}
-
-Result<std::uint64_t> Socket::option(inet::Option option) {
-    const bool connection = tcp_ != nullptr && tcp_->state != LISTEN;
-    switch (option) {
-        case inet::Option::reuse_address:
-            return protocol_option(SOF_REUSEADDR);
-        case inet::Option::keep_alive:
-            return protocol_option(SOF_KEEPALIVE);
-        case inet::Option::broadcast:
-            return protocol_option(SOF_BROADCAST);
-        case inet::Option::no_delay:
-            return connection && tcp_nagle_disabled(tcp_);
-        case inet::Option::receive_timeout_us:
-            return receive_timeout_us_;
-        case inet::Option::send_timeout_us:
-            return send_timeout_us_;
-        case inet::Option::receive_buffer:
-            return is_stream() ? TCP_WND : receive_limit_;
-        case inet::Option::send_buffer:
-            return is_stream() ? TCP_SND_BUF : max_datagram;
-        case inet::Option::linger_s:
-            return linger_s_;
-        case inet::Option::error:
-            return static_cast<std::uint64_t>(take_error());
-        case inet::Option::type:
-            return static_cast<std::uint64_t>(type_);
-        case inet::Option::accepting:
-            return state_ == State::listening;
-        case inet::Option::non_blocking:
-            return non_blocking_;
-        case inet::Option::time_to_live:
-            if (tcp_ != nullptr) return tcp_->ttl;
-            return udp_ != nullptr ? udp_->ttl : 0;
-        case inet::Option::pending_bytes:
-            return is_stream() ? received_.bytes() : received_.front_bytes();
-    }
-    return Failure(Error::invalid_argument);
-}
-
-Result<> Socket::set_option(inet::Option option, std::uint64_t value) {
-    constexpr std::uint64_t max_ttl = 255, least_buffer = 2048, most_buffer = 1024 * 1024;
-    switch (option) {
-        case inet::Option::reuse_address:
-            set_protocol_option(SOF_REUSEADDR, value != 0);
-            return {};
-        case inet::Option::keep_alive:
-            set_protocol_option(SOF_KEEPALIVE, value != 0);
-            return {};
-        case inet::Option::broadcast:
-            set_protocol_option(SOF_BROADCAST, value != 0);
-            return {};
-        case inet::Option::receive_timeout_us:
-            receive_timeout_us_ = value;
-            return {};
-        case inet::Option::send_timeout_us:
-            send_timeout_us_ = value;
-            return {};
-        case inet::Option::linger_s:
-            linger_s_ = value;
-            return {};
-        case inet::Option::non_blocking:
-            non_blocking_ = value != 0;
-            return {};
-        case inet::Option::receive_buffer:  // of a stream it is fixed: asking for another size is no error
-            receive_limit_ = static_cast<std::uint32_t>(std::clamp(value, least_buffer, most_buffer));
-            return {};
-        case inet::Option::send_buffer:
-            return {};
-        case inet::Option::no_delay:
-            if (!is_stream()) return Failure(Error::not_supported);
-            if (tcp_ == nullptr || tcp_->state == LISTEN) return {};
-            if (value != 0)
-                tcp_nagle_disable(tcp_);
-            else
-                tcp_nagle_enable(tcp_);
-            return {};
-        case inet::Option::time_to_live:
-            if (value == 0 || value > max_ttl) return Failure(Error::invalid_argument);
-            if (tcp_ != nullptr) tcp_->ttl = static_cast<std::uint8_t>(value);
-            if (udp_ != nullptr) udp_->ttl = static_cast<std::uint8_t>(value);
-            return {};
-        case inet::Option::error:
-        case inet::Option::type:
-        case inet::Option::accepting:
-        case inet::Option::pending_bytes:
-            break;
-    }
-    return Failure(Error::invalid_argument);
+Error Socket::take_error(Cause cause) {
+    const Error error = std::exchange(error_, Error::none);
+    if (error != Error::none) note(cause, error, 0);
+    return error;
 }
 
 }  // namespace ant::inet_server

@@ -1,4 +1,5 @@
-// One socket: a stream, a listener or a datagram socket, over lwIP's control block.
+// One socket: a stream, a listener or a datagram socket, over lwIP's control block. Its record says what the next
+// process of this slot has to know of it; the connection's is written by Connections.
 #pragma once
 
 #include "receive_queue.hpp"
@@ -11,6 +12,7 @@
 #include <lwip/ip_addr.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 struct tcp_pcb;
@@ -21,19 +23,21 @@ namespace ant::inet_server {
 struct Wait;
 class Sockets;
 struct ChangedTag;
+struct TouchedTag;
 struct AcceptTag;
 struct WaitTag;
 struct LiveTag;
 
-// Bytes on their way into a stream, as far as the send buffer has room.
-struct Writer {
-    const std::byte* from = nullptr;
-    std::uint32_t remaining = 0, total = 0;
-    SentArea* area = nullptr;  // moved here: sent from where it lies. Otherwise the bytes are copied
-    bool more = false;
+// The call on whose behalf a socket changes, and whether it waited.
+struct Cause {
+    std::uint64_t call = 0;
+    bool deferred = false;
 };
 
-class Socket : public Linked<Socket, ChangedTag>, public Linked<Socket, AcceptTag>, public Linked<Socket, LiveTag> {
+class Socket : public Linked<Socket, ChangedTag>,
+               public Linked<Socket, TouchedTag>,
+               public Linked<Socket, AcceptTag>,
+               public Linked<Socket, LiveTag> {
 public:
     enum class State : std::uint8_t { fresh, listening, connecting, connected, failed, closing };
 
@@ -49,32 +53,42 @@ public:
     Result<> bind(const inet::Address& address);
     Result<> listen(std::uint32_t backlog);
     Result<> connect(const inet::Address& address);  // stream: begins
-    Socket* accept();                                // nullptr: nobody there
+    Socket* accept(Cause cause);                     // nullptr: nobody there
     Result<> shutdown(inet::ShutdownHow how);
     // Ends it: gracefully, or at once. True: the socket itself is of no use any more. Otherwise it goes on sending
     // what it has, and is changed() when that is done.
     bool close();
     bool finish_closing();
 
-    // Stream. Gives lwIP what it takes. -> true when nothing remains
-    bool write(Writer& writer);
+    // Stream. Takes as many bytes as there is room for; `before` of that call's are here already. -> bytes
+    std::uint32_t append(std::span<const std::byte> bytes, std::uint64_t call, std::uint32_t before);
+    // Takes the area with that part of it, whole. False: too many areas.
+    bool append(std::uint64_t area, std::uint64_t area_bytes, std::span<const std::byte> bytes, std::uint64_t call);
+    // Gives lwIP what it takes. -> true when nothing remains
+    bool write_out(bool more = false);
     void push(bool more = false);  // what was written leaves now
-    void forget(Writer& writer);   // it will not be continued
     [[nodiscard]] bool can_write() const;
     [[nodiscard]] bool alive() const { return tcp_ != nullptr; }
+    SendStream& stream() { return sent_; }
 
-    Result<> send_datagram(std::span<const std::byte> bytes, const inet::Address* to);
+    Result<std::uint32_t> send_datagram(std::span<const std::byte> bytes, const inet::Address* to);
 
     // -> bytes, 0 = end of stream; would_block
-    Result<std::uint32_t> receive(std::span<std::byte> to, std::uint32_t flags, inet::Address& from);
+    Result<std::uint32_t> receive(std::span<std::byte> to, std::uint32_t flags, inet::Address& from, Cause cause);
 
-    Result<std::uint64_t> option(inet::Option option);
+    Result<std::uint64_t> option(inet::Option option, Cause cause);
     Result<> set_option(inet::Option option, std::uint64_t value);
     [[nodiscard]] std::uint16_t readiness();
-    [[nodiscard]] Error take_error();
+    [[nodiscard]] bool has_error() const { return error_ != Error::none; }
+    // The error is told to that call, and gone.
+    [[nodiscard]] Error take_error(Cause cause);
     [[nodiscard]] Result<inet::Address> local() const;
     [[nodiscard]] Result<inet::Address> peer() const;
     void describe(inet::ConnectionRecord& record) const;
+
+    // What that call did here, with its answer; nullopt: nothing yet.
+    [[nodiscard]] std::optional<Effect> effect_of(std::uint64_t call) const;
+    void note(Cause cause, Error error, std::uint32_t value);
 
     [[nodiscard]] std::uint32_t id() const { return id_; }
     [[nodiscard]] std::uint32_t owner() const { return owner_; }
@@ -92,6 +106,7 @@ public:
 
 private:
     friend class Sockets;
+    friend class Recovery;
     static err_t on_accept(void* self, tcp_pcb* connection, err_t error);
     static err_t on_connected(void* self, tcp_pcb* pcb, err_t error);
     static err_t on_received(void* self, tcp_pcb* pcb, pbuf* p, err_t error);
@@ -101,14 +116,26 @@ private:
     static void on_datagram(void* self, udp_pcb* pcb, pbuf* p, const ip_addr_t* from, std::uint16_t port);
 
     void set_callbacks();
-    void detach();  // lwIP goes on without us
+    void listens(tcp_pcb* listener);
+    void started();  // the connection stands: where its bytes begin is known
+    void touch();    // before anything is done with the connection; it may be gone afterwards
+    void changed();  // the record, and calls that wait
+    void detach();   // lwIP goes on without us
     void abort();
     void connection_gone(Error error);
-    Result<std::uint32_t> receive_stream(std::span<std::byte> to, std::uint32_t flags);
-    Result<std::uint32_t> receive_datagram(std::span<std::byte> to, std::uint32_t flags, inet::Address& from);
+    std::uint32_t copy_in(std::span<const std::byte> bytes, std::uint64_t call, std::uint32_t before);
+    Result<std::uint32_t> receive_stream(std::span<std::byte> to, std::uint32_t flags, Cause cause);
+    Result<std::uint32_t> receive_datagram(std::span<std::byte> to, std::uint32_t flags, inet::Address& from, Cause cause);
     [[nodiscard]] std::uint8_t* protocol_options() const;
     [[nodiscard]] bool protocol_option(std::uint8_t which) const;
     void set_protocol_option(std::uint8_t which, bool on);
+
+    // Records.
+    [[nodiscard]] SocketRecord record() const;
+    void take_over(const SocketRecord& record);
+    Result<> create_again(const SocketRecord& record);
+    void continue_with(tcp_pcb* connection);
+    void refill(tcp_pcb& pcb);
 
     Sockets& all_;
     std::uint32_t id_;
@@ -119,16 +146,23 @@ private:
     bool end_of_stream_ = false;  // the peer sends no more
     bool receive_shut_ = false, send_shut_ = false;
     bool fin_pending_ = false;   // shutdown while data was waiting, or lwIP had no memory for it
+    bool gone_ = false;          // there was a connection, and it has ended
     Error error_ = Error::none;  // of the connection, not yet told
+    std::uint8_t backlog_ = 0;
     tcp_pcb* tcp_ = nullptr;
     udp_pcb* udp_ = nullptr;
     Socket* listener_ = nullptr;  // while in its accept queue
+    std::uint32_t accept_order_ = 0;
     List<Socket, AcceptTag> accepted_;
     ReceiveQueue received_;
-    AreaStream areas_;
+    SendStream sent_;
+    Effect current_{}, deferred_{};
     std::uint64_t receive_timeout_us_ = 0, send_timeout_us_ = 0;
     std::uint32_t receive_limit_;
-    std::uint64_t linger_s_ = ~std::uint64_t{0};
+    std::uint32_t linger_s_ = no_linger;
+
+    static constexpr std::uint32_t max_datagram = 65507;  // 65535 less the headers of IP and UDP
+    static constexpr std::uint32_t no_linger = ~std::uint32_t{0};
 };
 
 }  // namespace ant::inet_server

@@ -4,6 +4,19 @@
 
 namespace ant::inet_server {
 
+void Sockets::start(const Records<SocketRecord>& records, std::uint64_t directory, std::uint32_t generation) {
+    records_ = records;
+    store_.use_directory(directory);
+    for (Entry& entry : entries_) entry.generation = generation;
+}
+
+Socket& Sockets::construct(unsigned index, inet::SocketType type, std::uint32_t owner, std::uint32_t id) {
+    entries_[index].used = true;
+    auto* socket = std::construct_at(&at(index), *this, type, owner, id);
+    live_.push_back(socket);
+    return *socket;
+}
+
 Socket* Sockets::create(inet::SocketType type, std::uint32_t owner) {
     unsigned owned = 0;
     each([&](const Socket& s) { owned += s.owner() == owner; });
@@ -13,17 +26,13 @@ Socket* Sockets::create(inet::SocketType type, std::uint32_t owner) {
         search_from_ = (search_from_ + 1) % max_sockets;
         Entry& entry = entries_[index];
         if (entry.used) continue;
-        entry.used = true;
         entry.generation = (entry.generation + 1) & (0x7fff'ffffu >> index_bits);
-        const std::uint32_t id = (index + 1) | entry.generation << index_bits;
-        auto* socket = std::construct_at(&at(index), *this, type, owner, id);
-        live_.push_back(socket);
-        return socket;
+        return &construct(index, type, owner, (index + 1) | entry.generation << index_bits);
     }
     return nullptr;
 }
 
-Result<Socket*> Sockets::open(inet::SocketType type, std::uint32_t owner) {
+Result<Socket*> Sockets::open(inet::SocketType type, std::uint32_t owner, Cause cause) {
     Socket* socket = create(type, owner);
     if (socket == nullptr) return Failure(Error::too_many);
     const auto created = socket->create();
@@ -31,6 +40,7 @@ Result<Socket*> Sockets::open(inet::SocketType type, std::uint32_t owner) {
         free(*socket);
         return Failure(created.error());
     }
+    socket->note(cause, Error::none, socket->id());
     return socket;
 }
 
@@ -40,14 +50,27 @@ Socket* Sockets::adopt(tcp_pcb* connection, Socket& listener) {
     return socket;
 }
 
-Result<Socket*> Sockets::find(std::uint32_t id, std::uint32_t owner) {
+Socket* Sockets::by_id(std::uint32_t id) {
     const std::uint32_t index = index_of(id);
-    if (index >= max_sockets || !entries_[index].used) return Failure(Error::not_found);
-    Socket& socket = at(index);
-    if (socket.id() != id || socket.state() == Socket::State::closing || socket.listener_ != nullptr)
+    if (index >= max_sockets || !entries_[index].used || at(index).id() != id) return nullptr;
+    return &at(index);
+}
+
+Result<Socket*> Sockets::find(std::uint32_t id, std::uint32_t owner) {
+    Socket* socket = by_id(id);
+    if (socket == nullptr || socket->state() == Socket::State::closing || socket->listener_ != nullptr)
         return Failure(Error::not_found);
-    if (socket.owner() != owner) return Failure(Error::not_owner);
-    return &socket;
+    if (socket->owner() != owner) return Failure(Error::not_owner);
+    return socket;
+}
+
+Socket* Sockets::made_by(std::uint32_t owner, std::uint64_t call) {
+    for (Socket* s = live_.front(); s != nullptr; s = live_.after(s)) {
+        if (s->owner() != owner || s->listener_ != nullptr) continue;
+        const auto effect = s->effect_of(call);
+        if (effect && effect->value == s->id()) return s;
+    }
+    return nullptr;
 }
 
 void Sockets::close(Socket& socket) {
@@ -55,12 +78,29 @@ void Sockets::close(Socket& socket) {
     List<Socket, LiveTag>::remove(&socket);
 }
 
+// The record goes first: what it names is then nobody's.
 void Sockets::free(Socket& socket) {
-    if (static_cast<Linked<Socket, ChangedTag>&>(socket).linked()) List<Socket, ChangedTag>::remove(&socket);
-    if (static_cast<Linked<Socket, LiveTag>&>(socket).linked()) List<Socket, LiveTag>::remove(&socket);
     const std::uint32_t index = index_of(socket.id());
+    records_.erase(index);
+    if (static_cast<Linked<Socket, ChangedTag>&>(socket).linked()) List<Socket, ChangedTag>::remove(&socket);
+    if (static_cast<Linked<Socket, TouchedTag>&>(socket).linked()) List<Socket, TouchedTag>::remove(&socket);
+    if (static_cast<Linked<Socket, LiveTag>&>(socket).linked()) List<Socket, LiveTag>::remove(&socket);
     std::destroy_at(&socket);
     entries_[index].used = false;
+}
+
+void Sockets::commit() {
+    while (Socket* socket = touched_.pop_front()) {
+        records_.commit(index_of(socket->id()), socket->record());
+        socket->received_.release();
+    }
+    connections_.commit();
+}
+
+void Sockets::refill(tcp_pcb& pcb) {
+    Socket* socket = pcb.state == SYN_RCVD ? nullptr : static_cast<Socket*>(pcb.callback_arg);
+    if (socket != nullptr) return socket->refill(pcb);
+    if (!sockets.connections_.requeue(pcb, {})) tcp_abort(&pcb);
 }
 
 Socket* Sockets::of_owner(std::uint32_t owner) {

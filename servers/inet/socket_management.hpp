@@ -1,6 +1,7 @@
-// Socket management: the table of sockets, whose they are, and which of them something happened to.
+// Socket management: the table of sockets, whose they are, which of them something happened to, and their records.
 #pragma once
 
+#include "copy_areas.hpp"
 #include "socket.hpp"
 
 #include <cstdint>
@@ -9,21 +10,25 @@ namespace ant::inet_server {
 
 class Sockets {
 public:
-#if defined(INET_LAYOUT) && INET_LAYOUT == 2
-    static constexpr unsigned index_bits = 10;
-#else
     static constexpr unsigned index_bits = 9;
-#endif
     static constexpr unsigned max_sockets = 320;
     static constexpr unsigned max_per_owner = 160;  // one process cannot take them all
 
-    explicit Sockets(SentAreas& areas) : areas_{areas} {}
+    Sockets(SentAreas& areas, ReceivePages& pages, Connections& connections)
+        : areas_{areas}, connections_{connections}, store_{pages} {}
+    // Before the first socket. `generation`: ids begin there.
+    void start(const Records<SocketRecord>& records, std::uint64_t directory, std::uint32_t generation);
 
-    Result<Socket*> open(inet::SocketType type, std::uint32_t owner);
+    // `call`: that asks for it.
+    Result<Socket*> open(inet::SocketType type, std::uint32_t owner, Cause cause);
     // Of a connection that a listener took.
     Socket* adopt(tcp_pcb* connection, Socket& listener);
     // The socket that this owner means by that number.
     Result<Socket*> find(std::uint32_t id, std::uint32_t owner);
+    // Whatever it is doing; nullptr if there is none of that number.
+    Socket* by_id(std::uint32_t id);
+    // The one that this call made, by opening or accepting it.
+    Socket* made_by(std::uint32_t owner, std::uint64_t call);
     // Its number is free at once; what it still has to send is sent.
     void close(Socket& socket);
     void free(Socket& socket);
@@ -33,6 +38,12 @@ public:
         if (!static_cast<Linked<Socket, ChangedTag>&>(socket).linked()) changed_.push_back(&socket);
     }
     Socket* next_changed() { return changed_.pop_front(); }
+    // Its record is to be written.
+    void touched(Socket& socket) {
+        if (!static_cast<Linked<Socket, TouchedTag>&>(socket).linked()) touched_.push_back(&socket);
+    }
+    // Writes the records that changed, then those of connections: see Connections.
+    void commit();
 
     // An open socket of that owner, nullptr if there is none.
     Socket* of_owner(std::uint32_t owner);
@@ -44,10 +55,16 @@ public:
     void count(inet::Interface& out);
 
     SentAreas& areas() { return areas_; }
-    PacketPool& packets() { return packets_; }
+    CopyAreas& copy_areas() { return copy_areas_; }
+    ReceiveStore& store() { return store_; }
+    Connections& connections() { return connections_; }
+    std::uint32_t next_accept_order() { return ++accept_order_; }
+    static void refill(tcp_pcb& pcb);
 
 private:
+    friend class Recovery;
     Socket* create(inet::SocketType type, std::uint32_t owner);
+    Socket& construct(unsigned index, inet::SocketType type, std::uint32_t owner, std::uint32_t id);
     static constexpr std::uint32_t index_of(std::uint32_t id) { return (id & ((1u << index_bits) - 1)) - 1; }
 
     struct Entry {
@@ -58,10 +75,15 @@ private:
     Socket& at(unsigned index) { return *reinterpret_cast<Socket*>(entries_[index].socket); }
 
     SentAreas& areas_;
-    PacketPool packets_;
+    Connections& connections_;
+    CopyAreas copy_areas_;
+    ReceiveStore store_;
+    Records<SocketRecord> records_;
     Entry entries_[max_sockets];
     unsigned search_from_ = 0;
+    std::uint32_t accept_order_ = 0;
     List<Socket, ChangedTag> changed_;
+    List<Socket, TouchedTag> touched_;
     List<Socket, LiveTag> live_;  // without those that are closing
 };
 

@@ -7,6 +7,7 @@
 #include <lwip/prot/ip4.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace ant::inet_server {
 
@@ -45,9 +46,10 @@ err_t Transmitter::add(pbuf* packet) {
 
 err_t Transmitter::add_pieces(pbuf* packet) {
     const unsigned pieces = 2 * pbuf_clen(packet);  // each may lie in two areas, see add_fragments
-    if (packet_count_ == max_packets || fragment_count_ + pieces > max_fragments || area_count_ + pieces > abi::max_data_list)
-        flush();
-    if (packet_count_ == 0 && free_flight() == nullptr) {
+    const bool full =
+        packet_count_ == max_packets || fragment_count_ + pieces > max_fragments || area_count_ + pieces > abi::max_data_list;
+    if (full && Connections::may_commit()) flush();
+    if ((full && packet_count_ != 0) || (packet_count_ == 0 && free_flight() == nullptr)) {
         refused_ = true;
         return ERR_MEM;
     }
@@ -83,8 +85,8 @@ std::uint64_t Transmitter::lend_area_of(std::uint64_t address) {
         area = heap_.address;
         bytes = heap_.bytes;
     } else if (const SentArea* sent = areas_.find(address); sent != nullptr) {
-        area = sent->address;
-        bytes = sent->bytes;
+        area = sent->record.address;
+        bytes = sent->bytes();
     }
     if (std::none_of(lent_, lent_ + area_count_, [&](const auto& lent) { return lent.address == area; }))
         lent_[area_count_++] = {area, static_cast<std::uint32_t>(bytes / abi::page_size),
@@ -127,6 +129,7 @@ static_assert(sizeof(abi::DataList) + abi::max_data_list * sizeof(abi::DataListE
 
 void Transmitter::flush() {
     if (packet_count_ == 0) return;
+    commit_();
     Flight* flight = free_flight();  // there when the batch was begun, and only flush and pass_on take one
     const auto function = driver_->identifier(nic::transmit);
     const auto control = controls::take();
@@ -149,10 +152,11 @@ void Transmitter::flush() {
 bool Transmitter::pass_on(Call call, const SentArea& area) {
     if (packet_count_ == 0) return false;
     bool lends_area = false;
-    for (unsigned i = 0; i < area_count_; ++i) lends_area |= lent_[i].address == area.address;
+    for (unsigned i = 0; i < area_count_; ++i) lends_area |= lent_[i].address == area.record.address;
     Flight* flight = free_flight();
     const auto function = driver_->identifier(nic::transmit);
     if (!lends_area || flight == nullptr || !function) return false;
+    commit_();
     const std::uint64_t control = call.control();
     const std::uint32_t bytes = write_parameters(control);
     const sys::Raw sent = sys::raw(sys::Syscall::forward, sys::pair(*function, abi::flag::data_list | abi::flag::direct_return),
@@ -160,7 +164,7 @@ bool Transmitter::pass_on(Call call, const SentArea& area) {
     if (sent.error != Error::none) return false;
     ++counters_.direct_returns;
     ++passed_on_;
-    depart(*flight, 0, area.address);
+    depart(*flight, 0, area.record.address);
     return true;
 }
 
@@ -185,17 +189,16 @@ void Transmitter::release(Flight& flight) {
     for (unsigned i = 0; i < count; ++i) pbuf_free(flight.packet[i]);
 }
 
-bool Transmitter::completed(std::uint64_t control, Error error) {
+void Transmitter::completed(std::uint64_t control, Error error) {
     for (Flight& flight : flights_) {
         if (flight.count == 0 || flight.control != control) continue;
         if (error != Error::none) counters_.dropped += flight.count;
         release(flight);
-        break;
+        return;
     }
-    const bool refused = refused_;
-    refused_ = false;
-    return refused;
 }
+
+bool Transmitter::may_retry() { return refused_ && free_flight() != nullptr && std::exchange(refused_, false); }
 
 void Transmitter::check_passed_on() {
     if (passed_on_ == 0) return;

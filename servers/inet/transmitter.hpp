@@ -27,7 +27,8 @@ public:
         std::uint64_t packets = 0, bytes = 0, dropped = 0, direct_returns = 0;
     };
 
-    Transmitter(SentAreas& areas, const Heap& heap) : areas_{areas}, heap_{heap} {}
+    // `commit`: writes the records that changed, before a packet leaves that tells of it.
+    Transmitter(SentAreas& areas, const Heap& heap, void (*commit)()) : areas_{areas}, heap_{heap}, commit_{commit} {}
 
     void attach(Client* driver, std::uint32_t features);
     // linkoutput: ERR_MEM when too much is under way.
@@ -37,8 +38,10 @@ public:
     // Sends it by passing on the call that moved `area` here; the driver's answer goes straight to the AP.
     // False: not possible this time, the batch is still here and the call as well.
     bool pass_on(Call call, const SentArea& area);
-    // The driver answered. True: packets had been refused meanwhile for want of room.
-    bool completed(std::uint64_t control, Error error);
+    // The driver answered.
+    void completed(std::uint64_t control, Error error);
+    // True, once: packets were refused for want of room, and now there is some.
+    bool may_retry();
     // Batches sent by pass_on are answered to the AP: the end of the loan tells that the driver is done.
     void check_passed_on();
     [[nodiscard]] const Counters& counters() const { return counters_; }
@@ -69,6 +72,7 @@ private:
 
     SentAreas& areas_;
     const Heap& heap_;
+    void (*commit_)();
     Client* driver_ = nullptr;
     std::uint32_t features_ = 0;
 

@@ -5,20 +5,31 @@
 #include "socket.hpp"
 
 #include <cstdint>
+#include <span>
 
 namespace ant::inet_server {
 
 struct AllTag;
 
+// Bytes of a call on their way into a stream.
+struct Outgoing {
+    std::span<const std::byte> bytes;
+    std::uint64_t area = 0, area_bytes = 0;  // moved here with the call; 0: the bytes are copied
+    std::uint32_t taken = 0;                 // of the bytes: part of the stream. All or nothing of an area
+    bool more = false;
+
+    [[nodiscard]] std::uint32_t total() const { return static_cast<std::uint32_t>(bytes.size()); }
+};
+
 struct Wait : Linked<Wait, WaitTag>, Linked<Wait, AllTag>, Deadline {
     enum class Kind : std::uint8_t { accept, connect, receive, send, poll, resolve, ping };
 
     Kind kind = Kind::accept;
-    std::uint64_t control = 0;  // 0: nobody waits; the rest of a moved area that still has to be written
+    std::uint64_t control = 0;
     std::uint32_t owner = 0;    // the requester's slot
     std::uint32_t ticket = 0;   // of a request to protocol management
     Socket* socket = nullptr;
-    Writer writer;              // send
+    Outgoing outgoing;          // send
     std::uint64_t sent_ns = 0;  // ping
 };
 

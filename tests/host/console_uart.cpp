@@ -60,7 +60,7 @@ struct Output {
     std::string text;
     [[nodiscard]] bool empty() const { return text.empty(); }
     [[nodiscard]] char front() const { return text.front(); }
-    void pop() { text.erase(0, 1); }
+    void drop(unsigned n) { text.erase(0, n); }
 };
 struct Input {
     std::string text;

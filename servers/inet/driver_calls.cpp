@@ -1,0 +1,112 @@
+// Calls of the NIC driver.
+#include "calls.hpp"
+#include "process_list.hpp"
+#include "protocol_management.hpp"
+#include "request_management.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace ant::inet_server {
+
+namespace {
+
+constexpr std::uint32_t max_frame_bytes = 1518;
+
+}  // namespace
+
+Outcome Requests::transmitted(const CallResult& result) {
+    requests.called();
+    protocol.transmitter().completed(result.control, result.error);
+    return {};
+}
+
+// Only the driver process whose slot has that name may be our driver.
+Outcome Requests::attach(Call call) {
+    auto params = call.params<inet::Attach>();
+    params.driver[sizeof params.driver - 1] = '\0';
+    bool genuine = false;
+    const auto listed = each_process([&](const abi::ProcessRecord& process) {
+        genuine |= process.slot == call.requester() && process.priority >= abi::priority::driver &&
+                   __builtin_strncmp(process.name, params.driver, sizeof process.name) == 0;
+    });
+    if (!listed) return listed.error();
+    if (!genuine) return Error::denied;
+    const auto attached = protocol.attach(server_, params, call.requester(), transmitted);
+    return attached ? Outcome{} : Outcome{attached.error()};
+}
+
+// Of a call that comes again some frames may be in use already, and some pages gone; or the list may be that of the
+// answer.
+Outcome Requests::ethernet_input(Call call) {
+    const std::span<abi::DataListEntry> areas = call.data_list();
+    const std::size_t head = sizeof(abi::DataList) + areas.size_bytes();
+    const bool complete =
+        (call.frame().flags & abi::flag::data_list) != 0 && call.parameter_bytes() >= head + sizeof(inet::EthernetInput);
+    if (!complete || call.requester() != protocol.driver_slot()) {
+        drop_moved(call);
+        return complete ? Error::denied : Error::invalid_argument;
+    }
+    protocol.transmitter().check_passed_on();
+    if (note_of(call).done != 0) {
+        for (const abi::DataListEntry& area : areas)
+            if (area_bytes(area.address) != 0 && !sockets.store().contains(area.address)) protocol.pages().give_back(area.address);
+        return give_back_pages(call);
+    }
+    const inet::EthernetInput frames = call.params_after_list<inet::EthernetInput>();
+    protocol.set_link(frames.link_up != 0);
+    for (std::size_t i = 0; i < areas.size(); ++i) {
+        const std::uint64_t page = areas[i].address;
+        if (call.redelivered() && (area_bytes(page) == 0 || sockets.store().contains(page))) continue;
+        input(areas[i], i < frames.count && i < inet::max_frames ? frames.frame[i] : inet::Frame{});
+    }
+    return give_back_pages(call);
+}
+
+void Requests::input(const abi::DataListEntry& area, const inet::Frame& frame) {
+    const std::uint64_t size = std::uint64_t{area.pages} * abi::page_size;
+    const bool fits = frame.bytes != 0 && frame.bytes <= max_frame_bytes && std::uint64_t{frame.offset} + frame.bytes <= size;
+    const bool good = fits && sockets.store().has_room();
+    const bool ours = area.mode == static_cast<std::uint32_t>(abi::DataMode::move);
+    pbuf* p = nullptr;
+    if (ours && area.pages == 1) {
+        if (good)
+            p = protocol.pages().take_frame(area.address, frame.offset, frame.bytes);
+        else
+            protocol.pages().give_back(area.address);
+    } else {
+        if (good) p = ReceivePages::copy_frame(reinterpret_cast<const std::byte*>(area.address + frame.offset), frame.bytes);
+        if (ours) (void)sys::ica_release(area.address);
+    }
+    if (p != nullptr) protocol.input(p, frame.flags);
+}
+
+// As many as there is room for in the list, most of what the driver has just brought.
+Outcome Requests::give_back_pages(Call call) {
+    const std::size_t room = (call.parameter_bytes() - sizeof(abi::DataList)) / sizeof(abi::DataListEntry);
+    returned_.call = call.control();
+    returned_.count = 0;
+    while (returned_.count < std::min<std::size_t>(room, abi::max_data_list)) {
+        const std::uint64_t page = protocol.pages().next_return();
+        if (page == 0) break;
+        returned_.page[returned_.count++] = page;
+    }
+    Outcome outcome;
+    outcome.list = returned_.count != 0;
+    outcome.value = returned_.count;
+    return outcome;
+}
+
+// Last of all: until then the list says what came with the call.
+void Requests::write_returns() {
+    if (returned_.call == 0) return;
+    const Call call{std::exchange(returned_.call, 0)};
+    note_of(call).done = 1;
+    record::ordered();
+    auto& list = call.params<abi::DataList>();
+    for (std::uint32_t i = 0; i < returned_.count; ++i)
+        list.entries[i] = {returned_.page[i], 1, static_cast<std::uint32_t>(abi::DataMode::move)};
+    list.count = returned_.count;
+}
+
+}  // namespace ant::inet_server

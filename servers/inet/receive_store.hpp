@@ -1,0 +1,104 @@
+// Pages with received bytes that a socket still needs. Each says at its end whose bytes it holds, so that nothing but
+// the connection's record has to be written to acknowledge them; a directory in an area says where the pages are.
+#pragma once
+
+#include "index_set.hpp"
+#include "intrusive_list.hpp"
+#include "receive_pages.hpp"
+
+#include <ant/abi/control_ica.hpp>
+#include <ant/abi/result.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace ant::inet_server {
+
+// At the end of a page. The last word is written last and at once: with it the note is good, whenever the process ends.
+struct PageNote {
+    static constexpr std::uint64_t magic = 0x7661'6c75;
+    std::uint64_t owner;     // magic << 32 | socket
+    std::uint64_t position;  // of the first byte
+    std::uint32_t offset;    // in the page
+    std::uint32_t place;     // in the directory
+    std::uint64_t seal;      // bytes << 48 | checksum
+};
+inline constexpr std::uint32_t page_room = abi::page_size - sizeof(PageNote);
+
+struct Piece : Linked<Piece> {
+    std::uint64_t page = 0;
+    std::uint64_t position = 0;
+    std::uint16_t offset = 0, bytes = 0;
+    bool gathers = false;  // the page is our own: more bytes may follow
+
+    [[nodiscard]] std::uint64_t end() const { return position + bytes; }
+    [[nodiscard]] const std::byte* at(std::uint64_t wanted) const {
+        return reinterpret_cast<const std::byte*>(page + offset + (wanted - position));
+    }
+    [[nodiscard]] std::uint32_t room() const { return gathers ? page_room - offset - bytes : 0; }
+};
+
+class ReceiveStore {
+public:
+    static constexpr unsigned capacity = 2048;
+    static constexpr std::size_t directory_bytes = capacity * sizeof(std::uint64_t);
+
+    explicit ReceiveStore(ReceivePages& pages) : pages_{pages} {}
+    // The directory's area: empty, or the one of the process before.
+    void use_directory(std::uint64_t area) { directory_ = reinterpret_cast<std::uint64_t*>(area); }
+
+    // Takes a page with bytes of `socket`. nullptr: too many.
+    Piece* keep(std::uint32_t socket, std::uint64_t page, std::uint64_t position, std::uint32_t offset, std::uint32_t bytes);
+    // An empty page that bytes of `socket` may be copied into. nullptr: too many, or no memory.
+    Piece* open(std::uint32_t socket, std::uint64_t position);
+    // `count` bytes were copied behind those of an open piece.
+    static void grow(Piece& piece, std::uint32_t count);
+    // It ends at that position.
+    static void shrink(Piece& piece, std::uint64_t end);
+    // The page goes back to the driver.
+    void give(Piece& piece);
+    // It is nobody's any more: for area_sweep.
+    void forget(Piece& piece);
+
+    // One frame more will not be lost for want of memory.
+    [[nodiscard]] bool has_room() { return places_.live() + reserve_pieces <= capacity && pages_.has_spare(); }
+
+    // After the process before: f(socket, piece) for each good note; the pages f does not want (false) are left to
+    // area_sweep.
+    template <class F>
+    void recover(F f) {
+        for (unsigned place = 0; place < capacity; ++place) {
+            if (directory_[place] == 0) continue;
+            Piece& piece = pieces_[place];
+            std::uint32_t socket = 0;
+            if (read_note(place, piece, socket) && f(socket, piece))
+                places_.take(place);
+            else
+                directory_[place] = 0;
+        }
+    }
+    // Calls f(page) for each page kept.
+    template <class F>
+    void each_page(F f) const {
+        for (unsigned place = 0; place < capacity; ++place)
+            if (directory_[place] != 0) f(directory_[place]);
+    }
+    // Whether this page is one of those kept.
+    [[nodiscard]] bool contains(std::uint64_t page) const;
+
+private:
+    static constexpr unsigned reserve_pieces = 64;
+    static PageNote& note_of(std::uint64_t page) { return *reinterpret_cast<PageNote*>(page + page_room); }
+    static std::uint64_t seal_of(const PageNote& note, std::uint32_t bytes);
+    [[nodiscard]] unsigned place_of(const Piece& piece) const { return static_cast<unsigned>(&piece - pieces_); }
+    static void resize(Piece& piece, std::uint32_t bytes);
+    bool read_note(unsigned place, Piece& piece, std::uint32_t& socket) const;
+
+    ReceivePages& pages_;
+    std::uint64_t* directory_ = nullptr;
+    IndexSet<capacity> places_;
+    Piece pieces_[capacity];
+};
+
+}  // namespace ant::inet_server
