@@ -61,15 +61,19 @@ bool asked_by(const Replacement& r, const Slot& asker, u32 transaction) {
 }
 
 bool together(const Replacement& a, const Replacement& b) {
-    return &a == &b || (a.transaction != 0 && asked_by(b, *a.asker, a.transaction) && a.asker_generation == b.asker_generation);
+    return asked_by(b, *a.asker, a.transaction) && a.asker_generation == b.asker_generation;
 }
 
-// The members of a transaction in the order of their requests. A replacement that stands alone is its own only member.
+// The members of a transaction in the order of their requests. One that stands alone has one.
 class Members {
 public:
-    explicit Members(const Replacement& r) {
+    explicit Members(Replacement& r) {
+        if (r.members == 1) {
+            add(r);
+            return;
+        }
         for (Replacement& other : replacements)
-            if (other.state != State::free && together(r, other)) add(other);
+            if (together(r, other)) add(other);
     }
     [[nodiscard]] auto begin() const { return members_; }
     [[nodiscard]] auto end() const { return members_ + count_; }
@@ -423,7 +427,7 @@ const Slot* replaced_slot(const Process& process) { return process.replacement =
 namespace {
 
 // A member that waits for others does not count the time: it is theirs.
-bool waits_for_others(const Replacement& r) {
+bool waits_for_others(Replacement& r) {
     return r.state == State::stopped || (r.state == State::registered && Members{r}.complete());
 }
 
