@@ -10,8 +10,6 @@ namespace ant::inet_server {
 
 namespace {
 
-constexpr std::uint32_t interval_ms = 1000;
-
 template <class T>
 void keep(Records<T>& records, unsigned index, T& known, const T& now) {
     if (__builtin_memcmp(&known, &now, sizeof now) == 0) return;
@@ -21,10 +19,10 @@ void keep(Records<T>& records, unsigned index, T& known, const T& now) {
 
 }  // namespace
 
-// Nothing of it has to be on record at once: a peer sees none of it, and it can be asked for again.
+// Neighbours and the lease's age need not be on record at once: they can be asked for again.
 void Protocol::look_at_network(void* self) {
     static_cast<Protocol*>(self)->keep_network();
-    sys_timeout(interval_ms, look_at_network, self);
+    sys_timeout(network_interval_ms, look_at_network, self);
 }
 
 void Protocol::keep_network() {
@@ -38,6 +36,13 @@ void Protocol::keep_network() {
     keep(net_records_, 0, net_record_, net);
     keep(lease_records_, 0, lease_record_, save_lease(netif_, lease_record_, clock_ns()));
     for (unsigned i = 0; i < neighbour_capacity; ++i) keep(neighbour_records_, i, neighbours_[i], save_neighbour(i, netif_));
+}
+
+// Without an address or a driver no connection goes on.
+bool Protocol::network_changed() const {
+    return netif_ip4_addr(&netif_)->addr != net_record_.ip || driver_slot_ != net_record_.driver_slot ||
+           static_cast<std::uint8_t>(addressing_) != net_record_.addressing ||
+           (netif_is_link_up(&netif_) != 0) != (net_record_.link_up != 0);
 }
 
 void Protocol::restore(Server& server, Server::ResultHandler transmitted) {

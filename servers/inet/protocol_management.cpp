@@ -66,7 +66,7 @@ Result<> Protocol::start(const Tables& tables) {
     if (ping_pcb_ == nullptr) return Failure(Error::no_memory);
     raw_recv(ping_pcb_, ping_answered, this);
     (void)raw_bind(ping_pcb_, IP_ADDR_ANY);
-    look_at_network(this);
+    sys_timeout(network_interval_ms, look_at_network, this);  // not now: the record is still to be read
     return {};
 }
 
@@ -158,6 +158,7 @@ std::uint64_t Protocol::run_timers() {
 }
 
 void Protocol::finish_batch() {
+    if (network_changed()) keep_network();
     transmitter_.flush();
     while (transmitter_.may_retry()) {
         output_refused();

@@ -65,6 +65,7 @@ public:
 private:
     enum class Addressing : std::uint8_t { fixed, asking, fallback };
     static constexpr std::uint32_t dhcp_patience_ms = 10'000;
+    static constexpr std::uint32_t network_interval_ms = 1000;
 
     static err_t init_netif(netif* interface);
     static err_t link_output(netif* interface, pbuf* packet);
@@ -76,6 +77,7 @@ private:
     Result<> use_driver(Server& server, const inet::Attach& attach, Server::ResultHandler transmitted);
     void use_card(const inet::Attach& attach, std::uint32_t slot);
     void keep_network();
+    [[nodiscard]] bool network_changed() const;
     static void look_at_network(void* self);
     void output_refused();
 
