@@ -372,8 +372,8 @@ Process* hand_over(Process& process) {
     if (r == nullptr) return finish(process, Error::cancelled);
     note(*r, 4);
     if (r->stopped == 0) r->stopped = event(*r, 4);  // it was not told, but came by itself
-    if (slot->current != nullptr) defer_current(*slot);
     if (r->state != State::stopping && r->state != State::prepared) return finish(process, Error::cancelled);
+    if (slot->current != nullptr) defer_current(*slot);
     note(*r, 5);
     set_phase(*r, Phase::stop, event(*r, 5) - event(*r, 3));
     process.state = Process::State::handing_over;

@@ -48,6 +48,7 @@ void Actors::start_one() {
     plan.quota_pages = 120;
     plan.quota_calls = 6;
     if (chance(30)) plan.device = static_cast<u32>(3 + below(3));
+    if (chance(50)) plan.flags = abi::process_flag::restart;
     const auto created = w_.try_start(name.c_str(), plan);
     if (!created) {
         if (!refusal(created.error()) && created.error() != Error::exists)
@@ -57,9 +58,13 @@ void Actors::start_one() {
     ++started;
     ReferenceSlot& s = reference.add(**created, name);
     for (const char* suffix : {".a", ".b"}) {
-        const auto id = register_function(*s.slot, (name + suffix).c_str(),
-                                          static_cast<u32>(suffix[1]) | abi::function_attribute::takes_data);
-        if (id) s.functions.push_back(*id);
+        const bool safe = chance(50);
+        const auto id = register_function(
+            *s.slot, (name + suffix).c_str(),
+            static_cast<u32>(suffix[1]) | abi::function_attribute::takes_data | (safe ? abi::function_attribute::redeliver : 0));
+        if (!id) continue;
+        s.functions.push_back(*id);
+        safe ? (void)reference.safe.insert(*id) : (void)reference.safe.erase(*id);
     }
 }
 
@@ -120,33 +125,46 @@ void Actors::kill_somebody() {
     if (reference.slots.empty()) return;
     ReferenceSlot& s = reference.slots.at(pick(reference.slots).first);
     Process* victim = s.process;
-    if (s.slot->replacement != nullptr && chance(40)) victim = s.slot->replacement->fresh;
-    reference.dying = victim;
+    if (s.slot->replacement != nullptr && (victim == nullptr || chance(40))) victim = s.slot->replacement->fresh;
     ++kills;
-    w_.kill(*victim);
+    if (victim != nullptr && (gentle_ || chance(80)))
+        w_.kill(*victim);
+    else if (victim == nullptr || chance(50))
+        w_.end(*s.slot);
 }
 
 void Actors::replace_somebody() {
     if (reference.slots.size() < 2) return;
     ReferenceSlot& asker = reference.slots.at(pick(reference.slots).first);
-    ReferenceSlot& target = reference.slots.at(pick(reference.slots).first);
-    if (asker.key == target.key) return;
+    Key target_key = pick(reference.slots).first;
+    for (const auto& [key, s] : reference.slots)
+        if (s.process == nullptr && chance(60)) target_key = key;
+    ReferenceSlot& target = reference.slots.at(target_key);
+    if (asker.process == nullptr) return;
     if (w_.replace_from_outside(*asker.process, target.name.c_str(), chance(30), static_cast<u32>(100 + below(5000))))
         ++replacements;
 }
 
 void Actors::act_as_new_server(Process& p) {
-    const u64 what = below(10);
+    const u64 what = World::repeats(p) ? 0 : below(10);
     if (what < 6) {
-        w_.raw_call(Syscall::server_register, ~u64{0});
+        const u64 flags = World::repeats(p) ? p.context.rsi : chance(50) ? abi::register_flag::redeliver : 0;
+        flags != 0 ? (void)reference.demanding.insert(&p) : (void)reference.demanding.erase(&p);
+        w_.raw_call(Syscall::server_register, ~u64{0}, flags);
     } else if (what < 7) {
         w_.raw_call(Syscall::server_register, 0);  // reads no state at all
     } else if (what < 8) {
-        reference.dying = &p;
         w_.raw_call(Syscall::process_exit, 1);
     } else {
         w_.raw_call(Syscall::wait, 50);
     }
+}
+
+void Actors::hand_over(ReferenceSlot& s) {
+    const bool awaited = s.slot->replacement != nullptr && (s.slot->replacement->state == Replacement::State::prepared ||
+                                                            s.slot->replacement->state == Replacement::State::stopping);
+    if (awaited) reference.put_aside(s);
+    call_as(s, Syscall::hand_over, 0, 0, 0, 0, 0);
 }
 
 void Actors::call_as(ReferenceSlot& s, Syscall number, u64 a, u64 b, u64 c, u64 d, u64 e) {
@@ -159,9 +177,10 @@ void Actors::act(Process& p) {
     if (found == nullptr) return act_as_new_server(p);
     ReferenceSlot& s = *found;
     if (s.reserving != 0) return memory(s);
+    if (s.sweeping) return sweep(s);
     if (s.told && chance(85)) {
         s.told = false;
-        return call_as(s, Syscall::hand_over, 0, 0, 0, 0, 0);
+        return hand_over(s);
     }
     const u64 what = below(100);
     if (!s.held.empty() && (what < 45 || gentle_)) {
@@ -174,14 +193,50 @@ void Actors::act(Process& p) {
     }
     if (what < 85 && !s.owned_controls.empty()) return request(s);
     if (what == 99 && chance(4)) {
-        reference.dying = &p;
         return call_as(s, Syscall::process_exit, 0, 0, 0, 0, 0);
     }
+    if (what == 98 && chance(20)) return keep(s);
     memory(s);
 }
 
+// Goes on with some of its areas; the rest is released.
+void Actors::keep(ReferenceSlot& s) {
+    Process& p = *s.process;
+    std::vector<u64> addresses;
+    s.to_keep.clear();
+    bool all_good = true;
+    for (const auto& [address, area] : s.areas) {
+        if (!chance(70)) continue;
+        addresses.push_back(address);
+        if (area.under_way)
+            all_good = false;
+        else
+            s.to_keep.insert(address);
+        if (!chance(90)) {
+            addresses.push_back(address + 1);
+            all_good = false;
+        }
+    }
+    const u64 at = w_.put(p, addresses.data(), addresses.size() * sizeof(u64));
+    call_as(s, Syscall::area_keep, at, addresses.size(), 0, 0, 0);
+    if ((p.context.rax == 0) != all_good) FAIL("areas are kept otherwise than expected");
+    s.kept_by_calls = reference.kept_by_calls(s);
+    s.sweeping = true;
+    sweep(s);
+}
+
+void Actors::sweep(ReferenceSlot& s) {
+    Process& p = *s.process;
+    if (w_.running() != &p) return;
+    const u64 released = World::repeats(p) ? p.context.rdi : 0;
+    call_as(s, Syscall::area_sweep, released, 0, 0, 0, 0);
+    if (World::repeats(p)) return;
+    s.sweeping = false;
+    reference.swept(s, s.to_keep, s.kept_by_calls, p.context.rdx);
+}
+
 void Actors::begin_receive(ReferenceSlot& s, u64 timeout) {
-    s.current = 0;  // what it was is deferred
+    reference.put_aside(s);
     s.just_asked = true;
     s.pending = ReferenceSlot::Pending::receive;
     s.deadline = timeout == abi::poll || timeout == no_limit ? timeout : machine::now() + timeout * machine::tick_rate;
@@ -331,6 +386,12 @@ void Actors::memory(ReferenceSlot& s) {
     first_word(tail) = token_of(tail);
 }
 
+// Nobody else would answer their calls.
+void Actors::end_vacant() {
+    for (auto& [key, s] : reference.slots)
+        if (s.process == nullptr && s.slot->replacement == nullptr) return w_.end(*s.slot);
+}
+
 // Nothing new begins; what is under way ends. Those who wait for each other are ended.
 void Actors::drain() {
     gentle_ = true;
@@ -339,6 +400,8 @@ void Actors::drain() {
         const u64 armed = model::hardware().armed;
         if (turn % 2000 == 1999 || (w_.idle() && armed == ~u64{0})) {
             kill_somebody();
+        } else if (turn % 100 == 99) {
+            end_vacant();
         } else if (!w_.idle()) {
             chance(90) ? act(*w_.running()) : w_.quantum_ends();
         } else {
@@ -346,7 +409,7 @@ void Actors::drain() {
         }
         settle();  // after each step: what the next one brings must not be held against this one
     }
-    if (!reference.calls.empty()) FAIL("a call is never answered");
+    if (!reference.calls.empty()) FAIL("a call is never answered: " << reference.calls_left());
     reference.compare();
     reference.compare_counts();
     gentle_ = false;

@@ -32,6 +32,9 @@ private:
 
     void act(Process& p);
     void act_as_new_server(Process& p);
+    void hand_over(ReferenceSlot& s);
+    void keep(ReferenceSlot& s);
+    void sweep(ReferenceSlot& s);
     void receive(ReferenceSlot& s, u64 timeout);
     void request(ReferenceSlot& s);
     void answer(ReferenceSlot& s, bool receive_as_well);
@@ -44,6 +47,7 @@ private:
     void idle_step();
     void interrupt();
     void kill_somebody();
+    void end_vacant();
     void replace_somebody();
     void start_one();
     void settle();

@@ -15,7 +15,7 @@ namespace {
 constexpr unsigned rounds = 100, steps_per_round = 5000;
 
 void run(std::uint64_t seed) {
-    std::uint64_t steps = 0, answered = 0, dropped = 0, kills = 0, replaced = 0, timers = 0;
+    std::uint64_t steps = 0, answered = 0, dropped = 0, kills = 0, replaced = 0, timers = 0, restarts = 0, redelivered = 0;
     for (unsigned round = 0; round < rounds; ++round) {
         World w(2048);
         Actors actors(w, seed + round);
@@ -34,9 +34,12 @@ void run(std::uint64_t seed) {
         kills += actors.kills;
         replaced += actors.replacements;
         timers += actors.timer_interrupts;
+        restarts += actors.reference.restarts;
+        redelivered += actors.reference.redelivered;
     }
     std::cout << "seed " << seed << ": " << steps << " steps, " << answered << " calls answered, " << dropped << " dropped, "
-              << kills << " kills, " << replaced << " replacements begun, " << timers << " timer interrupts\n";
+               << kills << " kills, " << replaced << " replacements begun, " << restarts << " restarts, " << redelivered
+              << " calls delivered again, " << timers << " timer interrupts\n";
 }
 
 }  // namespace

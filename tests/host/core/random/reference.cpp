@@ -90,8 +90,8 @@ void Reference::sent(ReferenceSlot& from, ReferenceSlot& to, u64 control, u32 fu
 void Reference::forwarded(ReferenceSlot& from, ReferenceSlot& to, u64 control, u32 function, bool direct,
                           std::vector<SentArea> data) {
     ReferenceCall& call = calls.at(control);
-    if (from.held.erase(control) != 1) broken("forwarded by one who does not hold it", control);
-    if (from.current == control) from.current = 0;
+    if (!from.held.contains(control)) broken("forwarded by one who does not hold it", control);
+    leave(from, control);
     take_data(from, to, data);
     call.stages.push_back({from.key, function, direct, std::move(data)});
     call.where = ReferenceCall::Where::queued;
@@ -101,8 +101,8 @@ void Reference::forwarded(ReferenceSlot& from, ReferenceSlot& to, u64 control, u
 
 Error Reference::replied(ReferenceSlot& from, u64 control, Error error, u64 value, std::vector<u64> data, bool list) {
     ReferenceCall& call = calls.at(control);
-    if (from.held.erase(control) != 1) broken("answered by one who does not hold it", control);
-    if (from.current == control) from.current = 0;
+    if (!from.held.contains(control)) broken("answered by one who does not hold it", control);
+    leave(from, control);
     for (const u64 address : data) from.areas.erase(address);
     call.result_list = list;
     return route(call, error, value, std::move(data)) ? Error::none : Error::abandoned;
@@ -113,7 +113,8 @@ void Reference::end_stage(const Stage& stage, bool received) {
     for (const SentArea& d : stage.data) {
         if (d.mode != DataMode::move) {
             const auto owner = slots.find(stage.requester);
-            if (owner != slots.end()) --owner->second.areas.at(d.address).loans;
+            if (owner == slots.end()) continue;
+            if (const auto area = owner->second.areas.find(d.address); area != owner->second.areas.end()) --area->second.loans;
         } else if (!received) {
             for (auto& [key, s] : slots)
                 if (const auto found = s.areas.find(d.address); found != s.areas.end() && found->second.under_way)
@@ -174,6 +175,46 @@ void Reference::timer_fired() {
     }
 }
 
+void Reference::leave(ReferenceSlot& s, u64 control) {
+    s.held.erase(control);
+    if (s.current == control) s.current = 0;
+    std::erase(s.deferred, control);
+    std::erase(s.again, control);
+}
+
+void Reference::put_aside(ReferenceSlot& s) {
+    if (s.current != 0) s.deferred.push_back(s.current);
+    s.current = 0;
+}
+
+// The process is gone, and the slot stays.
+void Reference::vacated(ReferenceSlot& s) {
+    s.again.insert(s.again.begin(), s.deferred.begin(), s.deferred.end());
+    s.deferred.clear();
+    if (s.current == 0) return;
+    const u64 control = s.current;
+    if (safe.contains(calls.at(control).stages.back().function)) {
+        s.again.push_front(control);
+        s.current = 0;
+        return;
+    }
+    leave(s, control);
+    route(calls.at(control), Error::restarted, 0, {});
+}
+
+void Reference::changed_hands(ReferenceSlot& s, bool restarted) {
+    if (restarted) {
+        ++restarts;
+        s.owned_controls.clear();
+        if (s.slot->irq[0] != abi::no_irq) ++s.interrupts;  // it is to look at its device once
+    } else {
+        put_aside(s);
+    }
+    if (!demanding.contains(s.process)) return;
+    s.again.insert(s.again.begin(), s.deferred.begin(), s.deferred.end());
+    s.deferred.clear();
+}
+
 void Reference::find_deaths() {
     std::vector<Key> dead;
     for (auto& [key, s] : slots) {
@@ -184,18 +225,17 @@ void Reference::find_deaths() {
         s.pending = ReferenceSlot::Pending::none;
         s.told = false;
         s.reserving = 0;
+        s.sweeping = false;
         if (!there) {
             dead.push_back(key);
             continue;
         }
-        const bool died = s.process == dying;
+        const bool was_vacant = s.process == nullptr;
         s.process = s.slot->process;
-        if (died && s.current != 0) {
-            const u64 control = s.current;
-            s.held.erase(control);
-            s.current = 0;
-            route(calls.at(control), Error::restarted, 0, {});
-        }
+        if (s.process == nullptr)
+            vacated(s);
+        else
+            changed_hands(s, was_vacant);
     }
     for (const Key key : dead) {
         for (auto& [control, call] : calls)
@@ -228,7 +268,6 @@ void Reference::find_failed() {
 void Reference::observe() {
     find_deaths();
     find_failed();
-    dying = nullptr;
     for (auto& [key, s] : slots)
         if (s.pending != ReferenceSlot::Pending::none) came_back(s);
 }
@@ -273,7 +312,7 @@ bool Reference::certain_result(const ReferenceSlot& s) const {
 void Reference::received(ReferenceSlot& s, const Outcome& o) {
     if (o.error == Error::timed_out) {
         if (s.deadline != abi::poll && (s.deadline == 0 || s.deadline > now())) broken("a receive ends before its time");
-        if (at_once(s) && (!s.queue.empty() || certain_result(s))) broken("a receive finds nothing though something is there");
+        if (at_once(s) && (!s.queue.empty() || !s.again.empty() || certain_result(s))) broken("a receive finds nothing though something is there");
         return;
     }
     if (o.error != Error::none) broken(std::string("a receive fails: ") + error_text(o.error));
@@ -288,7 +327,7 @@ void Reference::received(ReferenceSlot& s, const Outcome& o) {
             s.told = true;
             break;
         case abi::Receipt::request:
-            if (at_once(s) && certain_result(s)) broken("a request overtakes a result");
+            if (at_once(s) && s.again.empty() && certain_result(s)) broken("a request overtakes a result");
             received_request(s, o);
             break;
         case abi::Receipt::result:
@@ -308,11 +347,13 @@ void Reference::arrived(ReferenceSlot& s, u64 address, DataMode mode) {
 
 void Reference::received_request(ReferenceSlot& s, const Outcome& o) {
     const u64 control = o.rdi;
-    if (s.queue.empty() || s.queue.front() != control) broken("a request out of order, or not for this server", control);
-    s.queue.pop_front();
+    const bool again = !s.again.empty();
+    auto& queue = again ? s.again : s.queue;
+    if (queue.empty() || queue.front() != control) broken("a request out of order, or not for this server", control);
+    queue.pop_front();
     ReferenceCall& call = calls.at(control);
     const Stage& stage = call.stages.back();
-    if (call.doomed || call.at != s.key || call.where != ReferenceCall::Where::queued)
+    if (call.doomed || call.at != s.key || call.where != (again ? ReferenceCall::Where::held : ReferenceCall::Where::queued))
         broken("a request is delivered twice", control);
     const abi::ControlIca& page = w_.page(control);
     const abi::Frame& frame = page.frames[call.stages.size() - 1];
@@ -324,7 +365,17 @@ void Reference::received_request(ReferenceSlot& s, const Outcome& o) {
         broken("the header of a call is wrong", control);
     if (o.op() != functions[stage.function & (max_functions - 1)].op) broken("a request with another operation", control);
     if (!w_.writes(*s.process, control)) broken("the control ICA does not arrive", control);
-    for (const SentArea& d : stage.data) arrived(s, d.address, d.mode);
+    if (again != ((frame.flags & abi::flag::redelivered) != 0)) broken("a call has the wrong mark", control);
+    if (again) ++redelivered;
+    u64 named = 0;
+    for (const SentArea& d : stage.data) {
+        // An earlier process may have passed it on, or given it back.
+        const auto area = s.areas.find(d.address);
+        const bool gone = again && d.mode == DataMode::move && (area == s.areas.end() || area->second.under_way);
+        if (!gone) arrived(s, d.address, d.mode);
+        named = gone ? 0 : d.address;
+    }
+    if ((frame.flags & abi::flag::data_list) == 0 && o.r9 != named) broken("a request with other data", control);
     call.where = ReferenceCall::Where::held;
     s.held.insert(control);
     s.current = control;
@@ -332,6 +383,7 @@ void Reference::received_request(ReferenceSlot& s, const Outcome& o) {
 
 void Reference::received_result(ReferenceSlot& s, const Outcome& o) {
     const u64 control = o.rdi;
+    if (!s.again.empty()) broken("a result overtakes a call that is delivered again", control);
     const auto found = calls.find(control);
     if (found == calls.end()) broken("a result of no call", control);
     ReferenceCall& call = found->second;
@@ -350,6 +402,36 @@ void Reference::received_result(ReferenceSlot& s, const Outcome& o) {
     call.where = ReferenceCall::Where::held;
     s.held.insert(control);
     s.current = control;
+}
+
+std::set<u64> Reference::kept_by_calls(const ReferenceSlot& s) const {
+    std::set<u64> kept;
+    for (const auto& [control, call] : calls)
+        for (std::size_t i = 0; i < call.stages.size(); ++i) {
+            const Key callee = i + 1 < call.stages.size() ? call.stages[i + 1].requester : call.at;
+            if (callee != s.key) continue;
+            for (const SentArea& d : call.stages[i].data)
+                if (d.mode == DataMode::move && s.areas.contains(d.address)) kept.insert(d.address);
+        }
+    for (const auto& [address, area] : s.areas)
+        if (area.under_way) kept.insert(address);
+    return kept;
+}
+
+void Reference::swept(ReferenceSlot& s, const std::set<u64>& kept, const std::set<u64>& perhaps, u64 released) {
+    const std::set<u64> now = kept_by_calls(s);
+    std::size_t gone = 0;
+    std::erase_if(s.areas, [&](const auto& entry) {
+        const auto& [address, area] = entry;
+        if (kept.contains(address) || (perhaps.contains(address) && now.contains(address))) return false;
+        if (perhaps.contains(address) != now.contains(address)) {  // the call came or went while the sweep did: either is right
+            const PageInfo& info = pool[static_cast<Pfn>((address - abi::ica_base) >> page_shift)];
+            if (info.is_area_of(s.slot->index)) return false;
+        }
+        ++gone;
+        return true;
+    });
+    if (gone != released) broken("a sweep releases another number of areas");
 }
 
 // Nothing in the core that the reference does not know, and nothing lost.
@@ -374,8 +456,23 @@ void Reference::compare() const {
     for (const auto& [key, s] : slots) {
         if (s.slot->area_count != s.areas.size() + (s.reserving != 0 ? 1 : 0))
             broken("core and reference disagree how many areas " + s.name + " has");
+        if (s.slot->deferred_count != s.deferred.size() + s.again.size())
+            broken("core and reference disagree how many calls are put aside at " + s.name);
         if (s.slot->queued != s.queue.size()) broken("core and reference disagree how many calls wait at " + s.name);
     }
+}
+
+std::string Reference::calls_left() const {
+    std::string text;
+    for (const auto& [control, call] : calls) {
+        text += describe(call);
+        if (const auto at = slots.find(call.at); at != slots.end()) {
+            const Process* p = at->second.process;
+            text += p == nullptr ? ", vacant" : ", its process in state " + std::to_string(static_cast<int>(p->state));
+        }
+        text += "; ";
+    }
+    return text;
 }
 
 }  // namespace ant::test

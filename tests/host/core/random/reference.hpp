@@ -51,7 +51,7 @@ struct ReferenceArea {
 struct ReferenceSlot {
     enum class Pending { none, receive, request };
     Slot* slot = nullptr;
-    Process* process = nullptr;
+    Process* process = nullptr;  // null: vacant
     Key key = 0;
     std::string name;
     std::vector<u32> functions;
@@ -60,9 +60,11 @@ struct ReferenceSlot {
     bool told = false;                   // that it is to be replaced
     bool just_asked = false;             // its receive is the step's
     u64 reserving = 0;                   // pages of a reservation that goes in steps
+    bool sweeping = false;
+    std::set<u64> to_keep, kept_by_calls;  // of the sweep
     unsigned interrupts = 0;             // raised and not yet received
     u64 current = 0;
-    std::deque<u64> queue;
+    std::deque<u64> queue, deferred, again;  // `again`: held, and to be delivered once more
     std::set<u64> held, owned_controls;
     std::map<u64, ReferenceArea> areas;
 };
@@ -73,12 +75,19 @@ public:
 
     std::map<Key, ReferenceSlot> slots;
     std::map<u64, ReferenceCall> calls;  // by control ICA
-    u64 answered = 0, dropped = 0;
-    const Process* dying = nullptr;  // killed, or exits, in this step
+    u64 answered = 0, dropped = 0, redelivered = 0, restarts = 0;
+    std::set<u32> safe;                // functions that may be delivered again
+    std::set<const Process*> demanding;  // new servers that want deferred calls again
 
     ReferenceSlot& add(Process& process, const std::string& name);
     [[nodiscard]] ReferenceSlot* of(const Process& process);
     [[nodiscard]] bool alive(Key key) const { return slots.contains(key); }
+
+    // The slot's current call is put aside.
+    void put_aside(ReferenceSlot& s);
+    // Areas that outlive a sweep without being kept: they belong to calls.
+    [[nodiscard]] std::set<u64> kept_by_calls(const ReferenceSlot& s) const;
+    void swept(ReferenceSlot& s, const std::set<u64>& kept, const std::set<u64>& perhaps, u64 released);
 
     // The core has accepted these.
     void sent(ReferenceSlot& from, ReferenceSlot& to, u64 control, u32 function, bool sync, u64 deadline,
@@ -94,6 +103,7 @@ public:
     // Fails the test when core and reference disagree about what there is.
     void compare() const;
     void compare_counts() const;
+    [[nodiscard]] std::string calls_left() const;
 
 private:
     void take_data(ReferenceSlot& from, ReferenceSlot& to, const std::vector<SentArea>& data);
@@ -101,6 +111,9 @@ private:
     // -> somebody gets the answer
     bool route(ReferenceCall& call, Error error, u64 value, std::vector<u64> data);
     void find_deaths();
+    void vacated(ReferenceSlot& s);
+    void changed_hands(ReferenceSlot& s, bool restarted);
+    void leave(ReferenceSlot& s, u64 control);
     void find_failed();
     void came_back(ReferenceSlot& s);
     void came_back_from_request(ReferenceSlot& s, const Outcome& o);
