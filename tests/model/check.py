@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 MODELS = ("core.pml", "recovery.pml", "trace.pml")
 TRACES_PER_RUN = 40
 MTYPES = {"idle", "queued", "working", "deferred", "waits", "answered", "reply", "restarted", "died", "timed_out",
-          "none", "preparing", "prepared", "stopping", "starting"}
+          "none", "preparing", "registered", "prepared", "stopped", "stopping", "starting"}
 EVENTS = {"begin_world", "request", "defer", "tell", "deliver", "deliver_again", "answer", "time_out", "hear", "abandon",
           "fail", "die", "end", "begin", "register", "hand_over", "cancel", "slot", "call", "end_world"}
 
@@ -39,10 +39,10 @@ MISTAKES = [
     ("nobody hears of a death",
      "inline die(s) {\n\tto_guardian = true;", "inline die(s) {"),
     ("a member of a transaction commits alone",
-     ":: slot[s].together -> slot[s].stopped = true; slot[s].notice = false; commit_together()",
-     ":: slot[s].together -> commit(s)"),
+     ":: slot[0].state == stopped && slot[1].state == stopped -> commit(0); commit(1)",
+     ":: slot[0].state == stopped -> commit(0)"),
     ("a replacement that fails leaves the old process waiting",
-     "\tslot[s].fresh = NOBODY;\n\tslot[s].notice = false;\n\tslot[s].stopped = false;\n\tslot[s].redeliver = false;",
+     "\tslot[s].fresh = NOBODY;\n\tslot[s].notice = false;\n\tslot[s].handing_over = false;\n\tslot[s].redeliver = false;",
      "\tslot[s].fresh = NOBODY;\n\tslot[s].notice = false;\n\tslot[s].redeliver = false;"),
 ]
 
@@ -138,7 +138,7 @@ def traces(program: str) -> None:
         worlds = split(without_comments(written))
         if not worlds:
             raise SystemExit(f"{program} has written no traces")
-        unseen = EVENTS - {event.split()[0] for world in worlds for event in world}
+        unseen = (EVENTS | MTYPES) - {word for world in worlds for event in world for word in event.split()}
         if unseen:
             raise SystemExit(f"never seen: {' '.join(sorted(unseen))}")
         for start in range(0, len(worlds), TRACES_PER_RUN):

@@ -17,7 +17,7 @@ mtype = { idle, queued, working, deferred, waits, answered };
 /* What the client gets to hear. */
 mtype = { nothing, reply, restarted, died, timed_out };
 /* Replacement::State */
-mtype = { none, preparing, prepared, stopping, starting };
+mtype = { none, preparing, registered, prepared, stopped, stopping, starting };
 
 typedef Call {
 	mtype place = idle;
@@ -37,9 +37,9 @@ typedef Slot {
 	mtype state = none;
 	byte fresh = NOBODY;	/* Replacement::fresh */
 	bool notice;		/* Slot::tell_replacement */
-	bool stopped;		/* the old process waits in hand_over */
+	bool handing_over;	/* the old process waits in hand_over */
 	bool redeliver;		/* register_flag::redeliver */
-	bool together		/* one transaction with the other slot */
+	byte transaction	/* its number; 0: alone */
 };
 
 Call call[CALLS];
@@ -51,12 +51,12 @@ bool whole;		/* all members of the transaction have begun */
 bool to_guardian;	/* event::process_ended, event::replacement */
 hidden byte x_, n_, lost_;
 
-#define serves(s, p)	(slot[s].process == p && !slot[s].stopped)
+#define serves(s, p)	(slot[s].process == p && !slot[s].handing_over)
 #define is_vacant(s)	(slot[s].alive && slot[s].process == NOBODY)
 #define outlives(s)	(slot[s].keeps || slot[s].state != none)
+#define complete	(slot[0].transaction != 0 && slot[0].transaction == slot[1].transaction)
 #define held(c)		(call[c].place == working || call[c].place == deferred || call[c].place == waits)
 #define pending(c)	(call[c].place == queued || held(c))
-#define other(s)	(1 - (s))
 
 /* One process has the slot, or none has it and somebody is to follow. */
 inline check_provider(s) {
@@ -200,15 +200,15 @@ inline fail_call(c) {
 
 /* begin_replacement */
 #define can_begin(s)		(slot[s].alive && slot[s].state == none)
-inline begin_replacement(s, as_paper, in_transaction) {
-	slot[s].together = in_transaction;
+inline begin_replacement(s, as_paper, number) {
+	slot[s].transaction = number;
 	slot[s].fresh = (slot[s].process == 0 -> 1 : 0);
 	if
 	:: slot[s].process == NOBODY -> slot[s].state = starting
 	:: slot[s].process != NOBODY && as_paper -> slot[s].state = stopping; slot[s].notice = true
 	:: slot[s].process != NOBODY && !as_paper -> slot[s].state = preparing
 	fi;
-	whole = slot[0].together && slot[1].together
+	whole = complete
 }
 
 /* commit: the slot changes hands; retire_process */
@@ -222,62 +222,72 @@ inline commit(s) {
 	slot[s].fresh = NOBODY;
 	slot[s].state = none;
 	slot[s].notice = false;
-	slot[s].stopped = false;
+	slot[s].handing_over = false;
 	to_guardian = true;
 	if
 	:: slot[s].redeliver -> leave_calls(s, NO_CALL)
 	:: else
 	fi;
 	slot[s].redeliver = false;
-	slot[s].together = false;
+	slot[s].transaction = 0;
 	check_provider(s)
 }
 
-/* The members of a transaction commit together, when all are prepared and no old process is in the way of any. */
-#define all_prepared	(slot[0].together && slot[1].together && slot[0].state == prepared && slot[1].state == prepared)
-#define out_of_the_way(s)	(slot[s].stopped || slot[s].process == NOBODY)
-inline commit_together() {
+/* advance: leads a transaction on when one of its members has got on. When all new processes are there, the old ones are
+ * told; when none of these is in the way any more, all slots change hands in one go. */
+#define has_registered(s)	(slot[s].state == registered || slot[s].state == prepared || slot[s].state == stopped)
+#define old_has_stopped(s)	(slot[s].process == NOBODY || slot[s].handing_over)
+inline advance_one(s) {
 	if
-	:: all_prepared && out_of_the_way(0) && out_of_the_way(1) -> commit(0); commit(1)
+	:: slot[s].state == registered && old_has_stopped(s) -> slot[s].state = stopped
+	:: slot[s].state == registered && !old_has_stopped(s) -> slot[s].state = prepared; slot[s].notice = true
 	:: else
 	fi
 }
+inline advance(s) {
+	if
+	:: slot[s].transaction == 0 ->
+		advance_one(s);
+		if
+		:: slot[s].state == stopped -> commit(s)
+		:: else
+		fi
+	:: complete && has_registered(0) && has_registered(1) ->
+		advance_one(0);
+		advance_one(1);
+		if
+		:: slot[0].state == stopped && slot[1].state == stopped -> commit(0); commit(1)
+		:: else
+		fi
+	:: else
+	fi;
+	check_together()
+}
 /* All or none. */
 inline check_together() {
-	assert(!whole || slot[0].together == slot[1].together);
-	whole = whole && slot[0].together
+	assert(!whole || slot[0].transaction == slot[1].transaction);
+	whole = whole && complete
 }
 
 /* register_replacing */
 #define can_register(s, p)	(slot[s].fresh == p && (slot[s].state == preparing || slot[s].state == starting))
 inline register(s, wants_again) {
 	slot[s].redeliver = wants_again;
-	if
-	:: slot[s].together ->
-		slot[s].state = prepared;
-		slot[0].notice = all_prepared && !out_of_the_way(0);
-		slot[1].notice = all_prepared && !out_of_the_way(1);
-		commit_together()
-	:: !slot[s].together && slot[s].state == starting -> commit(s)
-	:: !slot[s].together && slot[s].state == preparing -> slot[s].state = prepared; slot[s].notice = true
-	fi;
-	check_together()
+	slot[s].state = registered;
+	advance(s)
 }
 
 /* hand_over */
-#define can_hand_over(s, p)	(serves(s, p) && (slot[s].state == stopping || \
-				 slot[s].state == prepared && (!slot[s].together || all_prepared)))
+#define can_hand_over(s, p)	(serves(s, p) && (slot[s].state == stopping || slot[s].state == prepared))
 inline hand_over(s) {
 	if
 	:: slot[s].current != NO_CALL -> defer_current(s)
 	:: else
 	fi;
-	if
-	:: slot[s].together -> slot[s].stopped = true; slot[s].notice = false; commit_together()
-	:: !slot[s].together && slot[s].state == prepared -> commit(s)
-	:: slot[s].state == stopping -> slot[s].state = starting; slot[s].stopped = true; slot[s].notice = false
-	fi;
-	check_together()
+	slot[s].handing_over = true;
+	slot[s].notice = false;
+	slot[s].state = (slot[s].state == stopping -> starting : stopped);
+	advance(s)
 }
 
 /* fail: the new process ends, or time is up, or the state is refused, or another member fails. The old one goes on. */
@@ -286,9 +296,9 @@ inline cancel_one(s) {
 	slot[s].state = none;
 	slot[s].fresh = NOBODY;
 	slot[s].notice = false;
-	slot[s].stopped = false;
+	slot[s].handing_over = false;
 	slot[s].redeliver = false;
-	slot[s].together = false;
+	slot[s].transaction = 0;
 	to_guardian = true;
 	if
 	:: slot[s].process == NOBODY && !slot[s].keeps -> close_slot(s)
@@ -298,7 +308,7 @@ inline cancel_one(s) {
 }
 inline cancel(s) {
 	if
-	:: slot[s].together && slot[other(s)].together -> cancel_one(0); cancel_one(1)
+	:: complete -> cancel_one(0); cancel_one(1)
 	:: else -> cancel_one(s)
 	fi;
 	check_together()
@@ -324,7 +334,7 @@ inline die(s) {
 		slot[s].owner[slot[s].process] = false;
 		slot[s].process = NOBODY;
 		slot[s].notice = false;
-		slot[s].stopped = false;
+		slot[s].handing_over = false;
 		lost_ = slot[s].current;
 		slot[s].current = NO_CALL;
 		if

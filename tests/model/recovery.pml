@@ -5,7 +5,7 @@
  *   none is delivered twice     deliver, deliver_again; one that is not safe comes again only if it had been put off
  *   one provider                check_provider; only the process that has the slot gets calls and answers them
  *   no deadlock                 no invalid end state
- *   all or none                 commit_together, cancel
+ *   all or none                 check_together
  */
 #include "core.pml"
 
@@ -98,7 +98,7 @@ end:	do
 		:: s < SLOTS && !needs_repair(s) -> s++
 		:: s < SLOTS && needs_repair(s) ->
 			if	/* restart it, or give up */
-			:: d_step { can_begin(s) -> begin_replacement(s, false, false) }
+			:: d_step { can_begin(s) -> begin_replacement(s, false, 0) }
 			:: d_step { can_end(s) -> end_slot(s) }
 			guardian_fails
 			fi
@@ -108,14 +108,15 @@ end:	do
 	:: plans > 0 ->
 		plans--;
 		if
-		:: d_step { can_begin(0) -> begin_replacement(0, false, false) }
-		:: d_step { can_begin(0) -> begin_replacement(0, true, false) }
-		:: d_step { can_begin(1) -> begin_replacement(1, false, false) }
-		:: d_step { can_begin(1) -> begin_replacement(1, true, false) }
-		:: d_step { can_begin(0) -> begin_replacement(0, false, true) };
+		:: d_step { can_begin(0) -> begin_replacement(0, false, 0) }
+		:: d_step { can_begin(0) -> begin_replacement(0, true, 0) }
+		:: d_step { can_begin(1) -> begin_replacement(1, false, 0) }
+		:: d_step { can_begin(1) -> begin_replacement(1, true, 0) }
+		:: d_step { can_begin(0) -> begin_replacement(0, false, 1) };
 			if
-			:: d_step { can_begin(1) -> begin_replacement(1, false, true) }
-			:: d_step { !can_begin(1) -> if :: can_cancel(0) -> cancel(0) :: else fi }
+			:: d_step { can_begin(1) && slot[0].transaction == 1 -> begin_replacement(1, false, 1) }
+			:: d_step { !can_begin(1) && slot[0].transaction == 1 -> cancel(0) }
+			:: slot[0].transaction != 1	/* it has failed: the other request is refused */
 			guardian_fails
 			fi
 		:: !can_begin(0) || !can_begin(1)	/* Error::busy, Error::not_found */

@@ -21,9 +21,9 @@ inline begin_world(keeps0, keeps1) {
 		slot[number_of_slot].state = none;
 		slot[number_of_slot].fresh = NOBODY;
 		slot[number_of_slot].notice = false;
-		slot[number_of_slot].stopped = false;
+		slot[number_of_slot].handing_over = false;
 		slot[number_of_slot].redeliver = false;
-		slot[number_of_slot].together = false;
+		slot[number_of_slot].transaction = 0;
 		number_of_slot++
 	:: else -> break
 	od;
@@ -56,7 +56,7 @@ active proctype Accept() {
 		:: event == e_fail -> d_step { accept(can_fail(s, c), fail_call(c)) }
 		:: event == e_die -> d_step { accept(can_die(s, b), die(s)) }
 		:: event == e_end -> d_step { accept(can_end(s), end_slot(s)) }
-		/* as paper: b; in a transaction: c */
+		/* as paper: b; transaction: c */
 		:: event == e_begin -> d_step { accept(can_begin(s), begin_replacement(s, b, c)) }
 		/* wants deferred calls again: c */
 		:: event == e_register -> d_step { accept(can_register(s, b), register(s, c)) }

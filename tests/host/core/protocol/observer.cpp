@@ -4,19 +4,25 @@ namespace ant::test {
 
 namespace {
 
+using State = Replacement::State;
+
 constexpr unsigned nobody = 2, no_slot = 3;
 
-const char* name_of(Replacement::State state) {
+const char* name_of(State state) {
     switch (state) {
-        case Replacement::State::free:
+        case State::free:
             return "none";
-        case Replacement::State::preparing:
+        case State::preparing:
             return "preparing";
-        case Replacement::State::prepared:
+        case State::registered:
+            return "registered";
+        case State::prepared:
             return "prepared";
-        case Replacement::State::stopping:
+        case State::stopped:
+            return "stopped";
+        case State::stopping:
             return "stopping";
-        case Replacement::State::starting:
+        case State::starting:
             return "starting";
     }
     return "?";
@@ -82,6 +88,7 @@ Observer::Server Observer::server_now(unsigned s) const {
     now.state = slot.replacement->state;
     now.fresh = slot.replacement->fresh->pid;
     now.as_paper = slot.replacement->as_paper;
+    now.transaction = slot.replacement->transaction;
     return now;
 }
 
@@ -121,6 +128,7 @@ Observer::Call Observer::call_now(unsigned c) const {
 // done with its calls, replacements, and what was sent and delivered last.
 void Observer::look() {
     const std::size_t before = events.size();
+    cancelled_ = false;
     std::array<Server, servers> servers_now;
     std::array<Call, clients> calls_now;
     for (unsigned s = 0; s < servers; ++s) servers_now[s] = server_now(s);
@@ -129,6 +137,7 @@ void Observer::look() {
     for (unsigned c = 0; c < clients; ++c) see_end(c, calls_[c], calls_now[c]);
     for (unsigned c = 0; c < clients; ++c) see_deferral(c, calls_[c], calls_now[c]);
     for (unsigned s = 0; s < servers; ++s) see_replacement(s, servers_[s], servers_now[s]);
+    for (unsigned s = 0; s < servers; ++s) see_notice(s, servers_[s], servers_now[s]);
     servers_ = servers_now;
     for (unsigned c = 0; c < clients; ++c) see_delivery(c, calls_[c], calls_now[c]);
     for (unsigned c = 0; c < clients; ++c) see_hearing(c, calls_[c], calls_now[c]);
@@ -140,33 +149,53 @@ void Observer::look() {
 }
 
 void Observer::see_failure(unsigned s, const Server& before, const Server& now) {
-    const bool committed = before.fresh != 0 && now.process == before.fresh;
     const bool ended = before.alive && !now.alive;
+    const bool replaced = has_committed(before, now);
     died_[s] = false;
-    handed_over_[s] = now.process == before.process && before.state == Replacement::State::stopping &&
-                      now.state == Replacement::State::starting;
-    if (committed) handed_over_[s] = before.state == Replacement::State::prepared;
-    if (ended && ending_slot_ == static_cast<int>(s)) return write("end", s);
-    if (before.process != 0 && now.process != before.process && !committed) {
+    if (ended && ending_slot_ == static_cast<int>(s)) {
+        cancelled_ = cancelled_ || together(0, 1);
+        return write("end", s);
+    }
+    if (before.process != 0 && now.process != before.process && !replaced) {
         died_[s] = true;
         write("die", s, number(s, before.process));
     }
-    if (before.state != Replacement::State::free && now.state == Replacement::State::free && !committed) write("cancel", s);
+    const bool cancelled = before.state != State::free && now.state == State::free && !replaced;
+    if (!cancelled || cancelled_) return;  // with the other member
+    cancelled_ = together(0, 1);
+    write("cancel", s);
+}
+
+bool Observer::together(unsigned s, unsigned other) const {
+    return servers_[s].transaction != 0 && servers_[s].transaction == servers_[other].transaction;
+}
+
+bool Observer::has_committed(const Server& before, const Server& now) {
+    return before.fresh != 0 && now.process == before.fresh;
+}
+
+bool Observer::has_handed_over(const Server& before, const Server& now) {
+    if (before.state == State::prepared) return has_committed(before, now) || now.state == State::stopped;
+    return before.state == State::stopping && now.state == State::starting && now.process == before.process;
+}
+
+bool Observer::has_registered(const Server& before, const Server& now) {
+    if (before.state != State::preparing && before.state != State::starting) return false;
+    return has_committed(before, now) || now.state == State::registered || now.state == State::prepared ||
+           now.state == State::stopped;
 }
 
 void Observer::see_replacement(unsigned s, const Server& before, const Server& now) {
-    using State = Replacement::State;
-    const auto to_be_told = [](State state) { return state == State::prepared || state == State::stopping; };
-    const bool committed = before.fresh != 0 && now.process == before.fresh;
     if (before.state == State::free && now.state != State::free) {
         pids_[s][now.process != 0 && number(s, now.process) == 0 ? 1 : 0] = now.fresh;
-        write("begin", s, now.as_paper ? 1U : 0U, 0U);
+        write("begin", s, now.as_paper ? 1U : 0U, now.transaction);
     }
-    if (handed_over_[s]) write("hand_over", s, number(s, before.process));
-    if (before.state == State::preparing && now.state == State::prepared)
-        write("register", s, number(s, now.fresh), wants_again(now.fresh) ? 1U : 0U);
-    if (before.state == State::starting && committed)
-        write("register", s, number(s, now.process), wants_again(now.process) ? 1U : 0U);
+    if (has_handed_over(before, now)) write("hand_over", s, number(s, before.process));
+    if (has_registered(before, now)) write("register", s, number(s, before.fresh), wants_again(before.fresh) ? 1U : 0U);
+}
+
+void Observer::see_notice(unsigned s, const Server& before, const Server& now) {
+    const auto to_be_told = [](State state) { return state == State::prepared || state == State::stopping; };
     if (to_be_told(now.state) && !now.notice && (before.notice || !to_be_told(before.state)))
         write("tell", s, number(s, now.process));
 }
@@ -202,7 +231,7 @@ const char* Observer::cause_of_end(unsigned c, const Call& before, const Call& n
 void Observer::see_deferral(unsigned c, const Call& before, const Call& now) {
     const unsigned s = before.server;
     const bool deferred = before.place == Place::working && (now.place == Place::deferred || now.place == Place::waits);
-    if (deferred && !died_[s] && !handed_over_[s]) write("defer", s, number(s, servers_[s].process), c);
+    if (deferred && !died_[s] && !has_handed_over(servers_[s], server_now(s))) write("defer", s, number(s, servers_[s].process), c);
 }
 
 void Observer::see_delivery(unsigned c, const Call& before, const Call& now) {

@@ -42,6 +42,7 @@ private:
         bool alive = false;
         u32 process = 0, fresh = 0;  // pids, 0 none
         Replacement::State state = Replacement::State::free;
+        u32 transaction = 0;
         bool as_paper = false, notice = false;
     };
     struct Client {
@@ -61,7 +62,12 @@ private:
     [[nodiscard]] unsigned number(unsigned s, u32 pid) const;
 
     void see_failure(unsigned s, const Server& before, const Server& now);
+    [[nodiscard]] bool together(unsigned s, unsigned other) const;
+    static bool has_committed(const Server& before, const Server& now);
+    static bool has_handed_over(const Server& before, const Server& now);
+    static bool has_registered(const Server& before, const Server& now);
     void see_replacement(unsigned s, const Server& before, const Server& now);
+    void see_notice(unsigned s, const Server& before, const Server& now);
     void see_end(unsigned c, const Call& before, const Call& now);
     [[nodiscard]] const char* cause_of_end(unsigned c, const Call& before, const Call& now) const;
     void see_deferral(unsigned c, const Call& before, const Call& now);
@@ -79,7 +85,8 @@ private:
     std::array<std::array<u32, 2>, servers> pids_{};
     std::array<Client, clients> clients_;
     std::array<Server, servers> servers_;
-    std::array<bool, servers> died_{}, handed_over_{};  // in this step
+    std::array<bool, servers> died_{};  // in this step
+    bool cancelled_ = false;            // a transaction, in this step
     std::array<Call, clients> calls_;
     int dying_client_ = -1, ending_slot_ = -1;
 };

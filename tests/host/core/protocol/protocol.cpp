@@ -15,7 +15,7 @@ using namespace ant::test;
 
 namespace {
 
-constexpr unsigned worlds = 240, steps = 60;
+constexpr unsigned worlds = 240, steps = 100;
 
 class Life {
 public:
@@ -74,15 +74,17 @@ private:
         const u64 what = below(100);
         Server& server = servers_[below(servers_.size())];
         const auto client = static_cast<unsigned>(below(clients_.size()));
-        if (what < 25)
+        if (what < 28)
             act_as_client(client);
-        else if (what < 60)
+        else if (what < 64)
             act_as_server(server, true);
-        else if (what < 72)
+        else if (what < 78)
             act_as_new_server(server);
-        else if (what < 80)
+        else if (what < 83)
             replace(server);
-        else if (what < 86)
+        else if (what < 87)
+            replace_both();
+        else if (what < 93)
             w_.advance(1 + below(400));
         else
             fail(server, client);
@@ -166,6 +168,22 @@ private:
         if (alive(server)) (void)w_.replace_from_outside(asker_, server.slot->name, chance(30), static_cast<u32>(300 + below(2000)));
     }
 
+    // One transaction; sometimes its asker fails in the middle, and the other request never comes.
+    void replace_both() {
+        ++transaction_;
+        const bool complete = chance(85);
+        const bool turned = chance(50);
+        const auto timeout_us = static_cast<u32>(300 + below(2000));
+        for (unsigned n = 0; n < (complete ? 2U : 1U); ++n) {
+            const Server& server = servers_[turned ? 1 - n : n];
+            abi::ReplaceRequest request = w_.replace_request(server.slot->name, false, timeout_us);
+            if (!alive(server)) copy_name(request.name, "nobody");
+            request.transaction = transaction_;
+            request.members = 2;
+            if (!w_.ask(asker_, request)) return;
+        }
+    }
+
     void fail(const Server& server, unsigned c) {
         const u64 what = below(100);
         if (what < 10) {
@@ -192,6 +210,7 @@ private:
     std::vector<Server> servers_;
     std::array<Client, Observer::clients> clients_{};
     std::unique_ptr<Observer> observer_;
+    u32 transaction_ = 0;
 };
 
 u64 first_seed() {
