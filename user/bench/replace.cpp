@@ -1,14 +1,16 @@
 // bench-replace: replaces rtl8139 again and again while a transfer between the two cards runs through it, and
 // calls it every 10 us to see what a client sees. Between inet and driver in priority.
 #include "figures.hpp"
+#include "network_load.hpp"
 #include "state.hpp"
 
 #include <ant/abi/manifest.hpp>
-#include <ant/child.hpp>
 #include <ant/console.hpp>
-#include <ant/interface/inet.hpp>
+#include <ant/interface/guardian.hpp>
 #include <ant/interface/nic.hpp>
 #include <ant/process.hpp>
+
+#include <cstring>
 
 ANT_MANIFEST(.version = 1, .name = "bench-replace", .priority = 20,
              .privileges = ant::abi::privilege::list | ant::abi::privilege::replace, .callees = "*");
@@ -20,42 +22,11 @@ using console::print;
 
 constexpr unsigned replacements = 60, quiet_replacements = 10;
 constexpr std::uint64_t probe_us = 10, pause_us = 5'000, patience_us = 20'000'000;
-constexpr std::uint32_t sink_ip = 0x0a4d0001, source_ip = 0x0a4d0002, netmask = 0xffffff00;  // 10.77.0.1 and .2
-constexpr std::uint64_t bytes_of_a_running_transfer = 1 << 20;
 
 Client driver{"rtl8139"};
 Client keeper{"guardian"};
-Client receiving{"inet"}, sending{"inet.1"};
+bench::NetworkLoad load;
 bench::Samples totals, blackouts, gaps;
-
-Result<inet::Interface> interface_of(Client& server) { return ANT_TRY(server.call(inet::interface)).result; }
-
-// `ready(interface)` says when there is nothing more to wait for.
-template <class Ready>
-Result<> wait_for(Client& server, Ready ready) {
-    for (std::uint64_t waited = 0; waited < patience_us; waited += pause_us) {
-        if (ready(ANT_TRY(interface_of(server)))) return {};
-        wait_us(pause_us);
-    }
-    return Failure(Error::timed_out);
-}
-
-// A driver attaches itself to its inet some time after the prompt has come.
-Result<> configure(Client& server, std::uint32_t ip) {
-    ANT_TRY(wait_for(server, [](const inet::Interface& i) { return i.attached != 0; }));
-    ANT_TRY(server.call(inet::configure, {ip, netmask, 0, 0}));
-    return wait_for(server, [ip](const inet::Interface& i) { return i.up != 0 && i.link_up != 0 && i.ip == ip; });
-}
-
-Result<std::uint64_t> bytes_received() { return ANT_TRY(interface_of(receiving)).received_bytes; }
-
-Result<> start_transfer() {
-    char ip[16];
-    format(ip, sizeof ip, "%u", sink_ip);
-    ANT_TRY(start_child("bench-transfer", {"sink", "5555"}, {.as = "bench-sink"}));
-    ANT_TRY(start_child("bench-transfer", {"source", "inet.1", ip, "5555"}, {.as = "bench-source"}));
-    return wait_for(receiving, [](const inet::Interface& i) { return i.received_bytes >= bytes_of_a_running_transfer; });
-}
 
 guardian::Replace request() {
     guardian::Replace request{};
@@ -92,12 +63,12 @@ Result<std::uint64_t> replace_under_probe() {
 }
 
 Result<> replace_under_transfer() {
-    const std::uint64_t begin_bytes = ANT_TRY(bytes_received()), begin_ns = clock_ns();
+    const std::uint64_t begin_bytes = ANT_TRY(load.bytes_received()), begin_ns = clock_ns();
     for (unsigned i = 0; i < replacements; ++i) {
         gaps.add(bench::ticks_to_ns(ANT_TRY(replace_under_probe())));
         wait_us(pause_us);
     }
-    const std::uint64_t bytes = ANT_TRY(bytes_received()) - begin_bytes, ns = clock_ns() - begin_ns;
+    const std::uint64_t bytes = ANT_TRY(load.bytes_received()) - begin_bytes, ns = clock_ns() - begin_ns;
     print("note %u replacements while %lu bytes came through the driver in %lu us\n", replacements, bytes, ns / 1000);
     return {};
 }
@@ -111,13 +82,11 @@ Result<bench::Counters> count_quietly(const bench::Records& records) {
 
 Result<> measure() {
     const bench::Records records = ANT_TRY(bench::Records::make());
-    ANT_TRY(configure(receiving, sink_ip));
-    ANT_TRY(configure(sending, source_ip));
+    ANT_TRY(load.connect());
     const bench::Counters counters = ANT_TRY(count_quietly(records));
-    ANT_TRY(start_transfer());
+    ANT_TRY(load.start_transfer());
     const auto replaced = replace_under_transfer();
-    stop_child("bench-source");
-    stop_child("bench-sink");
+    load.end();
     if (!replaced) return replaced;
     totals.print("replace.rtl8139.planned.total", "ns", counters, quiet_replacements);
     blackouts.print("replace.rtl8139.planned.blackout", "ns", {}, 0);

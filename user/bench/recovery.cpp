@@ -1,0 +1,207 @@
+// bench-recovery SAMPLES: replaces, crashes and hangs servers under load, and prints how long each part of it took.
+// In a machine with two cards; rtl8139 and inet have a transfer running through them and 100 more connections open.
+#include "figures.hpp"
+#include "network_load.hpp"
+
+#include <ant/abi/manifest.hpp>
+#include <ant/child.hpp>
+#include <ant/console.hpp>
+#include <ant/interface/console.hpp>
+#include <ant/interface/guardian.hpp>
+#include <ant/interface/nic.hpp>
+#include <ant/process.hpp>
+
+#include <charconv>
+#include <cstring>
+
+ANT_MANIFEST(.version = 1, .name = "bench-recovery", .priority = 20,
+             .privileges = ant::abi::privilege::list | ant::abi::privilege::replace, .callees = "*");
+
+namespace {
+
+using namespace ant;
+using console::print;
+
+constexpr std::uint64_t probe_us = 10, pause_us = 3'000, patience_us = 20'000'000;
+constexpr unsigned most_probes = 2'000'000, default_samples = 100, hangs_per_sample = 10;
+
+constexpr Function<Nothing> ping{"ping", 1};  // of `basic`
+
+Client keeper{"guardian"};
+
+enum class Way { planned, crash, hang };
+constexpr const char* way_names[] = {"planned", "crash", "hang"};
+
+struct Target {
+    const char* name;
+    Client server;
+    bool (*probe)(Client&);  // a short call
+};
+Target targets[] = {
+    {"rtl8139", Client{"rtl8139"}, [](Client& c) { return c.call(nic::info).has_value(); }},
+    {"inet", Client{"inet"}, [](Client& c) { return c.call(inet::interface).has_value(); }},
+    {"console", Client{"console"}, [](Client& c) { return c.call(console::size).has_value(); }},
+    {"guardian", Client{"guardian"}, [](Client& c) { return c.call(guardian::programs).has_value(); }},
+    {"basic", Client{"basic"}, [](Client& c) { return c.call(ping).has_value(); }},
+};
+
+// In the order of abi::Phase.
+constexpr const char* phase_names[abi::phases] = {"detect", "stop", "create", "load", "register", "state", "device", "first"};
+
+class Series {
+public:
+    void add(const abi::ReplaceResult& r, std::uint64_t gap_ns) {
+        total_.add(r.total_ns);
+        blackout_.add(r.blackout_ns);
+        gap_.add(gap_ns);
+        for (unsigned i = 0; i < abi::phases; ++i) phase_[i].add(r.phase_ns[i]);
+    }
+    void clear() {
+        for (bench::Samples* s : {&total_, &blackout_, &gap_}) s->clear();
+        for (bench::Samples& s : phase_) s.clear();
+    }
+    void print_all(const char* server, Way way) {
+        print_one(server, way, "total", total_);
+        print_one(server, way, "blackout", blackout_);
+        print_one(server, way, "gap", gap_);
+        for (unsigned i = 0; i < abi::phases; ++i) print_one(server, way, phase_names[i], phase_[i]);
+    }
+
+private:
+    static void print_one(const char* server, Way way, const char* what, bench::Samples& samples) {
+        char id[64];
+        format(id, sizeof id, "replace.%s.%s.%s", server, way_names[static_cast<unsigned>(way)], what);
+        samples.print(id, "ns", {}, 0);
+    }
+    bench::Samples total_, blackout_, gap_;
+    std::array<bench::Samples, abi::phases> phase_;
+};
+Series series;
+
+class History {
+public:
+    Result<> reserve() {
+        area_ = ANT_TRY(Ica::reserve(16 * abi::page_size));
+        return {};
+    }
+    // The newest complete record of that server.
+    Result<abi::ReplaceResult> newest(const char* name) const {
+        abi::ReplaceResult found{};
+        for (std::uint64_t start = 0;;) {
+            const auto listed = ANT_TRY(sys::list(abi::ListKind::history, area_.address(), start));
+            if (listed.records == 0) break;
+            for (std::size_t i = 0; i < listed.records; ++i) {
+                const auto& record = area_.as<abi::ReplaceResult>()[i];
+                if (std::strncmp(record.name, name, sizeof record.name) == 0 && record.blackout_ns != 0) found = record;
+            }
+            start += listed.records;
+        }
+        if (found.ticket == 0) return Failure(Error::not_found);
+        return found;
+    }
+
+private:
+    Ica area_;
+};
+History history;
+
+Result<std::uint64_t> begin(Target& target, Way way) {
+    if (way == Way::planned) {
+        guardian::Replace request{};
+        request.count = 1;
+        format(request.server[0].name, sizeof request.server[0].name, "%s", target.name);
+        return keeper.send(guardian::replace, request);
+    }
+    const auto fault = way == Way::crash ? guardian::Fault::null : guardian::Fault::hang;
+    return target.server.send(guardian::crash, {.fault = static_cast<std::uint32_t>(fault), .reserved = 0});
+}
+
+// Calls the server every 10 us until it has answered once after the end of what was begun.
+// -> the longest time between two answers, in ticks
+Result<std::uint64_t> probe_until_over(Target& target, std::uint64_t control) {
+    std::uint64_t answered = time_stamp(), longest = 0;
+    bool over = false, answered_after = false;
+    for (unsigned n = 0; n < most_probes && !answered_after; ++n) {
+        const bool over_before = over;
+        if (target.probe(target.server)) {
+            const std::uint64_t now = time_stamp();
+            longest = std::max(longest, now - answered);
+            answered = now;
+            answered_after = over_before;
+        }
+        const sys::Raw receipt = over ? sys::Raw{} : sys::raw(sys::Syscall::receive, abi::poll);
+        if (!over && receipt.error == Error::none && receipt.rdi == control) over = true;
+        wait_us(probe_us);
+    }
+    controls::give(control);
+    if (!answered_after) return Failure(Error::timed_out);
+    return longest;
+}
+
+// One that is planned ends with the record; after a failure the first call may be answered before it is complete.
+Result<abi::ReplaceResult> record_after(const char* name, std::uint32_t ticket) {
+    for (std::uint64_t waited = 0; waited < patience_us; waited += pause_us) {
+        const auto record = history.newest(name);
+        if (record && record->ticket != ticket) return *record;
+        wait_us(pause_us);
+    }
+    return Failure(Error::timed_out);
+}
+
+Result<> sample(Target& target, Way way) {
+    const auto before = history.newest(target.name);
+    if (!target.probe(target.server)) return Failure(Error::no_server);
+    const std::uint64_t control = ANT_TRY(begin(target, way));
+    const std::uint64_t gap = ANT_TRY(probe_until_over(target, control));
+    const auto record = ANT_TRY(record_after(target.name, before ? before->ticket : 0));
+    if (record.error != Error::none) return Failure(record.error);
+    series.add(record, bench::ticks_to_ns(gap));
+    wait_us(pause_us);
+    return {};
+}
+
+// What fails is said, and the others are measured nevertheless.
+bool measure(Target& target, Way way, unsigned samples) {
+    series.clear();
+    for (unsigned i = 0; i < samples; ++i) {
+        const auto done = sample(target, way);
+        if (done) continue;
+        print("note replace.%s.%s: sample %u: %s\n", target.name, way_names[static_cast<unsigned>(way)], i,
+              error_text(done.error()));
+        return false;
+    }
+    series.print_all(target.name, way);
+    return true;
+}
+
+unsigned wanted_samples() {
+    const std::string_view text = argument(1);
+    unsigned samples = default_samples;
+    std::from_chars(text.data(), text.data() + text.size(), samples);
+    return std::min(samples, bench::Samples::capacity);
+}
+
+Result<bool> measure_all() {
+    ANT_TRY(history.reserve());
+    ANT_TRY(start_child("basic", {}, {.as = "basic"}));
+    bench::NetworkLoad load;
+    ANT_TRY(load.connect());
+    ANT_TRY(load.open_connections());
+    ANT_TRY(load.start_transfer());
+    bool good = true;
+    const unsigned samples = wanted_samples();
+    for (Target& target : targets)
+        for (const Way way : {Way::planned, Way::crash, Way::hang})
+            good &= measure(target, way, way == Way::hang ? (samples + hangs_per_sample - 1) / hangs_per_sample : samples);
+    load.end();
+    stop_child("basic");
+    return good;
+}
+
+}  // namespace
+
+int main() {
+    const auto good = measure_all();
+    if (!good) print("bench recovery: %s (it needs two cards)\n", error_text(good.error()));
+    return good && *good ? 0 : 1;
+}
