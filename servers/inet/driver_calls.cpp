@@ -32,7 +32,9 @@ Outcome Requests::attach(Call call) {
     });
     if (!listed) return listed.error();
     if (!genuine) return Error::denied;
+    const bool again = protocol.attached();
     const auto attached = protocol.attach(server_, params, call.requester(), transmitted);
+    if (attached && again) resume();  // frames may have been lost with the driver before
     return attached ? Outcome{} : Outcome{attached.error()};
 }
 

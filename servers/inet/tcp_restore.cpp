@@ -12,12 +12,13 @@ namespace {
 
 // The rest is about what is queued, and made anew.
 constexpr tcpflags_t lasting_flags = TF_CLOSEPEND | TF_RXCLOSED | TF_FIN | TF_NODELAY | TF_WND_SCALE | TF_BACKLOGPEND | TF_SACK;
-constexpr std::uint16_t write_step = 32 * 1024;  // lwIP counts in 16 bits
-constexpr unsigned probe_segments = 2;           // a peer that delays its acknowledgements answers the second
+constexpr std::uint16_t write_step = 32 * 1024;      // lwIP counts in 16 bits
+constexpr unsigned probe_segments = 2;               // a peer that delays its acknowledgements answers the second
+constexpr std::uint32_t first_bytes = 16 * TCP_MSS;  // of a new connection: a peer that begins slowly does not wait
 
 // After resuming: who has not answered is asked again soon, since either segment may have been lost.
-constexpr std::uint32_t first_look_ms = 10;
-constexpr unsigned looks = 5;  // each after twice the time
+constexpr std::uint32_t first_look_ms = 3;
+constexpr unsigned looks = 6;  // each after twice the time
 constexpr std::uint32_t recently_ms = 2000;
 constexpr unsigned duplicate_acks = 3;  // what a peer takes for a loss (RFC 5681)
 
@@ -218,6 +219,8 @@ Connections::Slot* Connections::take(tcp_pcb& pcb) {
     if (slot == nullptr) return nullptr;
     free_ = slot->next;
     attach(*slot, pcb);
+    slot->hurry = true;
+    slot->edge = pcb.rcv_nxt + first_bytes;
     mark(*slot);
     return slot;
 }
@@ -308,6 +311,7 @@ bool Connections::segment_arrives(tcp_pcb& pcb, const tcp_hdr& header, std::uint
         slot->phase = Phase::live;
         pcb.cwnd = std::max<tcpwnd_size_t>(pcb.cwnd, slot->cwnd);
     }
+    if (pcb.state == SYN_SENT) slot->edge = header.seqno + first_bytes;
     slot->hurry = slot->hurry && TCP_SEQ_LT(pcb.rcv_nxt, slot->edge);
     if (slot->hurry && bytes != 0) tcp_set_flags(&pcb, TF_ACK_DELAY);  // as if it were the second one
     // What was sent twice is acknowledged twice: after its last segment the connection goes on to TIME_WAIT, so that
@@ -421,21 +425,27 @@ void Connections::send_again(Slot& slot) {
     (void)tcp_output(&pcb);
 }
 
+// As long as something comes that had been lost the next hole is near.
 void Connections::look_again(void* self) {
     auto& all = *static_cast<Connections*>(self);
+    bool progress = false;
     for (Slot& slot : all.slots_)
-        if (slot.pcb != nullptr) all.look_again(slot);
-    if (++all.looks_ < looks) sys_timeout(first_look_ms << all.looks_, look_again, self);
+        if (slot.pcb != nullptr) progress |= all.look_again(slot);
+    all.looks_ = progress ? 0 : all.looks_ + 1;
+    if (all.looks_ < looks) sys_timeout(first_look_ms << all.looks_, look_again, self);
 }
 
 // Segments of the peer that were lost: it sends them again at once if it hears several times that they are missing.
-void Connections::look_again(Slot& slot) {
+// -> something has arrived since we looked last
+bool Connections::look_again(Slot& slot) {
     tcp_pcb& pcb = *slot.pcb;
     if (slot.phase == Phase::probing && pcb.unacked != nullptr) send_again(slot);
-    const bool silent = pcb.rcv_nxt == slot.seen && milliseconds(tcp_ticks - pcb.tmr) <= recently_ms;
+    if (!slot.hurry || !receives(pcb) || !TCP_SEQ_LT(pcb.rcv_nxt, slot.edge)) return false;
+    const bool progress = pcb.rcv_nxt != slot.seen;
     slot.seen = pcb.rcv_nxt;
-    if (!silent || !receives(pcb) || pcb.rcv_ann_wnd == 0) return;
-    for (unsigned i = 0; i < duplicate_acks; ++i) (void)tcp_send_empty_ack(&pcb);
+    const bool idle = milliseconds(tcp_ticks - pcb.tmr) > recently_ms;
+    for (unsigned i = 0; i < duplicate_acks && !progress && !idle; ++i) (void)tcp_send_empty_ack(&pcb);
+    return progress;
 }
 
 }  // namespace ant::inet_server
@@ -444,11 +454,11 @@ using ant::inet_server::the_connections;
 
 // Before a segment is looked at. Other than ERR_OK: it is dropped.
 err_t ant_lwip_connection_receives(tcp_pcb* pcb, const tcp_hdr* header, const pbuf* bytes) {
-    return the_connections == nullptr || the_connections->segment_arrives(*pcb, *header, bytes->tot_len) ? ERR_OK : ERR_ABRT;
+    return the_connections->segment_arrives(*pcb, *header, bytes->tot_len) ? ERR_OK : ERR_ABRT;
 }
 
 // lwIP asks for options that we want to add; a reset may have no control block.
 u32_t* ant_lwip_connection_sends(const tcp_pcb* pcb, u32_t* options) {
-    if (pcb != nullptr && the_connections != nullptr) the_connections->segment_leaves(*pcb);
+    if (pcb != nullptr) the_connections->segment_leaves(*pcb);
     return options;
 }

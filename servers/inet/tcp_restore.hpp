@@ -109,7 +109,7 @@ private:
         Slot* next = nullptr;    // of those that are free
         Slot* next_changed = nullptr;
         bool changed = false;
-        bool hurry = false;  // bytes below `edge` may have been lost: each segment is acknowledged at once
+        bool hurry = false;  // up to `edge` each segment is acknowledged at once: bytes may have been lost, or it begins
         bool resumed = false;
         Phase phase = Phase::live;
         std::uint32_t socket = 0, listener = 0;
@@ -130,7 +130,7 @@ private:
     void resume(Slot& slot);
     void send_again(Slot& slot);
     void probe(Slot& slot);
-    void look_again(Slot& slot);
+    bool look_again(Slot& slot);
     TcpRecord record_of(const Slot& slot) const;
 
     Records<TcpRecord> records_;
