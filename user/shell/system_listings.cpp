@@ -37,6 +37,7 @@ void describe(Json& json, const abi::SystemRecord& s) {
     json.number("kernel_pool_bytes", s.kernel_pool_bytes);
     json.number("audit_errors", s.audit_errors);
     json.text("audit", s.audit_errors == 0 ? "ok" : "failed");
+    json.number("damaged_images", s.damaged_images);
 }
 
 Result<> areas_as_json(const abi::SystemRecord& system) {
@@ -64,6 +65,7 @@ Result<> areas_as_text(const abi::SystemRecord& system) {
     } else {
         out.print("audit=failed errors=%u\n", system.audit_errors);
     }
+    if (system.damaged_images != 0) out.print("damaged programs in memory=%u\n", system.damaged_images);
     return {};
 }
 
