@@ -68,8 +68,8 @@ unsigned Launcher::for_each_card(const Program& program, Take take) const {
 }
 
 Result<Launched> Launcher::create(const Plan& plan, std::string_view slot) {
+    if (plan.program->manifest == nullptr) return Failure(Error::bad_image);
     abi::ProcessRequest request{};
-    request.image = ANT_TRY(programs_.image(*plan.program));
     request.version = plan.program->manifest->version;
     request.device = plan.device;
     grant(*plan.program->manifest, *plan.rule, plan.instance, request);
@@ -92,7 +92,10 @@ Result<Launched> Launcher::create(const Plan& plan, std::string_view slot) {
     request.arguments = sys::address_of(block.text());
     std::memcpy(request.name, Name{slot}.text, sizeof request.name);
     std::memcpy(request.program, plan.program->name.text, sizeof request.program);
-    const auto created = ANT_TRY(sys::process_create(request));
+    const auto created = ANT_TRY(programs_.with_image(*plan.program, [&](std::uint32_t image) {
+        request.image = image;
+        return sys::process_create(request);
+    }));
     return Launched{created, Name{slot}};
 }
 

@@ -47,7 +47,9 @@ constinit Starts starts{state, launcher, listings};
 constinit Recovery recovery{state, programs, config, listings, notices};
 constinit Replacements replacements{state, programs, recovery, listings};
 Server* server = nullptr;
-bool resuming = false;  // the rule of boot.conf that is next may have been begun by the guardian before
+// Rules of boot.conf ahead of this one may have been carried out by a guardian before.
+std::uint32_t begun_before = 0;
+bool state_lost = false;
 
 AreaBytes reserve(std::size_t bytes) {
     auto area = Ica::reserve(bytes);
@@ -55,24 +57,21 @@ AreaBytes reserve(std::size_t bytes) {
     return {area->detach(), bytes};
 }
 
-void parse_config() {
-    config.parse(state.root.config.text(),
-                 [](unsigned line, const char* why) { notices.add("%s:%u: %s", config_name, line, why); });
-}
-
-// In the first guardian. With the root in the records everything is there for those that follow.
+// In the first guardian, or one that finds nothing to go on with. With the root in the records everything is there for those
+// that follow.
 void begin() {
     const abi::StartupInfo& info = startup();
     if (info.boot_archive == 0) panic("no boot archive: nothing can be started");
     Root& root = state.root;
+    root = {};
     root.listings = reserve(Listings::area_bytes);
     root.journal = reserve(sizeof(Journal));
     root.catalogue = reserve(sizeof(Catalogue));
     listings.use(root.listings.address);
     OtherFile others[] = {{config_name, root.config}, {symbols_name, root.symbols}};
-    programs.load(info.boot_archive, info.boot_archive_bytes, others);
+    programs.load({info.boot_archive, info.boot_archive_bytes}, others);
     if (root.config.address == 0) panic("no %s in the boot archive: nothing can be started", config_name);
-    parse_config();
+    config.parse(root.config.text(), [](unsigned line, const char* why) { notices.add("%s:%u: %s", config_name, line, why); });
     launcher.find_cards();
     root.catalogue_check = state_checksum(&state.catalogue(), sizeof(Catalogue));
     if (const auto created = state.create(); !created) panic("no records: %s", error_text(created.error()));
@@ -83,12 +82,18 @@ void begin() {
 // In a guardian that takes over, from one that failed or one that was replaced.
 void resume(sys::State registered) {
     const bool has_failed = server->registered() == abi::Registered::restarted;
-    if (const auto adopted = state.adopt(registered, has_failed); !adopted)
-        panic("nothing to go on with: %s", error_text(adopted.error()));
-    listings.use(state.root.listings.address);
-    programs.restore();
-    config.parse(state.root.config.text(), [](unsigned, const char*) {});  // the first guardian has complained
-    resuming = true;
+    if (const auto adopted = state.adopt(registered); !adopted) {
+        notices.add("starts clean, its state is lost: %s", error_text(adopted.error()));
+        begin();
+        begun_before = static_cast<std::uint32_t>(config.rules().size());
+        state_lost = true;
+    } else {
+        listings.use(state.root.listings.address);
+        programs.restore();
+        config.parse(state.root.config.text(), [](unsigned, const char*) {});  // the first guardian has complained
+        begun_before = state.root.next_rule + 1;
+    }
+    if (has_failed) state.sweep();
     replacements.restore();
     recovery.look();
 }
@@ -105,7 +110,7 @@ Name slot_of(unsigned index) {
 
 void start_program(std::string_view program, std::string_view slot) {
     const auto started = launcher.start({program, slot, {}});
-    const bool done_before = resuming && !started && started.error() == Error::exists;
+    const bool done_before = state.root.next_rule < begun_before && !started && started.error() == Error::exists;
     if (!started && !done_before) notices.add("%s does not start: %s", Name{program}.text, error_text(started.error()));
 }
 
@@ -134,7 +139,6 @@ void go_on_booting() {
         if (rule.start && rule.applies_in(mode)) start_rule(next);
         ++next;
         state.save_root();
-        resuming = false;
     }
 }
 
@@ -159,7 +163,10 @@ Result<Target> find_target(std::string_view name) {
     return *target;
 }
 
-Outcome on_start(Call call) { return starts.begin(call); }
+// A call that was delivered before, and nobody knows any more what has come of it.
+bool unknown(Call call) { return state_lost && call.redelivered(); }
+
+Outcome on_start(Call call) { return unknown(call) ? Outcome{Error::restarted} : starts.begin(call); }
 
 Outcome on_stop(Call call) {
     const auto target = find_target(Name{bounded(call.params<guardian::Name>().name)}.view());
@@ -178,7 +185,7 @@ Outcome on_kill(Call call) {
     return killed ? Outcome{} : Outcome{killed.error()};
 }
 
-Outcome on_replace(Call call) { return replacements.begin(call); }
+Outcome on_replace(Call call) { return unknown(call) ? Outcome{Error::restarted} : replacements.begin(call); }
 
 Outcome on_programs(Call call) {
     guardian::Programs list{};

@@ -8,126 +8,62 @@
 namespace ant::guardian_server {
 namespace {
 
-// What is left of the archive while it is taken apart from front to back.
-class Rest {
-public:
-    Rest(std::uint64_t address, std::size_t pages) : area_{Ica::adopt(address, pages)} {}
-
-    [[nodiscard]] std::size_t position() const { return position_; }
-    // The next `pages` pages as an area of their own.
-    Result<Ica> take(std::size_t pages) {
-        const std::size_t left = area_.pages();
-        if (pages == 0 || pages > left) return Failure(Error::invalid_argument);
-        const std::uint64_t head = area_.address();
-        std::uint64_t tail = 0;
-        if (pages < left) tail = ANT_TRY(sys::ica_split(head, pages));
-        area_.detach();
-        if (tail != 0) area_ = Ica::adopt(tail, left - pages);
-        position_ += pages;
-        return Ica::adopt(head, pages);
+// Copies whole words: areas are longer than the files in them. -> a sum that misses no change of a single word
+std::uint64_t copy_and_sum(const Ica& to, std::span<const std::byte> from) {
+    std::uint64_t sum = from.size();
+    for (std::size_t i = 0; i < from.size(); i += sizeof sum) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, from.data() + i, from.size() - i < sizeof word ? from.size() - i : sizeof word);
+        std::memcpy(to.data() + i, &word, sizeof word);
+        sum = record::mix(sum, word);
     }
-    Result<> skip_to(std::size_t page) {
-        if (page > position_) ANT_TRY(take(page - position_));
-        return {};
-    }
-
-private:
-    Ica area_;
-    std::size_t position_ = 0;
-};
-
-// Contents that do not begin at a page border were not written by our tools; they cost a copy.
-Result<Ica> copy_of(std::span<const std::byte> contents) {
-    Ica area = ANT_TRY(Ica::reserve(contents.size()));
-    std::memcpy(area.data(), contents.data(), contents.size());
-    return area;
+    return sum | 1;  // 0 says that there is none
 }
 
 }  // namespace
 
-unsigned Programs::collect(std::span<const std::byte> archive) {
-    ArchiveReader reader{archive};
-    unsigned count = 0;
-    for (;;) {
-        const auto entry = reader.next();
-        if (!entry) {
-            if (entry.error() != Error::not_found) log("the boot archive is damaged behind its file %u", count);
-            return count;
+void Programs::load(AreaBytes archive, std::span<OtherFile> others) {
+    ArchiveReader reader{archive.contents()};
+    for (auto entry = reader.next(); entry || entry.error() != Error::not_found; entry = reader.next()) {
+        if (!entry) return log("the boot archive is damaged behind its file %u", count_);
+        const AreaBytes file{archive.address + entry->offset, entry->bytes};
+        bool other = false;
+        for (const OtherFile& wanted : others) {
+            if (wanted.name != entry->name) continue;
+            wanted.place = file;
+            other = true;
         }
-        if (!Name::fits(entry->name)) {
-            log("a file's name in the boot archive is too long");
-            continue;
-        }
-        if (count == max_programs) {
-            log("the boot archive holds more than %u files", max_programs);
-            return count;
-        }
-        files_[count++] = {Name{entry->name}, entry->offset, entry->bytes};
+        if (!other) add(entry->name, file);
     }
 }
 
-void Programs::keep(const File& file, Ica area, std::span<OtherFile> others) {
-    for (const OtherFile& other : others) {
-        if (other.name != file.name.view()) continue;
-        other.place = {area.detach(), file.bytes};
-        return;
-    }
+void Programs::add(std::string_view name, AreaBytes file) {
+    if (!Name::fits(name)) return log("a file's name in the boot archive is too long");
+    if (count_ == max_programs) return log("%s: the boot archive holds too many files", Name{name}.text);
     Program& program = programs_[count_];
     abi::Manifest& manifest = state_.catalogue().manifests[count_];
     ++count_;
-    program.name = file.name;
-    program.bytes = file.bytes;
-    manifest = {};
+    program = {Name{name}, nullptr, file};
     manifest.abi_version = 0;
-    if (!area) return;
-    if (const auto found = read_manifest(area.bytes().first(file.bytes))) {
+    if (const auto found = read_manifest(file.contents())) {
         manifest = *found;
         program.manifest = &manifest;
     }
-    program.file = area.detach();
-    if (program.manifest == nullptr) return;
-    if (const auto given = give_to_core(program); !given) log("%s: %s", program.name.text, error_text(given.error()));
 }
 
-void Programs::load(std::uint64_t archive, std::size_t bytes, std::span<OtherFile> others) {
-    const std::span contents{reinterpret_cast<const std::byte*>(archive), bytes};
-    const unsigned count = collect(contents);
-    // Copies first: taking the archive apart ends what they are made from.
-    std::array<Ica, max_programs> copies;
-    for (unsigned i = 0; i < count; ++i) {
-        const File& file = files_[i];
-        if (file.offset % abi::page_size == 0 || file.bytes == 0) continue;
-        if (auto copy = copy_of(contents.subspan(file.offset, file.bytes))) copies[i] = std::move(*copy);
-    }
-    Rest rest{archive, pages_for(bytes)};
-    for (unsigned i = 0; i < count; ++i) {
-        const File& file = files_[i];
-        Ica area = std::move(copies[i]);
-        if (file.bytes != 0 && !area && file.offset % abi::page_size == 0) {
-            const auto skipped = rest.skip_to(file.offset / abi::page_size);
-            auto taken = skipped ? rest.take(pages_for(file.bytes)) : Result<Ica>{Failure(skipped.error())};
-            if (taken)
-                area = std::move(*taken);
-            else
-                log("%s: %s", file.name.text, error_text(taken.error()));
-        }
-        keep(file, std::move(area), others);
-    }
-}
-
-void Programs::save(unsigned index) const {
-    const Program& program = programs_[index];
-    state_.programs.commit(index, {program.name, program.bytes, program.file, program.image});
+void Programs::save(const Program& program) const {
+    state_.programs.commit(static_cast<unsigned>(&program - programs_.data()),
+                           {program.name, program.file, program.check, program.image});
 }
 
 void Programs::save() const {
-    for (unsigned i = 0; i < count_; ++i) save(i);
+    for (const Program& program : all()) save(program);
 }
 
 void Programs::restore() {
     state_.programs.each([this](unsigned index, const ProgramRecord& record) {
         const abi::Manifest& manifest = state_.catalogue().manifests[index];
-        programs_[index] = {record.name, manifest.abi_version == 0 ? nullptr : &manifest, record.file, record.bytes,
+        programs_[index] = {record.name, manifest.abi_version == 0 ? nullptr : &manifest, record.file, record.check,
                             record.image};
         if (index >= count_) count_ = index + 1;
     });
@@ -143,20 +79,28 @@ std::uint16_t Programs::number(std::string_view name) const {
 
 Program* Programs::by_number(std::uint16_t number) { return number == 0 || number > count_ ? nullptr : &programs_[number - 1]; }
 
-// The core has a table of limited size: what it cannot take stays here, and is offered again when it is wanted.
-Result<> Programs::give_to_core(Program& program) {
-    program.image = ANT_TRY(sys::image_create(program.file, program.bytes));
-    program.file = 0;
-    return {};
-}
-
+// The core gets a copy. A guardian that fails before it has noted the number leaves an image that nobody uses, no more.
 Result<std::uint32_t> Programs::image(Program& program) {
     if (program.manifest == nullptr) return Failure(Error::bad_image);
-    if (program.image == 0) {
-        ANT_TRY(give_to_core(program));
-        save(static_cast<unsigned>(&program - programs_.data()));
+    if (program.image != 0) return static_cast<std::uint32_t>(program.image);
+    Ica copy = ANT_TRY(Ica::reserve(program.file.bytes));
+    const std::uint64_t sum = copy_and_sum(copy, program.file.contents());
+    if (program.check != 0 && program.check != sum) {
+        log("%s: the boot archive is damaged", program.name.text);
+        return Failure(Error::bad_image);
     }
+    program.image = ANT_TRY(sys::image_create(copy.address(), program.file.bytes));
+    (void)copy.detach();
+    program.check = sum;
+    save(program);
     return static_cast<std::uint32_t>(program.image);
+}
+
+void Programs::forget_image(Program& program) {
+    log("%s: its image is damaged, the core gets another one", program.name.text);
+    (void)sys::image_release(program.image);
+    program.image = 0;
+    save(program);
 }
 
 }  // namespace ant::guardian_server

@@ -1,4 +1,4 @@
-// The programs of the boot archive, and the core's images of them.
+// The programs of the boot archive, and the core's images of them. The archive stays as it is: it is the master copy.
 #pragma once
 
 #include "state.hpp"
@@ -10,9 +10,9 @@ namespace ant::guardian_server {
 struct Program {
     Name name;
     const abi::Manifest* manifest = nullptr;  // none: it cannot be started
-    std::uint64_t file = 0;                   // its area, until the core has it
-    std::uint64_t bytes = 0;
-    std::uint64_t image = 0;  // of the core; every process that runs the program shares it
+    AreaBytes file{};                         // in the archive
+    std::uint64_t check = 0;                  // of the file, as it was when it was first used
+    std::uint64_t image = 0;                  // of the core, from then on; every process that runs the program shares it
 };
 
 // Files of the archive that are no programs.
@@ -25,9 +25,8 @@ class Programs {
 public:
     constexpr explicit Programs(State& state) : state_{state} {}
 
-    // At boot: takes the archive apart. Each file gets an area of its own, everything between them is released. The
-    // core gets all programs at once: a guardian that fails later finds their numbers in its records.
-    void load(std::uint64_t archive, std::size_t bytes, std::span<OtherFile> others);
+    // At boot: notes what is where, and the manifests in the catalogue.
+    void load(AreaBytes archive, std::span<OtherFile> others);
     // Writes the records, when the state is there.
     void save() const;
     // In a guardian that takes over.
@@ -38,22 +37,25 @@ public:
     // Number in the records: index + 1. 0: no such program.
     [[nodiscard]] std::uint16_t number(std::string_view name) const;
     [[nodiscard]] Program* by_number(std::uint16_t number);
+
     // The core's image of a program.
     Result<std::uint32_t> image(Program& program);
+    // use(image) -> Result. When the core finds that its image has been damaged, it gets a new one from the master.
+    template <class Use>
+    auto with_image(Program& program, Use use) -> decltype(use(0)) {
+        auto used = use(ANT_TRY(image(program)));
+        if (used || used.error() != Error::bad_image) return used;
+        forget_image(program);
+        return use(ANT_TRY(image(program)));
+    }
 
 private:
-    struct File {
-        Name name;
-        std::size_t offset, bytes;
-    };
-    unsigned collect(std::span<const std::byte> archive);
-    void keep(const File& file, Ica area, std::span<OtherFile> others);
-    Result<> give_to_core(Program& program);
-    void save(unsigned index) const;
+    void add(std::string_view name, AreaBytes file);
+    void forget_image(Program& program);
+    void save(const Program& program) const;
 
     State& state_;
     std::array<Program, max_programs> programs_{};
-    std::array<File, max_programs> files_{};
     unsigned count_ = 0;
 };
 

@@ -116,17 +116,18 @@ void Recovery::revive(const Vacant& vacant, std::uint64_t now_ns) {
 }
 
 Error Recovery::start(const SlotRecord& record, Program& program, std::uint64_t now_ns) {
-    const auto image = programs_.image(program);
-    if (!image) return image.error();
+    if (program.manifest == nullptr) return Error::bad_image;
     abi::ReplaceRequest request{};
     std::memcpy(request.name, record.slot.text, sizeof request.name);
     std::memcpy(request.program, program.name.text, sizeof request.program);
-    request.image = *image;
     request.version = program.manifest->version;
     // It stays on probation, and keeps to the older state format.
     if (policy::on_probation(record, now_ns))
         request.probation_us = static_cast<std::uint32_t>((record.probation_until_ns - now_ns) / 1000 + 1);
-    const auto ticket = sys::server_replace(request);
+    const auto ticket = programs_.with_image(program, [&](std::uint32_t image) {
+        request.image = image;
+        return sys::server_replace(request);
+    });
     return ticket ? Error::none : ticket.error();
 }
 

@@ -81,8 +81,8 @@ Result<> Replacements::request(const Operation& operation, unsigned member, std:
     const auto& wanted = operation.request.server[member];
     Program* program = programs_.find(wanted_program(operation, member));
     if (program == nullptr) return Failure(Error::not_found);
+    if (program->manifest == nullptr) return Failure(Error::bad_image);
     abi::ReplaceRequest request{};
-    request.image = ANT_TRY(programs_.image(*program));
     std::memcpy(request.name, Name{bounded(wanted.name)}.text, sizeof request.name);
     std::memcpy(request.program, program->name.text, sizeof request.program);
     request.version = program->manifest->version;
@@ -91,7 +91,10 @@ Result<> Replacements::request(const Operation& operation, unsigned member, std:
     request.probation_us = recovery_.probation_us(operation.before[member].view(), program->name.view());
     request.transaction = transaction;
     request.members = transaction != 0 ? operation.request.count : 0;
-    ANT_TRY(sys::server_replace(request));
+    ANT_TRY(programs_.with_image(*program, [&](std::uint32_t image) {
+        request.image = image;
+        return sys::server_replace(request);
+    }));
     return {};
 }
 

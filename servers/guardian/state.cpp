@@ -26,14 +26,13 @@ Result<> State::create() {
     return {};
 }
 
-Result<> State::adopt(const sys::State& registered, bool has_failed) {
+Result<> State::adopt(const sys::State& registered) {
     store_ = ANT_TRY(RecordStore::adopt(registered));
     find_tables();
     if (roots_.capacity() == 0 || roots_.load(0, root) != Records<Root>::Found::good) return Failure(Error::state_refused);
     if (root.catalogue.bytes != sizeof(Catalogue) || root.journal.bytes != sizeof(Journal)) return Failure(Error::state_refused);
     if (state_checksum(&catalogue(), sizeof(Catalogue)) != root.catalogue_check) return Failure(Error::state_refused);
     if (store_->any_damaged()) log("some of its records are damaged and count as lost");
-    if (has_failed) sweep();
     return {};
 }
 
@@ -47,11 +46,7 @@ void State::find_tables() {
 
 void State::sweep() const {
     AreaKeeper keeper;
-    for (const AreaBytes& area : {root.config, root.symbols, root.catalogue, root.listings, root.journal})
-        if (area.address != 0) keeper.keep(area.address);
-    programs.each([&](unsigned, const ProgramRecord& program) {
-        if (program.file != 0) keeper.keep(program.file);
-    });
+    for (const AreaBytes& area : {root.catalogue, root.listings, root.journal}) keeper.keep(area.address);
     if (const auto swept = keeper.sweep(); !swept) log("areas of the guardian before stay: %s", error_text(swept.error()));
 }
 

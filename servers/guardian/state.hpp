@@ -18,6 +18,7 @@ namespace ant::guardian_server {
 inline constexpr std::uint32_t state_format = 1;
 inline constexpr unsigned max_programs = 96, max_cards = 16, max_slots = 96, max_starts = 64, max_operations = 4;
 
+// A part of the boot archive, or an area and how much of it is used.
 struct AreaBytes {
     std::uint64_t address = 0, bytes = 0;
 
@@ -27,7 +28,8 @@ struct AreaBytes {
 
 // Committed last at boot: with it the rest is complete.
 struct Root {
-    AreaBytes config, symbols, catalogue, listings, journal;
+    AreaBytes config, symbols;               // in the archive
+    AreaBytes catalogue, listings, journal;  // areas
     std::uint32_t catalogue_check;
     std::uint32_t next_rule;  // of boot.conf: those before it have been started
     std::uint32_t last_transaction;
@@ -36,9 +38,8 @@ struct Root {
 
 struct ProgramRecord {
     Name name;
-    std::uint64_t bytes;
-    std::uint64_t file;   // its area, until the core has it
-    std::uint64_t image;  // of the core
+    AreaBytes file;
+    std::uint64_t check, image;
 };
 
 // A slot that has failed, or whose program is on probation.
@@ -104,8 +105,10 @@ public:
 
     // At boot, after the areas of `root` are there. The root is to be saved when everything else is.
     Result<> create();
-    // Takes over what the guardian before has left; of one that failed, areas that nobody knows are released.
-    Result<> adopt(const sys::State& registered, bool has_failed);
+    // Takes over what the guardian before has left.
+    Result<> adopt(const sys::State& registered);
+    // Releases areas that a guardian which failed had and nobody knows of.
+    void sweep() const;
     void save_root() const { roots_.commit(0, root); }
 
     [[nodiscard]] Catalogue& catalogue() const { return *reinterpret_cast<Catalogue*>(root.catalogue.address); }
@@ -113,8 +116,6 @@ public:
 
 private:
     void find_tables();
-    // Releases what the guardian before had for itself.
-    void sweep() const;
 
     std::optional<RecordStore> store_;
     mutable Records<Root> roots_;

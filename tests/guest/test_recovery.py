@@ -168,6 +168,19 @@ def test_the_guardian_replaced_among_others(guest):
     assert_healthy(guest)
 
 
+def test_a_guardian_without_state_starts_clean(guest):
+    before = {row["name"]: row["pid"] for row in guest.json("servers") if row["name"] not in ("guardian", "shell")}
+    assert "error=restarted" in guest.command("replace guardian=bad-damage")[0]
+    wait_for_notice(guest, "starts clean")
+    row_when_served(guest, "guardian")
+    after = {row["name"]: row["pid"] for row in guest.json("servers")}
+    assert before.items() <= after.items()
+    guest.run("crash basic null")
+    replaced_all(guest, "rtl8139", "web")
+    assert "all good" in guest.run("run chello")
+    assert_healthy(guest)
+
+
 # Of the guardian's own instructions; the last are more than it needs.
 ALWAYS_STOPS = 1000
 STOPS = [1, 10, 100, 300, 1000, 2000, 4000, 6000, 10_000, 20_000, 40_000, 100_000]
