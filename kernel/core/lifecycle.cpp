@@ -494,14 +494,16 @@ void new_life(Slot& slot) {
 }
 
 void occupy(Slot& slot, Process& process) {
-    const bool vacant = slot.process == nullptr && slot.life != 0;
+    const bool replaced = slot.process != nullptr, first = slot.life == 0;
     process.slot = &slot;
     process.identity = process.pid | u64{slot.id()} << 32;
     process.space.set_window(&slot.window);
     slot.process = &process;
     new_life(slot);
     slot.alive_since = machine::now();
-    if (!vacant) return;
+    if (replaced) return;
+    if (slot.device != abi::no_device) machine::allow_device_interrupt(slot.device);
+    if (first) return;
     resume_interrupts(slot);
     if (drives_console(slot)) machine::echo_log(false);
 }

@@ -109,7 +109,8 @@ void log_damage(const char* program) {
 void mask_interrupt(u8 irq) { arch::interrupts::mask(irq); }
 void unmask_interrupt(u8 irq) { arch::interrupts::unmask(irq); }
 
-void quiesce_device(u32 device) { arch::pci::disable_bus_master(device); }
+void quiesce_device(u32 device) { arch::pci::quiesce(device); }
+void allow_device_interrupt(u32 device) { arch::pci::allow_interrupt(device); }
 
 u8 device_interrupt(u32 device) {
     const u8 irq = arch::pci::interrupt_line(device);

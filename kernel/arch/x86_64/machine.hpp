@@ -51,8 +51,9 @@ inline void invalidate(u64 address) {
     asm volatile("invlpg (%0)" ::"r"(address) : "memory");
 }
 
-// PCI bus mastering off: the device stops touching memory.
+// PCI bus mastering off: the device stops touching memory. It does not interrupt either, until its next driver is there.
 void quiesce_device(u32 device);
+void allow_device_interrupt(u32 device);
 
 inline void load_root(u64 root) { asm volatile("mov %0, %%cr3" ::"r"(root) : "memory"); }
 // If this address space is still loaded, leaves it for the core's own: the next switch loads another.

@@ -24,6 +24,7 @@ constexpr unsigned reg_bar = 0x10;
 constexpr unsigned reg_interrupt = 0x3c;
 constexpr std::uint32_t command_decode = 3;  // ports and memory
 constexpr std::uint32_t command_master = 4;
+constexpr std::uint32_t command_no_interrupt = 1U << 10;  // since PCI 2.3; older devices ignore it
 constexpr std::uint32_t status_mask = 0xffff'0000;  // written as ones, status bits clear
 
 constexpr std::uint32_t bar_ports = 1;
@@ -123,10 +124,16 @@ Bar bar(std::uint32_t address, unsigned index) {
     return out;
 }
 
-void disable_bus_master(std::uint32_t address) {
+void quiesce(std::uint32_t address) {
     if (!present(address)) return;
     const std::uint32_t command = read(address, reg_command) & ~status_mask;
-    write(address, reg_command, command & ~command_master);
+    write(address, reg_command, (command & ~command_master) | command_no_interrupt);
+}
+
+void allow_interrupt(std::uint32_t address) {
+    if (!present(address)) return;
+    const std::uint32_t command = read(address, reg_command) & ~status_mask;
+    write(address, reg_command, command & ~command_no_interrupt);
 }
 
 std::uint8_t interrupt_line(std::uint32_t address) {

@@ -23,8 +23,10 @@ struct Bar {
 // device of a running driver is not disturbed when the next driver maps it.
 Bar bar(std::uint32_t address, unsigned index);
 
-// No more DMA. For a driver that died.
-void disable_bus_master(std::uint32_t address);
+// No more DMA, and no interrupt: nobody would make it end, and others may share the line. For a driver that died.
+void quiesce(std::uint32_t address);
+// The next driver is there. Bus mastering is for it to switch on.
+void allow_interrupt(std::uint32_t address);
 
 // Legacy interrupt line 0..15, or abi::no_irq.
 std::uint8_t interrupt_line(std::uint32_t address);

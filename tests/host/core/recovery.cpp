@@ -314,6 +314,7 @@ TEST_CASE("the device of a failed driver is quiet, its interrupts wait for the n
     hardware().quiesced.clear();
     w.kill(driver);
     CHECK(hardware().quiesced == std::vector<u32>{11});
+    hardware().allowed.clear();
     w.receive(sharer);
     w.receive(sharer);
     CHECK(!hardware().masked[11]);  // the other one goes on
@@ -321,7 +322,9 @@ TEST_CASE("the device of a failed driver is quiet, its interrupts wait for the n
     w.receive(sharer);
     w.receive(sharer);
     CHECK(!hardware().masked[11]);
+    CHECK(hardware().allowed.empty());
     Process& fresh = w.revive(guardian, "nic");
+    CHECK(hardware().allowed == std::vector<u32>{11});
     CHECK((w.receive(fresh).rdx & abi::event::interrupt) != 0);
     w.receive(fresh);
     CHECK(!hardware().masked[11]);

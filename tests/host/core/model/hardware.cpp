@@ -33,6 +33,7 @@ void Hardware::reset(std::size_t pages) {
     for (bool& line : masked) line = true;
     armed = ~u64{0};
     quiesced.clear();
+    allowed.clear();
     audit_log.clear();
     damage_log.clear();
     complaints_.clear();
@@ -94,6 +95,7 @@ void mask_interrupt(core::u8 irq) { hardware().masked[irq] = true; }
 void unmask_interrupt(core::u8 irq) { hardware().masked[irq] = false; }
 core::u8 device_interrupt(u32 device) { return device < 16 ? static_cast<core::u8>(device) : abi::no_irq; }
 void quiesce_device(u32 device) { hardware().quiesced.push_back(device); }
+void allow_device_interrupt(u32 device) { hardware().allowed.push_back(device); }
 
 void load_root(u64 root) {
     hardware().loaded = root;

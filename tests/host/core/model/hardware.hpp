@@ -59,7 +59,7 @@ public:
     u64 clock = 1'000'000;
     u64 armed = ~u64{0};
     bool masked[16];
-    std::vector<u32> quiesced;
+    std::vector<u32> quiesced, allowed;  // every time; interrupts allowed again
     std::vector<std::string> audit_log;
     std::vector<std::string> damage_log;  // names of programs
     std::function<void()> at_open_interrupts;  // the core lets interrupts in

@@ -71,6 +71,7 @@ void mask_interrupt(core::u8 irq);
 void unmask_interrupt(core::u8 irq);
 core::u8 device_interrupt(u32 device);
 void quiesce_device(u32 device);
+void allow_device_interrupt(u32 device);
 
 void invalidate(u64 address);
 void load_root(u64 root);
