@@ -68,8 +68,7 @@ Result<ArchiveEntry> ArchiveReader::next() {
         position_ = padded > archive_.size() - contents ? archive_.size() : contents + padded;
         const bool regular = header.type == '0' || header.type == '\0';
         const std::string_view name = base_name(header);
-        // Files that begin with a point only fill up to the next page border.
-        if (!regular || name.empty() || name.front() == '.') continue;
+        if (!regular || name.empty()) continue;
         return ArchiveEntry{name, contents, *size};
     }
 }

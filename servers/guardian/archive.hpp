@@ -1,4 +1,4 @@
-// The boot archive: a ustar file whose contents lie at page borders.
+// The boot archive: a ustar file.
 #pragma once
 
 #include <ant/abi/result.hpp>

@@ -1,12 +1,10 @@
-"""Packs the boot archive: a plain ustar whose members' contents begin on page boundaries, so that
-the inner core can map programs straight from it. The guardian is the first real member."""
+"""Packs the boot archive: a plain ustar file. The guardian is the first member, so that the inner core finds it soon."""
 
 import sys
 from pathlib import Path
 
 PAGE = 4096
 BLOCK = 512
-PAD_NAME = ".pad"
 
 
 def header(name: str, size: int) -> bytes:
@@ -31,14 +29,6 @@ def header(name: str, size: int) -> bytes:
     return bytes(fields)
 
 
-def padding(position: int) -> bytes:
-    """Blocks to insert at `position` so that the contents after the next header begin on a page."""
-    gap = (-(position + BLOCK)) % PAGE
-    if gap == 0:
-        return b""
-    return header(PAD_NAME, gap - BLOCK) + bytes(gap - BLOCK)
-
-
 def pack(members: list[tuple[str, bytes]]) -> bytes:
     ordered = sorted(members, key=lambda member: member[0] != "guardian")
     names = [name for name, _ in ordered]
@@ -47,7 +37,6 @@ def pack(members: list[tuple[str, bytes]]) -> bytes:
         raise ValueError(f"in the boot archive twice: {', '.join(sorted(doubles))}")
     out = bytearray()
     for name, data in ordered:
-        out += padding(len(out))
         out += header(name, len(data)) + data
         out += bytes(-len(out) % BLOCK)
     out += bytes(2 * BLOCK)
@@ -64,8 +53,7 @@ def unpack(archive: bytes) -> list[tuple[str, bytes]]:
         name = block[:100].split(b"\0")[0].decode()
         size = int(block[124:135], 8)
         start = position + BLOCK
-        if name != PAD_NAME:
-            members.append((name, archive[start:start + size]))
+        members.append((name, archive[start:start + size]))
         position = start + size + (-size % BLOCK)
     return members
 
