@@ -113,15 +113,14 @@ std::span<const std::byte> next_bytes(const Session& session) {
     return {to_send.data(), std::min<std::size_t>(send_bytes, session.remaining)};
 }
 
+// One piece each time: others want something as well.
 void send(Session& session) {
-    while (session.remaining != 0 && clock_us() < session.until_us) {
-        const auto sent = Use { session } -> send(next_bytes(session), inet::message_flag::dont_wait);
-        if (!sent && sent.error() == Error::would_block) return;
-        if (!sent) break;
-        if (session.known < sizeof session.settings) session.known += static_cast<std::uint32_t>(*sent);
-        session.remaining -= std::min<std::uint64_t>(session.remaining, *sent);
-    }
-    end(session);
+    if (session.remaining == 0 || clock_us() >= session.until_us) return end(session);
+    const auto sent = Use{session}->send(next_bytes(session), inet::message_flag::dont_wait);
+    if (!sent && sent.error() == Error::would_block) return;
+    if (!sent) return end(session);
+    if (session.known < sizeof session.settings) session.known += static_cast<std::uint32_t>(*sent);
+    session.remaining -= std::min<std::uint64_t>(session.remaining, *sent);
 }
 
 // Receiving -------------------------------------------------------------------------------------------------
