@@ -7,6 +7,7 @@
 #include "interrupt_lines.hpp"
 #include "replacement.hpp"
 #include "server_table.hpp"
+#include "trace.hpp"
 
 #include <cstring>
 
@@ -210,6 +211,7 @@ abi::FaultRecord& record_fault(const Process& p, const Fault& fault, u32 status)
     if (const Slot* slot = p.slot != nullptr ? p.slot : replaced_slot(p); slot != nullptr)
         std::memcpy(r.name, slot->name, sizeof r.name);
     if (p.slot != nullptr) count_calls(r, *p.slot);
+    trace_event(abi::TraceKind::failure, p.pid, fault.vector, r.slot);
     return r;
 }
 

@@ -6,6 +6,7 @@
 #include "images.hpp"
 #include "lifecycle.hpp"
 #include "probation.hpp"
+#include "trace.hpp"
 #include "watch.hpp"
 
 #include <cstring>
@@ -23,7 +24,10 @@ constinit Replacement replacements[max_replacements] = {};
 constinit u32 last_ticket = 0;
 
 // Event n of P-time figure 5, counted from 1.
-void note(Replacement& r, unsigned n) { r.event[n - 1] = machine::now(); }
+void note(Replacement& r, unsigned n) {
+    r.event[n - 1] = machine::now();
+    trace_event(abi::TraceKind::replacement, r.fresh != nullptr ? r.fresh->pid : 0, n, r.slot->id());
+}
 u64 event(const Replacement& r, unsigned n) { return r.event[n - 1]; }
 
 void set_phase(Replacement& r, Phase phase, u64 ticks) {
