@@ -57,19 +57,14 @@ bool polling = false;
 Ica received, to_send;
 constexpr std::uint64_t retry_us = 20'000;
 
-// The socket of a session for one operation.
-class Use {
-public:
-    explicit Use(const Session& session) : socket_{Socket::adopt(session.socket)} {}
-    ~Use() { (void)socket_.detach(); }
-    Use(const Use&) = delete;
-    Use& operator=(const Use&) = delete;
-    Socket* operator->() { return &socket_; }
-    Socket& operator*() { return socket_; }
-
-private:
-    Socket socket_;
-};
+// The socket of a session for one operation: it stays open.
+template <class Operation>
+auto with_socket(const Session& session, Operation operation) {
+    Socket socket = Socket::adopt(session.socket);
+    auto result = operation(socket);
+    (void)socket.detach();
+    return result;
+}
 
 void end(Session& session) {
     (void)Socket::adopt(session.socket);  // closes with the object
@@ -100,7 +95,8 @@ void answer(const Session& asker) {
 }
 
 void connected(Session& session) {
-    if (Use { session } -> option(inet::Option::error).value_or(1) != 0) return end(session);
+    const auto error = with_socket(session, [](Socket& s) { return s.option(inet::Option::error); });
+    if (error.value_or(1) != 0) return end(session);
     constexpr std::uint64_t us_per_unit = 10'000;
     const auto amount = static_cast<std::int32_t>(__builtin_bswap32(session.settings.amount));
     session.until_us = amount < 0 ? clock_us() - amount * us_per_unit : ~std::uint64_t{0};
@@ -116,7 +112,8 @@ std::span<const std::byte> next_bytes(const Session& session) {
 // One piece each time: others want something as well.
 void send(Session& session) {
     if (session.remaining == 0 || clock_us() >= session.until_us) return end(session);
-    const auto sent = Use{session}->send(next_bytes(session), inet::message_flag::dont_wait);
+    const auto bytes = next_bytes(session);
+    const auto sent = with_socket(session, [&](Socket& s) { return s.send(bytes, inet::message_flag::dont_wait); });
     if (!sent && sent.error() == Error::would_block) return;
     if (!sent) return end(session);
     if (session.known < sizeof session.settings) session.known += static_cast<std::uint32_t>(*sent);
@@ -135,7 +132,8 @@ void take_settings(Session& session, std::size_t bytes) {
 }
 
 void receive(Session& session) {
-    const auto bytes = Use { session } -> receive(received, receive_bytes, inet::message_flag::dont_wait);
+    const auto bytes =
+        with_socket(session, [](Socket& s) { return s.receive(received, receive_bytes, inet::message_flag::dont_wait); });
     if (!bytes && bytes.error() == Error::would_block) return;
     if (bytes && *bytes != 0) return take_settings(session, *bytes);
     const bool complete = session.known == sizeof session.settings;
@@ -181,7 +179,7 @@ void start_poll() {
     for (const Session& session : sessions) {
         if (session.role == Session::Role::none) continue;
         const bool reads = session.role == Session::Role::receives;
-        set.add(*Use{session}, reads ? inet::readiness::readable : inet::readiness::writable);
+        set.add(session.socket, reads ? inet::readiness::readable : inet::readiness::writable);
     }
     if (find_free() != nullptr) set.add(listener, inet::readiness::readable);
     polling = static_cast<bool>(set.send(~std::uint64_t{0}));

@@ -23,8 +23,9 @@ inline Result<Socket> open_listener(std::uint16_t port, std::uint32_t backlog) {
 class PollSet {
 public:
     void clear() { count_ = 0; }
-    void add(const Socket& socket, std::uint16_t wanted) {
-        if (count_ != entries_.size()) entries_[count_++] = {socket.id(), wanted, 0};
+    void add(const Socket& socket, std::uint16_t wanted) { add(socket.id(), wanted); }
+    void add(std::uint32_t socket, std::uint16_t wanted) {
+        if (count_ != entries_.size()) entries_[count_++] = {socket, wanted, 0};
     }
     Result<> send(std::uint64_t timeout_us) {
         inet::Poll params{timeout_us, count_, 0, {}};
