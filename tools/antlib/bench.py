@@ -11,6 +11,7 @@ from antlib.paths import BUILD, IMAGE, ROOT
 from antlib.progress import Failure, Progress, say
 
 FIELD = re.compile(r"(\w+)=(\S+)")
+RESILIENCE_RUNS = 3
 COUNTS = ("cr3", "invlpg", "msr", "fpu", "mmio")
 
 
@@ -23,6 +24,7 @@ class Bench:
 BENCHES = {
     "ipc": Bench("calls through libant's loop, instructions each"),
     "replace": Bench("replacing, crashing and hanging servers under load, two cards on one hub", cards=2),
+    "resilience": Bench("TCP transfers while the NIC driver, then inet, is killed again and again, two cards on one hub", cards=2),
     "memory": Bench("memory of the core and of the whole system at the prompt"),
     "boot": Bench("from the core's entry to the prompt"),
 }
@@ -33,7 +35,10 @@ def add_arguments(parser) -> None:
     parser.add_argument("--list", action="store_true", help="lists the benches")
     parser.add_argument("--report", action="store_true", help="makes the result pages")
     parser.add_argument("--peer", metavar="SYSTEM", help="measures another system beside AnT")
-    parser.add_argument("--samples", metavar="N", type=int, help="of each figure of `replace` (default 100)")
+    parser.add_argument("--samples", metavar="N", type=int,
+                        help="of each figure of `replace` (default 100), runs of each kind of `resilience` (default 3)")
+    parser.add_argument("--size", metavar="MIB", type=int,
+                        help="of each transfer of `resilience` (default: as much as takes a little over 1 s, or 2 s)")
     parser.add_argument("--timeout", metavar="S", type=float, default=900, help="of each bench")
 
 
@@ -53,11 +58,19 @@ def main(options) -> int:
     build.image()
     for number, name in enumerate(names):
         with Progress(f"Measuring {name} ({number + 1} of {len(names)})"):
-            result = measure(name, options.timeout, options.samples if name == "replace" else None)
+            result = measure(name, options.timeout, guest_arguments(name, options))
         bench_output.write(result, BUILD / "bench")
         bench_output.print_table(result)
     say(f"Results: {BUILD / 'bench'}")
     return 0
+
+
+def guest_arguments(name: str, options) -> list[int]:
+    if name == "replace" and options.samples:
+        return [options.samples]
+    if name == "resilience":
+        return [options.samples or RESILIENCE_RUNS, options.size or 0]
+    return []
 
 
 def cards(count: int) -> list[str]:
@@ -71,7 +84,7 @@ def cards(count: int) -> list[str]:
     return arguments
 
 
-def measure(name: str, timeout: float, samples: int | None) -> Result:
+def measure(name: str, timeout: float, arguments: list[int]) -> Result:
     machine = qemu.Options(image=IMAGE, icount=True, cards=cards(BENCHES[name].cards), reboot=False)
     log = BUILD / "log" / f"bench-{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +94,7 @@ def measure(name: str, timeout: float, samples: int | None) -> Result:
     console = GuestConsole(serial, log)
     try:
         console.until_prompt(timeout)
-        output = run_bench(console, name, f"bench {name} {samples or ''}".rstrip(), timeout)
+        output = run_bench(console, name, " ".join(["bench", name, *map(str, arguments)]), timeout)
         console.send("poweroff\n")
         console.drain(10)
     except (ConsoleTimeout, ConsoleClosed, CorePanic) as error:

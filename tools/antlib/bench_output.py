@@ -39,7 +39,8 @@ def write(result: Result, folder: Path) -> None:
     base = folder / result.name
     base.with_suffix(".json").write_text(json.dumps(as_json(result), indent=1) + "\n", encoding="utf-8")
     write_csv(result, base.with_suffix(".csv"))
-    write_chart(result, base.with_suffix(".svg"))
+    chart = write_resilience_chart if result.name == "resilience" else write_chart
+    chart(result, base.with_suffix(".svg"))
 
 
 def write_csv(result: Result, path: Path) -> None:
@@ -73,6 +74,38 @@ $rows << END
 plot $rows using 2:0:(1):2:($0-0.3):($0+0.3):ytic(1) with boxxyerror linecolor rgb "#4477aa" noenhanced, \\
      $rows using 2:0:2 with labels left offset 1,0 notitle
 """
+    draw(script)
+
+
+def write_resilience_chart(result: Result, path: Path) -> None:
+    """Throughput over the time between two kills, and dashed what it is without."""
+    curves, without = {}, {}
+    for figure in result.figures:
+        _, server, direction, *rest = figure.id.split(".")
+        if rest == ["throughput"]:
+            without[direction] = figure.value / 1000
+        elif rest[-1] == "throughput":
+            curves.setdefault(f"{server} {direction}", []).append((int(rest[0].removesuffix("ms")), figure.value / 1000))
+    blocks = "".join(f"$curve{number} << END\n" + "".join(f"{ms} {value}\n" for ms, value in sorted(points)) + "END\n"
+                     for number, points in enumerate(curves.values()))
+    plots = [f'$curve{number} using 1:2 with linespoints linewidth 2 title "{name}"' for number, name in enumerate(curves)]
+    plots += [f'{value} with lines dashtype 2 title "{direction}, no kills"' for direction, value in without.items()]
+    draw(f"""
+set terminal svg size 900,500 font "sans,12"
+set output "{path}"
+set title "{result.name} ({result.mode}, {result.commit})" noenhanced
+set xlabel "time between two kills, ms"
+set ylabel "throughput, MB/s"
+set logscale x
+set xrange [10:10000]
+set yrange [0:*]
+set grid
+set key bottom right
+{blocks}plot {", ".join(plots)}
+""")
+
+
+def draw(script: str) -> None:
     drawn = subprocess.run(["gnuplot"], input=script, text=True, capture_output=True, check=False)
     if drawn.returncode != 0:
         raise Failure(f"gnuplot: {drawn.stderr}")

@@ -41,7 +41,8 @@ Counters difference(const abi::SystemRecord& before, const abi::SystemRecord& af
             after.device_accesses - before.device_accesses};
 }
 
-std::uint64_t Samples::percentile(unsigned percent) const { return values_[(count_ - 1) * percent / 100]; }
+// The least value that at least so many percent do not exceed: of a few values, p99 is the largest.
+std::uint64_t Samples::percentile(unsigned percent) const { return values_[(count_ * percent + 99) / 100 - 1]; }
 
 void Samples::print(const char* id, const char* unit, const Counters& counters, unsigned runs) {
     if (count_ == 0) return;
@@ -55,6 +56,13 @@ void Samples::print(const char* id, const char* unit, const Counters& counters, 
                        PerRun{counters.mmio, runs}.text);
     }
     console::print("\n");
+}
+
+void Samples::print_percentile(const char* id, const char* unit, unsigned percent) {
+    if (count_ == 0) return;
+    std::sort(values_.begin(), values_.begin() + count_);
+    console::print("figure id=%s unit=%s n=%u value=%lu min=%lu p50=%lu p99=%lu max=%lu\n", id, unit, count_, percentile(percent),
+                   values_[0], percentile(50), percentile(99), values_[count_ - 1]);
 }
 
 void print_figure(const char* id, const char* unit, std::uint64_t value) {

@@ -35,6 +35,8 @@ public:
     [[nodiscard]] unsigned count() const { return count_; }
     // "figure id=...": the median and what surrounds it. `counters` are of `runs` runs together; 0: not known.
     void print(const char* id, const char* unit, const Counters& counters, unsigned runs);
+    // The same with another percentile than the median in front.
+    void print_percentile(const char* id, const char* unit, unsigned percent);
 
 private:
     [[nodiscard]] std::uint64_t percentile(unsigned percent) const;

@@ -14,24 +14,29 @@ namespace {
 using namespace ant;
 
 // In processes of their own: they run at a higher priority, to see what happens to others.
-int run_above(const char* program, std::string_view samples) {
-    const auto ended = start_child(program, {samples}, {.wait = true, .timeout_us = no_limit});
+int run_above(const char* program, std::initializer_list<std::string_view> arguments) {
+    const auto ended = start_child(program, arguments, {.wait = true, .timeout_us = no_limit});
     if (!ended) console::print("%s: %s\n", program, error_text(ended.error()));
     return ended ? static_cast<int>(ended->exit_status) : 1;
 }
 
 int measure_replace() {
     const int first = run_above("bench-replace", {});
-    const int second = run_above("bench-recovery", argument(2));
+    const int second = run_above("bench-recovery", {argument(2)});
     return first != 0 ? first : second;
 }
+
+int measure_resilience() { return run_above("bench-resilience", {argument(2), argument(3)}); }
 
 struct Bench {
     std::string_view name;
     int (*run)();
 };
-constexpr Bench benches[] = {
-    {"ipc", bench::measure_ipc}, {"replace", measure_replace}, {"memory", bench::measure_memory}, {"boot", bench::measure_boot}};
+constexpr Bench benches[] = {{"ipc", bench::measure_ipc},
+                             {"replace", measure_replace},
+                             {"resilience", measure_resilience},
+                             {"memory", bench::measure_memory},
+                             {"boot", bench::measure_boot}};
 
 }  // namespace
 
@@ -43,6 +48,6 @@ int main() {
         if (status == 0) console::print("bench %s done\n", argument(1));
         return status;
     }
-    console::print("usage: bench ipc|replace|memory|boot\n");
+    console::print("usage: bench ipc|replace|resilience|memory|boot\n");
     return 2;
 }

@@ -57,6 +57,8 @@ Result<> NetworkLoad::open_connections() {
     return wait_for(receiving_, [before](const inet::Interface& i) { return i.connections >= before + idle_connections; });
 }
 
+std::uint32_t NetworkLoad::ip_of(unsigned inet) { return inet == 0 ? sink_ip : source_ip; }
+
 void NetworkLoad::end() {
     for (const char* name : {"bench-source", "bench-sink", "bench-open", "bench-keep"}) stop_child(name);
 }

@@ -19,6 +19,8 @@ public:
     // Connections between the same two that say nothing.
     Result<> open_connections();
     void end();
+    // The address that `connect` gives to inet (0) or inet.1 (1).
+    static std::uint32_t ip_of(unsigned inet);
     // By the inet that receives.
     Result<std::uint64_t> bytes_received();
 
