@@ -8,7 +8,7 @@ import pytest
 from harness import Machine, assert_healthy
 from replacing import REPLACED, replace
 
-SERVERS = ["basic", "rtl8139", "guardian"]
+SERVERS = ["basic", "rtl8139", "inet", "console", "guardian"]
 CRASHES = {"null": "page fault", "text": "page fault", "div0": "divide error", "stack": "page fault", "wild": "page fault",
            "panic": "panic", "exit": "exit"}
 
@@ -79,7 +79,7 @@ def test_misbehaviour(guest, kind):
     assert_came_back(guest, before, cause or newest(guest, "faults", "basic")["cause"])
 
 
-@pytest.mark.parametrize("server", ["basic", "rtl8139"])
+@pytest.mark.parametrize("server", ["basic", "rtl8139", "inet", "console"])
 def test_kill(guest, server):
     before = row_of(guest, server)
     guest.run(f"kill {server}")
@@ -106,7 +106,7 @@ def test_the_shell_comes_back_with_a_prompt(guest):
     assert "all good" in guest.run("run chello")
 
 
-@pytest.mark.parametrize("command", ["replace console"])
+@pytest.mark.parametrize("command", ["crash console null", "replace console"])
 def test_what_was_typed_ahead_is_kept(guest, command):
     guest.console.send(f"{command}\nserv")
     guest.console.expect("restarted|replaced=")
@@ -134,7 +134,7 @@ def test_history_tells_the_cause(guest):
     assert "after divide error: replaced=basic" in guest.run("history")
 
 
-@pytest.mark.parametrize("server", ["basic", "rtl8139"])
+@pytest.mark.parametrize("server", ["basic", "rtl8139", "inet", "console"])
 def test_a_program_that_fails_on_probation_is_rolled_back(guest, server):
     before = row_of(guest, server)
     replace(guest, f"{server}=bad-later")
