@@ -91,6 +91,7 @@ void Console::recover(const sys::State& registered) {
     journal_->keep_areas(keeper);
     if (const auto swept = keeper.sweep(); !swept) log("console: areas stay: %s", error_text(swept.error()));
     state_->readers.count = state_->writers.count = state_->interrupts.count = 0;
+    sys::phase(abi::Phase::state);
     open_display();
     open_devices();
 }

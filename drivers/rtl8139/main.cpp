@@ -116,6 +116,7 @@ void recover(const ant::sys::State& registered) {
         if (registered.address != 0) ant::log("the state is damaged: starting afresh");
         create_store();
     }
+    ant::sys::phase(ant::abi::Phase::state);
     bring_up();
 }
 
@@ -131,6 +132,7 @@ void take_over(const ant::sys::State& registered) {
     NativeState* state = store ? adopt_state(store->card().live, scratch) : nullptr;
     if (state == nullptr) ant::panic("the state that is to be taken over makes no sense");
     if (registered.format != server->write_format()) settle();
+    ant::sys::phase(ant::abi::Phase::state);
     map_registers();
     driver.emplace(bus, *host, *state);
     driver->resume();

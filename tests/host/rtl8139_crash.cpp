@@ -14,7 +14,9 @@ struct Crash {};
 struct Countdown {
     unsigned left = 0;
     void point() {
-        if (left != 0 && --left == 0) throw Crash{};
+        if (left == 0) return;
+        --left;
+        if (left == 0) throw Crash{};
     }
 };
 

@@ -21,7 +21,9 @@ std::uint64_t writing;
 alignas(record::max_bytes) std::byte places[capacity * 2 * record::max_bytes];
 
 // Not inlined: this is what every commit costs, its call included.
-[[gnu::noinline]] void commit(ant::Records<Largest>& records, unsigned index, const Largest& data) { records.commit(index, data); }
+[[gnu::noinline]] void commit(ant::Records<Largest>& records, unsigned index, const Largest& data) {
+    records.commit(index, data);
+}
 
 std::uint64_t cost_of_reading_the_clock() {
     std::uint64_t least = ~std::uint64_t{0};

@@ -320,7 +320,12 @@ void register_as(ant::abi::Registered how, std::uint64_t write_format) {
         return r;
     };
 }
+// The server under test, for its hooks.
 Server* current = nullptr;
+struct Current {
+    explicit Current(Server& server) { current = &server; }
+    ~Current() { current = nullptr; }
+};
 ant::guardian::Crash& crash_of(const Delivered& call) { return *reinterpret_cast<ant::guardian::Crash*>(call.frame.parameters); }
 
 }  // namespace
@@ -329,7 +334,7 @@ TEST_CASE("after a failure the state is restored as in a replacement, and said t
     prepare();
     register_as(ant::abi::Registered::restarted, ~std::uint64_t{0});
     Server server = make_server();
-    current = &server;
+    const Current scope{server};
     server.on_restore([](ant::sys::State) {
         ++restores;
         CHECK(current->registered() == ant::abi::Registered::restarted);
@@ -363,7 +368,7 @@ TEST_CASE("on probation the format of the program before is written, until it is
     register_as(ant::abi::Registered::replaced, 3);
     receipts = {{ant::Error::none, ant::abi::event::settled | ant::abi::event::interrupt, 0, 0, 0, 0}};
     Server server = make_server();
-    current = &server;
+    const Current scope{server};
     static unsigned settled;
     settled = 0;
     server.on_restore([](ant::sys::State) { CHECK(current->write_format() == 3); });
