@@ -1,5 +1,5 @@
-// All interleavings of a few operations: a client, two servers, one of them replaced, one of them killed. A depth-first
-// search that replays each path from the start of a new system; states seen before are not followed further.
+// All interleavings of a few operations: a client, two servers, one of them replaced, one of them killed; or one whose slot
+// outlives its processes, and that fails twice. A depth-first search that replays each path from the start of a new system; states seen before are not followed further.
 #include "support/world.hpp"
 
 #include <catch2/catch.hpp>
@@ -29,6 +29,7 @@ enum class Op : u8 {
     kill_relay,
     kill_server,
     kill_client,
+    end_relay,
     time_passes,
     count_
 };
@@ -36,9 +37,9 @@ enum class Op : u8 {
 // Client "a" calls relay "b", which answers or passes the call on to server "c".
 class Trial {
 public:
-    Trial() : w_(1536 + 512) {
+    explicit Trial(bool restart) : w_(1536 + 512), restart_(restart), kills_(restart ? 2 : 1), replacements_(restart ? 2 : 1) {
         for (const char* name : {"a", "b", "c"}) start(name);
-        functions_[0] = w_.function(*processes_[1], "b.f");
+        functions_[0] = w_.function(*processes_[1], "b.f", restart ? abi::function_attribute::redeliver : 0);
         functions_[1] = w_.function(*processes_[2], "c.f");
         control_[0] = w_.control(*processes_[0]);
         control_[1] = w_.control(*processes_[0]);
@@ -68,8 +69,8 @@ public:
             }
             case Op::replace:
             case Op::replace_as_paper:
-                if (who != 0 || replaced_ || !alive(1) || !alive(0)) return false;
-                replaced_ = true;
+                if (who != 0 || replacements_ == 0 || !there(1) || !alive(0)) return false;
+                --replacements_;
                 return bool{w_.replace_from_outside(*slot(0)->process, "b", op == Op::replace_as_paper, 1000)};
             case Op::register_new:
             case Op::register_refused: {
@@ -88,6 +89,11 @@ public:
                 return who == 0 && kill(2);
             case Op::kill_client:
                 return who == 0 && kill(0);
+            case Op::end_relay:
+                if (who != 0 || !restart_ || !there(1)) return false;
+                w_.end(*slot(1));
+                w_.finish_endings();
+                return true;
             case Op::time_passes:
                 return who == 0 && w_.advance(1000);
             case Op::count_:
@@ -103,8 +109,7 @@ public:
         std::string text;
         for (unsigned i = 0; i < 3; ++i) describe_slot(text, i);
         for (const u64 control : control_) describe_call(text, control);
-        text += killed_ ? 'k' : '-';
-        text += replaced_ ? 'r' : '-';
+        text += std::to_string(kills_) + std::to_string(replacements_);
         return text;
     }
 
@@ -119,6 +124,7 @@ public:
                 held(*p) != 0 ? w_.reply(*p, held(*p), 1) : w_.receive(*p, patience);
             }
             if (Process* fresh = newcomer(); ready(fresh)) w_.register_server(*fresh);
+            if (there(1) && !alive(1) && newcomer() == nullptr) follow();
             if (!any) w_.advance(patience);
         }
         w_.finish_endings();
@@ -137,12 +143,17 @@ private:
     }
     void start(const char* name) {
         const unsigned i = static_cast<unsigned>(name[0] - 'a');
-        processes_[i] = &w_.start(name, {.privileges = abi::privilege::replace});
+        const bool outlives = restart_ && i == 1;
+        processes_[i] =
+            &w_.start(name, {.privileges = abi::privilege::replace, .flags = outlives ? abi::process_flag::restart : 0});
         keys_[i] = processes_[i]->slot->id();
         slots_[i] = processes_[i]->slot;
     }
-    [[nodiscard]] bool alive(unsigned i) const {
-        return slots_[i]->alive && slots_[i]->id() == keys_[i] && slots_[i]->process != nullptr;
+    [[nodiscard]] bool there(unsigned i) const { return slots_[i]->alive && slots_[i]->id() == keys_[i]; }
+    [[nodiscard]] bool alive(unsigned i) const { return there(i) && slots_[i]->process != nullptr; }
+    // Somebody must answer what a vacant slot has.
+    void follow() {
+        if (!alive(0) || !w_.replace_from_outside(*slot(0)->process, "b", false, 1000)) w_.end(*slot(1));
     }
     [[nodiscard]] Slot* slot(unsigned i) const { return slots_[i]; }
     [[nodiscard]] Process* actor(unsigned i) const { return alive(i) ? slots_[i]->process : nullptr; }
@@ -150,7 +161,7 @@ private:
         return p != nullptr && (p->state == Process::State::ready || p->state == Process::State::running);
     }
     [[nodiscard]] Process* newcomer() const {
-        return alive(1) && slots_[1]->replacement != nullptr ? slots_[1]->replacement->fresh : nullptr;
+        return there(1) && slots_[1]->replacement != nullptr ? slots_[1]->replacement->fresh : nullptr;
     }
     [[nodiscard]] u64 held(const Process& p) const {
         for (const u64 control : control_) {
@@ -161,21 +172,21 @@ private:
     }
     bool send(Process& p, u64 control, Syscall number, DataMode mode) {
         const Control& c = controls[(control - control_base) >> page_shift];
-        if (c.state != Control::State::owned || c.holder != p.slot || !alive(1)) return false;
+        if (c.state != Control::State::owned || c.holder != p.slot || !there(1)) return false;
         w_.call(p, number, functions_[0] | mode_flags(mode), control, parameters_at(), mode == DataMode::none ? 0 : area_,
                 number == Syscall::request ? 1500 : no_limit);
         return true;
     }
     bool kill(unsigned i) {
-        if (killed_ || !alive(i)) return false;
-        killed_ = true;
+        if (kills_ == 0 || !alive(i)) return false;
+        --kills_;
         w_.kill(*slots_[i]->process);
         w_.finish_endings();
         return true;
     }
 
     void describe_slot(std::string& text, unsigned i) const {
-        if (!alive(i)) {
+        if (!there(i)) {
             text += "dead;";
             return;
         }
@@ -183,8 +194,10 @@ private:
         const auto running = [](Process::State state) {
             return state == Process::State::running ? Process::State::ready : state;
         };
-        text += std::to_string(static_cast<int>(running(s.process->state)));
-        text += s.process->deadline != 0 ? 't' : '-';
+        if (s.process != nullptr) {
+            text += std::to_string(static_cast<int>(running(s.process->state)));
+            text += s.process->deadline != 0 ? 't' : '-';
+        }
         text += std::to_string(s.events) + "," + std::to_string(s.duties) + "," + std::to_string(s.lent_count) + "," +
                 std::to_string(s.replacements);
         for (const Control* c = s.requests.front(); c != nullptr; c = c->link.next)
@@ -192,7 +205,7 @@ private:
         for (const Control* c = s.results.front(); c != nullptr; c = c->link.next)
             text += "r" + std::to_string(c->index - controls_from());
         for (const Control* c = s.deferred.front(); c != nullptr; c = c->link.next)
-            text += "d" + std::to_string(c->index - controls_from());
+            text += (c == s.again ? "A" : "d") + std::to_string(c->index - controls_from());
         if (s.current != nullptr) text += "c" + std::to_string(s.current->index - controls_from());
         if (s.replacement != nullptr) {
             text += "R" + std::to_string(static_cast<int>(s.replacement->state));
@@ -219,7 +232,8 @@ private:
     u32 functions_[2] = {};
     u64 control_[2] = {};
     u64 area_ = 0;
-    bool replaced_ = false, killed_ = false;
+    bool restart_ = false;
+    unsigned kills_, replacements_;  // that may still come
 };
 
 // Who may do it at all: the others need not be tried.
@@ -244,8 +258,9 @@ struct Move {
 
 class Search {
 public:
-    // From each of these beginnings `depth` further operations.
-    void run(std::vector<Move> path, std::size_t depth) {
+    // From this beginning `depth` further operations.
+    void run(std::vector<Move> path, std::size_t depth, bool restart = false) {
+        restart_ = restart;
         depth_ = path.size() + depth;
         seen_.clear();
         explore(path);
@@ -271,7 +286,7 @@ private:
         std::string text;
         for (const Move& m : path) text += std::to_string(static_cast<int>(m.op)) + ":" + std::to_string(m.who) + " ";
         INFO("path (operation:process) " << text);
-        Trial trial;
+        Trial trial(restart_);
         for (const Move& m : path)
             if (!trial.apply(m.op, m.who)) return false;
         ++paths;
@@ -287,6 +302,7 @@ private:
     }
 
     std::size_t depth_ = 0;
+    bool restart_ = false;
     std::map<std::string, std::size_t> seen_;
 };
 
@@ -302,4 +318,17 @@ TEST_CASE("every interleaving of a few calls, a replacement and a kill keeps the
     search.run({ask, ask_and_wait, {Op::replace_as_paper, 0}, {Op::hand_over, 1}}, 3);
     std::cout << "explored " << search.states << " states by " << search.paths << " paths\n";
     CHECK(search.states > 1000);
+}
+
+TEST_CASE("every interleaving of a few calls, failures and restarts keeps the invariants", "[exhaustive]") {
+    constexpr Move ask{Op::request_async, 0}, ask_and_wait{Op::request_sync, 0}, take{Op::receive, 1};
+    constexpr Move fail{Op::kill_relay, 0}, follow{Op::replace, 0}, enter{Op::register_new, 0};
+    Search search;
+    search.run({fail}, 4, true);
+    search.run({ask, take, fail}, 4, true);
+    search.run({ask_and_wait, take, {Op::forward, 1}, fail}, 3, true);
+    search.run({ask, follow, enter, fail}, 3, true);  // with a prepared successor
+    search.run({ask, take, fail, follow, enter, take}, 3, true);
+    std::cout << "explored " << search.states << " states by " << search.paths << " paths\n";
+    CHECK(search.states > 300);
 }
