@@ -106,18 +106,20 @@ struct Pending {
 
 class Run {
 public:
-    Run(Series& series, Direction direction, std::uint64_t bytes) : series_{series}, direction_{direction}, bytes_{bytes} {}
+    Run(Series& series, Direction direction, std::uint64_t bytes, unsigned seed)
+        : series_{series}, direction_{direction}, bytes_{bytes}, seed_{seed} {}
 
     // `victim` may be nullptr.
-    Result<> go(Peers& peers, const Ica& pauses, const char* victim, unsigned interval_ms, unsigned seed);
+    Result<> go(Peers& peers, const Ica& pauses, const char* victim, unsigned interval_ms);
 
 private:
-    Result<> start(Peers& peers, const Ica& pauses, unsigned seed);
+    Result<> start(Peers& peers, const Ica& pauses);
     Result<> watch(const char* victim, std::uint64_t interval_ns);
     Result<> kill(const char* victim);
     [[nodiscard]] bool over() const { return sending_.ended && receiving_.ended; }
     bool take_result(std::uint64_t until_ns);
     void give_up();
+    void lose();
     void evaluate(std::span<const bench::Pause> pauses, std::uint64_t interval_ns);
     void note_stalls(std::span<const bench::Pause> pauses, std::uint64_t interval_ns);
 
@@ -125,17 +127,18 @@ private:
     Series& series_;
     Direction direction_;
     std::uint64_t bytes_;
+    unsigned seed_;
     Pending sending_, receiving_;
     std::uint64_t begin_ns_ = 0;
     std::array<std::uint64_t, most_kills> kill_ns_{};
     unsigned kills_ = 0;
 };
 
-Result<> Run::start(Peers& peers, const Ica& pauses, unsigned seed) {
+Result<> Run::start(Peers& peers, const Ica& pauses) {
     // Inet 0 is the one whose servers are killed.
     const std::uint32_t sender = direction_ == Direction::send ? 0 : 1, receiver = 1 - sender;
-    const auto port = static_cast<std::uint16_t>(6000 + seed);  // a new one each time: the last may be in TIME_WAIT
-    bench::Transfer transfer{.seed = seed, .bytes = bytes_, .inet = receiver, .ip = 0, .port = port, .reserved = {}};
+    const auto port = static_cast<std::uint16_t>(6000 + seed_);  // a new one each time: the last may be in TIME_WAIT
+    bench::Transfer transfer{.seed = seed_, .bytes = bytes_, .inet = receiver, .ip = 0, .port = port, .reserved = {}};
     receiving_.control = ANT_TRY(peers.at(receiver).send(bench::receive_stream, transfer, lend_write(pauses)));
     transfer.inet = sender;
     transfer.ip = bench::NetworkLoad::ip_of(receiver);
@@ -194,17 +197,24 @@ void Run::note_stalls(std::span<const bench::Pause> pauses, std::uint64_t interv
     }
 }
 
+void Run::lose() {
+    const auto text = [](const Pending& call) { return call.ended ? error_text(*call.ended) : "no answer"; };
+    print("note transfer %u (%s), lost after %u kills: sender: %s, receiver: %s\n", seed_,
+          direction_names[static_cast<unsigned>(direction_)], kills_, text(sending_), text(receiving_));
+    series_.lose();
+}
+
 void Run::evaluate(std::span<const bench::Pause> pauses, std::uint64_t interval_ns) {
-    if (sending_.ended != Error::none || receiving_.ended != Error::none) return series_.lose();
+    if (sending_.ended != Error::none || receiving_.ended != Error::none) return lose();
     const auto& received = *reinterpret_cast<const bench::Received*>(receiving_.control + abi::parameter_base);
     if (received.correct == 0) series_.corrupt();
     series_.add(bytes_ * ns_per_ms / (received.end_ns - received.begin_ns));
     note_stalls(pauses.first(std::min<std::size_t>(received.pauses, pauses.size())), interval_ns);
 }
 
-Result<> Run::go(Peers& peers, const Ica& pauses, const char* victim, unsigned interval_ms, unsigned seed) {
+Result<> Run::go(Peers& peers, const Ica& pauses, const char* victim, unsigned interval_ms) {
     const std::uint64_t interval_ns = interval_ms * ns_per_ms;
-    ANT_TRY(start(peers, pauses, seed));
+    ANT_TRY(start(peers, pauses));
     const auto watched = watch(victim, interval_ns);
     const bool hangs = !over();
     if (hangs) give_up();
@@ -239,7 +249,7 @@ public:
 private:
     // How much goes through in a second decides how much is sent.
     Result<> find_speed() {
-        ANT_TRY(Run(trial_, Direction::send, trial_bytes).go(peers_, pauses_, nullptr, 0, ++seed_));
+        ANT_TRY(Run(trial_, Direction::send, trial_bytes, ++seed_).go(peers_, pauses_, nullptr, 0));
         kb_per_s_ = trial_.throughput();
         if (kb_per_s_ == 0) return Failure(Error::io_error);
         return {};
@@ -258,7 +268,7 @@ private:
     }
     Result<> one(Series& series, Direction direction, std::uint64_t ns, const char* victim, unsigned interval_ms) {
         const std::uint64_t bytes = bytes_for(ns);
-        ANT_TRY(Run(series, direction, bytes).go(peers_, pauses_, victim, interval_ms, ++seed_));
+        ANT_TRY(Run(series, direction, bytes, ++seed_).go(peers_, pauses_, victim, interval_ms));
         return {};
     }
 
