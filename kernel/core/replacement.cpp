@@ -64,8 +64,10 @@ bool asked_by(const Replacement& r, const Slot& asker, u32 transaction) {
     return r.state != State::free && r.transaction == transaction && r.asker == &asker && r.asker_generation == asker.generation;
 }
 
+// Also when the asker has ended meanwhile.
 bool together(const Replacement& a, const Replacement& b) {
-    return asked_by(b, *a.asker, a.transaction) && a.asker_generation == b.asker_generation;
+    return b.state != State::free && a.transaction == b.transaction && a.asker == b.asker &&
+           a.asker_generation == b.asker_generation;
 }
 
 // The members of a transaction in the order of their requests. One that stands alone has one.

@@ -413,3 +413,37 @@ TEST_CASE("a hundred transactions leave as many free pages as before", "[transac
     CHECK(t.w.free_pages() == before);
     t.w.check();
 }
+
+TEST_CASE("a transaction goes on when its asker ends", "[transaction]") {
+    Stack t;
+    t.begin_both();
+    Process &new_nic = t.w.fresh("nic"), &new_inet = t.w.fresh("inet");
+    CHECK(t.w.register_server(new_nic).blocked);
+    t.w.kill(t.asker);
+    t.w.finish_endings();
+    CHECK(t.w.register_server(new_inet).blocked);
+    CHECK(t.w.hand_over(t.nic).blocked);
+    CHECK(t.slot("nic").process == &t.nic);  // all or none still
+    CHECK(t.w.hand_over(t.inet).blocked);
+    CHECK(t.slot("nic").process == &new_nic);
+    CHECK(t.slot("inet").process == &new_inet);
+    t.serves("nic", t.send);
+    t.serves("inet", t.get);
+    t.w.finish_endings();
+    t.w.check();
+}
+
+TEST_CASE("a transaction whose asker ends before it has named the other members fails in time", "[transaction]") {
+    Stack t;
+    t.timeout_us = 1000;
+    REQUIRE(t.begin("inet"));
+    t.w.register_server(t.w.fresh("inet"));
+    t.w.kill(t.asker);
+    t.w.finish_endings();
+    t.w.advance(1000);
+    t.w.finish_endings();
+    CHECK(t.slot("inet").replacement == nullptr);
+    CHECK(t.slot("inet").process == &t.inet);
+    t.serves("inet", t.get);
+    t.w.check();
+}
