@@ -128,7 +128,7 @@ Observer::Call Observer::call_now(unsigned c) const {
 // done with its calls, replacements, and what was sent and delivered last.
 void Observer::look() {
     const std::size_t before = events.size();
-    cancelled_ = false;
+    cancelled_ = ending_slot_ >= 0 && together(0, 1);
     std::array<Server, servers> servers_now;
     std::array<Call, clients> calls_now;
     for (unsigned s = 0; s < servers; ++s) servers_now[s] = server_now(s);
@@ -152,10 +152,7 @@ void Observer::see_failure(unsigned s, const Server& before, const Server& now) 
     const bool ended = before.alive && !now.alive;
     const bool replaced = has_committed(before, now);
     died_[s] = false;
-    if (ended && ending_slot_ == static_cast<int>(s)) {
-        cancelled_ = cancelled_ || together(0, 1);
-        return write("end", s);
-    }
+    if (ended && ending_slot_ == static_cast<int>(s)) return write("end", s);
     if (before.process != 0 && now.process != before.process && !replaced) {
         died_[s] = true;
         write("die", s, number(s, before.process));
@@ -170,9 +167,7 @@ bool Observer::together(unsigned s, unsigned other) const {
     return servers_[s].transaction != 0 && servers_[s].transaction == servers_[other].transaction;
 }
 
-bool Observer::has_committed(const Server& before, const Server& now) {
-    return before.fresh != 0 && now.process == before.fresh;
-}
+bool Observer::has_committed(const Server& before, const Server& now) { return before.fresh != 0 && now.process == before.fresh; }
 
 bool Observer::has_handed_over(const Server& before, const Server& now) {
     if (before.state == State::prepared) return has_committed(before, now) || now.state == State::stopped;
@@ -231,7 +226,8 @@ const char* Observer::cause_of_end(unsigned c, const Call& before, const Call& n
 void Observer::see_deferral(unsigned c, const Call& before, const Call& now) {
     const unsigned s = before.server;
     const bool deferred = before.place == Place::working && (now.place == Place::deferred || now.place == Place::waits);
-    if (deferred && !died_[s] && !has_handed_over(servers_[s], server_now(s))) write("defer", s, number(s, servers_[s].process), c);
+    if (deferred && !died_[s] && !has_handed_over(servers_[s], server_now(s)))
+        write("defer", s, number(s, servers_[s].process), c);
 }
 
 void Observer::see_delivery(unsigned c, const Call& before, const Call& now) {

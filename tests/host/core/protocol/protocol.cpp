@@ -135,8 +135,9 @@ private:
         Process* p = alive(server) ? server.slot->process : nullptr;
         if (!ready(p)) return;
         const auto replacement = server.slot->replacement;
-        const bool told = replacement != nullptr && (server.slot->events & Slot::tell_replacement) == 0 &&
-                          (replacement->state == Replacement::State::prepared || replacement->state == Replacement::State::stopping);
+        const bool told =
+            replacement != nullptr && (server.slot->events & Slot::tell_replacement) == 0 &&
+            (replacement->state == Replacement::State::prepared || replacement->state == Replacement::State::stopping);
         if (told && !(lazy && chance(40))) {
             w_.hand_over(*p);
             return;
@@ -160,12 +161,12 @@ private:
             return;
         }
         const u64 formats = chance(90) ? ~u64{0} : 0;
-        w_.call(fresh, Syscall::server_register, formats,
-                Observer::wants_again(fresh.pid) ? abi::register_flag::redeliver : 0);
+        w_.call(fresh, Syscall::server_register, formats, Observer::wants_again(fresh.pid) ? abi::register_flag::redeliver : 0);
     }
 
     void replace(const Server& server) {
-        if (alive(server)) (void)w_.replace_from_outside(asker_, server.slot->name, chance(30), static_cast<u32>(300 + below(2000)));
+        if (alive(server))
+            (void)w_.replace_from_outside(asker_, server.slot->name, chance(30), static_cast<u32>(300 + below(2000)));
     }
 
     // One transaction; sometimes its asker fails in the middle, and the other request never comes.
