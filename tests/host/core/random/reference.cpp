@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 namespace ant::test {
 
 namespace {
@@ -456,6 +458,8 @@ void Reference::compare() const {
     for (const auto& [key, s] : slots) {
         if (s.slot->area_count != s.areas.size() + (s.reserving != 0 ? 1 : 0))
             broken("core and reference disagree how many areas " + s.name + " has");
+        const auto lent = std::ranges::count_if(s.areas, [](const auto& entry) { return entry.second.loans != 0; });
+        if (s.slot->lent_count != lent) broken("core and reference disagree how many areas " + s.name + " has lent");
         if (s.slot->deferred_count != s.deferred.size() + s.again.size())
             broken("core and reference disagree how many calls are put aside at " + s.name);
         if (s.slot->queued != s.queue.size()) broken("core and reference disagree how many calls wait at " + s.name);
