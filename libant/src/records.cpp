@@ -28,8 +28,7 @@ void undo(PlaceHead* place, const PlaceHead* other, std::size_t words) {
 
 }  // namespace
 
-Found Pair::look(std::size_t words) const {
-    if (newer->empty()) return older->empty() ? Found::none : Found::damaged;
+Found Pair::look_closely(std::size_t words) const {
     const bool consecutive = newer->sequence() == older->sequence() + step;
     if (!consecutive || !good(newer, words)) return Found::damaged;
     return newer->live() ? Found::good : Found::none;
