@@ -69,7 +69,7 @@ Outcome Requests::send(Call call) {
     if (!to.is_stream()) return send_datagram(call, to, *outgoing);
     if (call.redelivered()) {
         if (const auto effect = to.effect_of(call.id())) return static_cast<Error>(effect->error);
-        outgoing->taken = to.stream().taken_of(call.id()).value_or(0);
+        outgoing->taken = protocol.areas().taken_of(to.id(), call.id());
         if (outgoing->total() != 0 && outgoing->taken == outgoing->total()) {
             (void)to.write_out();
             to.push();

@@ -52,14 +52,13 @@ Outcome Requests::ethernet_input(Call call) {
     protocol.transmitter().check_passed_on();
     if (note_of(call).done != 0) {
         for (const abi::DataListEntry& area : areas)
-            if (area_bytes(area.address) != 0 && !sockets.store().contains(area.address)) protocol.pages().give_back(area.address);
+            if (sockets.store().comes_again(area.address)) protocol.pages().give_back(area.address);
         return give_back_pages(call);
     }
     const inet::EthernetInput frames = call.params_after_list<inet::EthernetInput>();
     protocol.set_link(frames.link_up != 0);
     for (std::size_t i = 0; i < areas.size(); ++i) {
-        const std::uint64_t page = areas[i].address;
-        if (call.redelivered() && (area_bytes(page) == 0 || sockets.store().contains(page))) continue;
+        if (call.redelivered() && !sockets.store().comes_again(areas[i].address)) continue;
         input(areas[i], i < frames.count && i < inet::max_frames ? frames.frame[i] : inet::Frame{});
     }
     return give_back_pages(call);

@@ -54,19 +54,27 @@ void begin(Result<Tables> with) {
 
 void start() { begin(Tables::create()); }
 
+// A record is damaged: nothing of what has been restored is to be trusted. The next process finds the network's records,
+// and no others.
+[[noreturn]] void start_clean() {
+    auto clean = Tables::create();
+    if (!clean) panic("%s: no state: %s", startup().name, error_text(clean.error()));
+    clean->copy_network(*tables);
+    panic("%s: the state is damaged: sockets and connections are lost", startup().name);
+}
+
 // The same after a failure as in a planned replacement.
 void restore(sys::State registered) {
     auto left = Tables::adopt(registered);
     const bool usable = left.has_value();
+    if (usable)
+        left->sweep();
+    else
+        (void)AreaKeeper{}.sweep();
     begin(usable ? std::move(left) : Tables::create());
     protocol.restore(*server, Requests::transmitted);
     auto& recovery = *std::construct_at(reinterpret_cast<Recovery*>(&recovery_memory), sockets, *tables);
-    const bool restored = usable && recovery.run();
-    if (!restored) {
-        log("%s: the state is damaged: sockets and connections are lost", startup().name);
-        recovery.discard();
-    }
-    recovery.sweep();
+    if (usable && !recovery.run()) start_clean();
     requests.resume();
 }
 

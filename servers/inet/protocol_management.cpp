@@ -8,6 +8,7 @@
 #include <lwip/icmp.h>
 #include <lwip/inet_chksum.h>
 #include <lwip/init.h>
+#include <lwip/ip.h>
 #include <lwip/prot/dhcp.h>
 #include <lwip/prot/icmp.h>
 #include <lwip/raw.h>
@@ -32,6 +33,20 @@ std::uint32_t environment_address(const char* name, std::uint32_t otherwise) {
     const char* text = environment(name);
     const std::uint32_t address = text == nullptr ? 0 : parse_address(text);
     return address != 0 ? address : otherwise;
+}
+
+// The first packet that waits to be looped back, nullptr if there is none. They lie in one chain.
+pbuf* next_looped(netif& interface) {
+    pbuf* packet = interface.loop_first;
+    if (packet == nullptr) return nullptr;
+    pbuf* last = packet;
+    --interface.loop_cnt_current;
+    for (; last->len != last->tot_len; last = last->next) --interface.loop_cnt_current;
+    interface.loop_first = last->next;
+    if (last->next == nullptr) interface.loop_last = nullptr;
+    last->next = nullptr;
+    packet->if_idx = netif_get_index(&interface);
+    return packet;
 }
 
 bool is_fragment(const pbuf* frame) {
@@ -141,11 +156,16 @@ void Protocol::input(pbuf* frame, std::uint32_t frame_flags) {
     }
 }
 
-// These packets never were on a wire: where the chip makes checksums, they have none.
+// These packets never were on a wire: where the chip makes checksums, they have none. One after the other, unlike
+// lwIP's netif_poll: what a packet tells is on record before its receiver, in here as well, acts on it.
 void Protocol::poll_loopback() {
     const std::uint16_t flags = netif_.chksum_flags;
     netif_.chksum_flags = flags & static_cast<std::uint16_t>(~(NETIF_CHECKSUM_CHECK_IP | transport_checks));
-    netif_poll_all();
+    netif* interface;
+    NETIF_FOREACH(interface) while (pbuf* packet = next_looped(*interface)) {
+        commit_();
+        if (ip_input(packet, interface) != ERR_OK) pbuf_free(packet);
+    }
     netif_.chksum_flags = flags;
 }
 
@@ -164,6 +184,9 @@ void Protocol::finish_batch() {
         output_refused();
         transmitter_.flush();
     }
+}
+
+void Protocol::collect_areas() {
     areas_.collect([](const SendRecord& record) {
         return record.copied != 0 ? sockets.copy_areas().give(record.address) : CopyAreas::release(record.address);
     });

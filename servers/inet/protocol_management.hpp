@@ -26,7 +26,7 @@ struct ProtocolEvents {
 
 class Protocol {
 public:
-    Protocol(const ProtocolEvents& events, void (*commit)()) : events_{events}, transmitter_{areas_, heap_, commit} {}
+    Protocol(const ProtocolEvents& events, void (*commit)()) : events_{events}, commit_{commit}, transmitter_{areas_, heap_, commit} {}
 
     // Reserves lwIP's memory and starts it. Once.
     Result<> start(const Tables& tables);
@@ -45,8 +45,10 @@ public:
     void poll_loopback();
     // Runs what is due. -> us until the next timer
     std::uint64_t run_timers();
-    // Sends what was produced and releases areas that nobody needs any more. Before each receive.
+    // Sends what was produced. Before each receive.
     void finish_batch();
+    // Releases areas that nobody needs any more, once the answers to the calls that brought them have left.
+    void collect_areas();
 
     void configure(const inet::Configure& addresses);
     // true: known, `ip` is set. false: ProtocolEvents::resolved will tell.
@@ -82,6 +84,7 @@ private:
     void output_refused();
 
     const ProtocolEvents& events_;
+    void (*commit_)();
     Heap heap_;
     ReceivePages pages_;
     SentAreas areas_;

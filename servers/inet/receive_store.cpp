@@ -3,6 +3,8 @@
 #include <ant/records.hpp>
 #include <ant/syscalls.hpp>
 
+#include <algorithm>
+
 namespace ant::inet_server {
 
 std::uint64_t ReceiveStore::seal_of(const PageNote& note, std::uint32_t bytes) {
@@ -58,33 +60,47 @@ void ReceiveStore::resize(Piece& piece, std::uint32_t bytes) {
     note.seal = seal;
 }
 
-// Out of the directory first: a page in it is ours for certain.
 void ReceiveStore::give(Piece& piece) {
-    forget(piece);
+    leave(piece);
     pages_.give_back(piece.page);
 }
 
 void ReceiveStore::forget(Piece& piece) {
+    leave(piece);
+    if (piece.page != 0) doubtful_[doubtful_count_++] = piece.page;
+}
+
+// Before anything else becomes of the page: one that is in the directory is ours for certain.
+void ReceiveStore::leave(Piece& piece) {
     const unsigned place = place_of(piece);
     directory_[place] = 0;
     record::ordered();
     places_.give(place);
 }
 
-bool ReceiveStore::contains(std::uint64_t page) const {
+bool ReceiveStore::comes_again(std::uint64_t page) {
+    const auto* doubtful = std::find(doubtful_, doubtful_ + doubtful_count_, page);
+    if (doubtful != doubtful_ + doubtful_count_) doubtful_[doubtful - doubtful_] = doubtful_[--doubtful_count_];
+    const auto area = sys::ica_info(page);
+    if (!area) return false;
     const PageNote& note = note_of(page);
-    return note.place < capacity && directory_[note.place] == page;
+    return note.place >= capacity || directory_[note.place] != page;
+}
+
+void ReceiveStore::release_doubtful() {
+    while (doubtful_count_ != 0) (void)sys::ica_release(doubtful_[--doubtful_count_]);
 }
 
 bool ReceiveStore::read_note(unsigned place, Piece& piece, std::uint32_t& socket) const {
     const std::uint64_t page = directory_[place];
     const auto area = sys::ica_info(page);
+    piece.page = 0;
     if (!area || area->pages != 1) return false;
+    piece.page = page;
     const PageNote& note = note_of(page);
     const auto bytes = static_cast<std::uint32_t>(note.seal >> 48);
     if (note.owner >> 32 != PageNote::magic || note.place != place || note.seal != seal_of(note, bytes)) return false;
     if (std::uint64_t{note.offset} + bytes > page_room) return false;
-    piece.page = page;
     piece.position = note.position;
     piece.offset = static_cast<std::uint16_t>(note.offset);
     piece.bytes = static_cast<std::uint16_t>(bytes);

@@ -58,40 +58,38 @@ public:
     static void shrink(Piece& piece, std::uint64_t end);
     // The page goes back to the driver.
     void give(Piece& piece);
-    // It is nobody's any more: for area_sweep.
-    void forget(Piece& piece);
 
     // One frame more will not be lost for want of memory.
     [[nodiscard]] bool has_room() { return places_.live() + reserve_pieces <= capacity && pages_.has_spare(); }
 
-    // After the process before: f(socket, piece) for each good note; the pages f does not want (false) are left to
-    // area_sweep.
+    // After the process before: f(socket, piece) for each good note. What f does not want (false) is in doubt.
     template <class F>
     void recover(F f) {
         for (unsigned place = 0; place < capacity; ++place) {
             if (directory_[place] == 0) continue;
             Piece& piece = pieces_[place];
             std::uint32_t socket = 0;
-            if (read_note(place, piece, socket) && f(socket, piece))
-                places_.take(place);
-            else
-                directory_[place] = 0;
+            const bool good = read_note(place, piece, socket);
+            places_.take(place);
+            if (!good || !f(socket, piece)) forget(piece);
         }
     }
-    // Calls f(page) for each page kept.
-    template <class F>
-    void each_page(F f) const {
-        for (unsigned place = 0; place < capacity; ++place)
-            if (directory_[place] != 0) f(directory_[place]);
+    static std::span<const std::uint64_t> pages_of(std::uint64_t directory) {
+        return {reinterpret_cast<const std::uint64_t*>(directory), directory == 0 ? 0 : capacity};
     }
-    // Whether this page is one of those kept.
-    [[nodiscard]] bool contains(std::uint64_t page) const;
+    // It is nobody's any more; but the frame in it may come again, with the call that brought it.
+    void forget(Piece& piece);
+    // A call has brought the page again: whether its frame is to be handled.
+    bool comes_again(std::uint64_t page);
+    // No such call comes any more.
+    void release_doubtful();
 
 private:
     static constexpr unsigned reserve_pieces = 64;
     static PageNote& note_of(std::uint64_t page) { return *reinterpret_cast<PageNote*>(page + page_room); }
     static std::uint64_t seal_of(const PageNote& note, std::uint32_t bytes);
     [[nodiscard]] unsigned place_of(const Piece& piece) const { return static_cast<unsigned>(&piece - pieces_); }
+    void leave(Piece& piece);
     static void resize(Piece& piece, std::uint32_t bytes);
     bool read_note(unsigned place, Piece& piece, std::uint32_t& socket) const;
 
@@ -99,6 +97,8 @@ private:
     std::uint64_t* directory_ = nullptr;
     IndexSet<capacity> places_;
     Piece pieces_[capacity];
+    std::uint64_t doubtful_[capacity];
+    unsigned doubtful_count_ = 0;
 };
 
 }  // namespace ant::inet_server

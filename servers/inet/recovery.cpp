@@ -72,6 +72,25 @@ std::uint64_t Tables::directory() const {
     return info && info->pages * abi::page_size >= ReceiveStore::directory_bytes ? use.address : 0;
 }
 
+void Tables::sweep() const {
+    AreaKeeper keeper;
+    store.for_each_area([&](std::uint64_t area) { keeper.keep(area); });
+    const auto keep_own = [&](std::uint64_t area) {
+        if (sys::ica_info(area)) keeper.keep(area);
+    };
+    keep_own(directory());
+    sends.each([&](unsigned, const SendRecord& record) { keep_own(record.address); });
+    for (const std::uint64_t page : ReceiveStore::pages_of(directory()))
+        if (page != 0) keep_own(page);
+    if (const auto swept = keeper.sweep(); !swept) log("inet: areas cannot be released: %s", error_text(swept.error()));
+}
+
+void Tables::copy_network(const Tables& from) {
+    from.net.each([this](unsigned index, const NetRecord& record) { net.commit(index, record); });
+    from.lease.each([this](unsigned index, const LeaseRecord& record) { lease.commit(index, record); });
+    from.neighbours.each([this](unsigned index, const NeighbourRecord& record) { neighbours.commit(index, record); });
+}
+
 template <class T, class F>
 Result<> Recovery::load(const Records<T>& records, F f) {
     for (unsigned index = 0; index < records.capacity(); ++index) {
@@ -93,8 +112,10 @@ Result<> Recovery::run() {
     });
     sockets_.areas().recover([this](SentArea& area) {
         Socket* socket = sockets_.by_id(area.record.socket);
-        if (socket != nullptr) socket->sent_.recover(area);
-        return socket != nullptr;
+        if (socket != nullptr)
+            socket->sent_.recover(area);
+        else
+            sockets_.areas().retire(area);
     });
     ANT_TRY(load(tables_.connections, [this](unsigned index, const TcpRecord& r) {
         restore_connection(index, r);
@@ -217,26 +238,6 @@ void Recovery::close_orphans() {
         sockets_.connections().touch(*pcb);
         (void)tcp_close(pcb);
     }
-}
-
-void Recovery::discard() {
-    for (unsigned index = 0; index < Sockets::max_sockets; ++index) {
-        if (!sockets_.entries_[index].used) continue;
-        Socket& socket = sockets_.at(index);
-        (void)socket.close();
-        sockets_.free(socket);
-    }
-    while (tcp_active_pcbs != nullptr) tcp_abort(tcp_active_pcbs);
-}
-
-void Recovery::sweep() {
-    AreaKeeper keeper;
-    tables_.store.for_each_area([&](std::uint64_t area) { keeper.keep(area); });
-    keeper.keep(tables_.directory());
-    sockets_.areas().each([&](std::uint64_t area) { keeper.keep(area); });
-    sockets_.store().each_page([&](std::uint64_t page) { keeper.keep(page); });
-    keeper.keep(reinterpret_cast<std::uint64_t>(ant_lwip_heap));
-    if (const auto swept = keeper.sweep(); !swept) log("inet: areas cannot be released: %s", error_text(swept.error()));
 }
 
 }  // namespace ant::inet_server

@@ -26,6 +26,10 @@ struct Tables {
     static Result<Tables> adopt(const sys::State& registered);
 
     [[nodiscard]] std::uint64_t directory() const;
+    // The areas that the records name, and no others, remain. First of all: a process that fails while it goes on for
+    // another must not leave its areas to the next.
+    void sweep() const;
+    void copy_network(const Tables& from);
 
 private:
     explicit Tables(const RecordStore& store);
@@ -35,11 +39,8 @@ class Recovery {
 public:
     Recovery(Sockets& sockets, Tables& tables) : sockets_{sockets}, tables_{tables} {}
 
-    // state_refused: a record is damaged. What has been restored until then is to be discarded.
+    // state_refused: a record is damaged.
     Result<> run();
-    void discard();
-    // The areas that are still needed, and no others, remain.
-    void sweep();
 
 private:
     template <class T, class F>

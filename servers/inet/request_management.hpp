@@ -64,6 +64,7 @@ private:
     Outcome defer(Call call, Wait::Kind kind, Socket* socket, std::uint64_t timeout_us);
     void answer(Wait& wait, Error error, std::int64_t value = 0);
     void expire(Wait& wait);
+    void finish_round();
     void settle(Socket& socket);
     void fail_writers(Socket& socket);
     bool proceed(Wait& wait);

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <optional>
 #include <span>
 
 namespace ant::inet_server {
@@ -48,20 +47,16 @@ public:
         return area;
     }
     void commit(const SentArea& area) { records_.commit(area.index, area.record); }
-    // After the process before: f(area) says whether anybody needs it.
+    // After the process before: f(area) finds it its stream, or retires it.
     template <class F>
     void recover(F f) {
         records_.each([&](unsigned index, const SendRecord& record) {
             SentArea* area = pool_.take();
             area->index = index;
             area->record = record;
-            if (!f(*area)) {
-                pool_.give(area);
-                records_.erase(index);
-                return;
-            }
             numbers_.take(index);
             known_.push_back(area);
+            f(*area);
         });
     }
 
@@ -91,14 +86,14 @@ public:
             if (release(area->record)) remove(*area);
         }
     }
-    // Calls f(address) for each.
-    template <class F>
-    void each(F f) {
-        for (SentArea* a = known_.front(); a != nullptr; a = known_.after(a)) f(a->record.address);
+    // How many bytes of that call became part of the stream of `socket`, as far as it is on record.
+    [[nodiscard]] std::uint32_t taken_of(std::uint32_t socket, std::uint64_t call) {
+        std::uint32_t taken = 0;
+        for (SentArea* a = known_.front(); a != nullptr; a = known_.after(a))
+            if (a->record.socket == socket && a->record.call == call) taken = std::max(taken, a->record.taken);
+        return taken;
     }
     [[nodiscard]] unsigned live() const { return pool_.live(); }
-    // Some wait for their release: there is something to do without any event.
-    [[nodiscard]] bool collecting() { return !retired_.empty() || !old_.empty(); }
 
 private:
     static bool contains(const SentArea& area, std::uint64_t address) {
@@ -167,13 +162,6 @@ public:
     void abandon(SentAreas& all) {
         while (SentArea* area = areas_.pop_front()) all.retire(*area);
         acknowledged_ = written_ = end_;
-    }
-
-    // How many bytes of that call are here.
-    [[nodiscard]] std::optional<std::uint32_t> taken_of(std::uint64_t call) {
-        for (const SentArea* a = areas_.back(); a != nullptr; a = areas_.before(const_cast<SentArea*>(a)))
-            if (a->record.call == call) return a->record.taken;
-        return std::nullopt;
     }
 
     // After the process before: areas in any order, then the first byte that is not acknowledged. False: one is missing.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace ant::inet_server {
 
@@ -177,13 +178,25 @@ void Requests::process_ended() {
     }
 }
 
+// What has been done is on record before anybody hears of it.
+void Requests::finish_round() {
+    sockets.commit();
+    protocol.finish_batch();
+    write_returns();
+}
+
+// The calls of the process before come first. Until they are all here nothing that waits is answered, and what is on
+// record of calls stays as it is.
 std::uint64_t Requests::before_receive() {
-    if (resuming_ && idle_) {  // what waited for this process has been done
-        resuming_ = false;
+    if (resuming_ && !std::exchange(idle_, true)) {
+        finish_round();
+        return abi::poll;
+    }
+    if (std::exchange(resuming_, false)) {
+        sockets.store().release_doubtful();
         process_ended();
         sockets.connections().resume();
     }
-    idle_ = true;
     std::uint64_t timer_us = protocol.run_timers();
     const std::uint64_t now = clock_ns();
     while (Wait* wait = waits_.expired(now)) expire(*wait);
@@ -195,12 +208,10 @@ std::uint64_t Requests::before_receive() {
         any = true;
     }
     if (any && polls_wait_) settle_polls();
-    sockets.commit();
-    protocol.finish_batch();
-    write_returns();
+    finish_round();
+    protocol.collect_areas();
     const std::uint64_t next = waits_.next_deadline_ns();
     if (next != for_ever) timer_us = std::min(timer_us, next > now ? (next - now) / ns_per_us + 1 : 1);
-    if (resuming_) return abi::poll;
     if (timer_us == for_ever) return no_limit;
     return timer_us == 0 ? abi::poll : timer_us;
 }
