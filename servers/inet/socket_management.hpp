@@ -67,11 +67,20 @@ private:
     Socket& construct(unsigned index, inet::SocketType type, std::uint32_t owner, std::uint32_t id);
     static constexpr std::uint32_t index_of(std::uint32_t id) { return (id & ((1u << index_bits) - 1)) - 1; }
 
+    // Nothing outside this process knows how it arranges what it restores from the records: inet@2 does it otherwise.
+#if defined(INET_LAYOUT) && INET_LAYOUT == 2
+    struct alignas(128) Entry {
+        bool used = false;
+        std::uint32_t generation = 0;
+        alignas(Socket) std::byte socket[sizeof(Socket)];
+    };
+#else
     struct Entry {
         alignas(Socket) std::byte socket[sizeof(Socket)];
         std::uint32_t generation = 0;
         bool used = false;
     };
+#endif
     Socket& at(unsigned index) { return *reinterpret_cast<Socket*>(entries_[index].socket); }
 
     SentAreas& areas_;
