@@ -218,8 +218,8 @@ void keep_with_call(const Slot& slot, const Control& c) {
     for (unsigned i = 0; i < c.depth; ++i) {
         const CallFrame& k = c.frames[i];
         const CallFrame* next = i + 1 < c.depth ? &c.frames[i + 1] : nullptr;
-        const bool here = next == nullptr ? c.holder == &slot
-                                          : next->requester == &slot && next->requester_generation == slot.generation;
+        const bool here =
+            next == nullptr ? c.holder == &slot : next->requester == &slot && next->requester_generation == slot.generation;
         if (!here) continue;
         if ((k.flags & abi::flag::data_list) != 0 && k.list != nullptr)
             for (u32 n = 0; n < k.list->count; ++n) keep(k.list->entry[n].pfn, static_cast<u32>(k.list->entry[n].mode));

@@ -134,7 +134,8 @@ void deliver_again(Slot& s, Process& t, Control& c, u64 events) {
     const CallFrame& k = c.frames[c.depth - 1];
     const Pfn area = cargo_of(k).data;
     const bool moved = (k.flags & abi::flag::data_mask) == static_cast<u32>(abi::DataMode::move);
-    const u64 data = area == no_page || (moved && !(pool[area].is_area_of(s.index) && pool[area].call == 0)) ? 0 : address_of(area);
+    const u64 data =
+        area == no_page || (moved && !(pool[area].is_area_of(s.index) && pool[area].call == 0)) ? 0 : address_of(area);
     const Function* f = function_of(k);
     if (f != nullptr) c.op = f->op;  // it was another's, if the call has come back from the next stage
     restore_header(c, k, f, data);

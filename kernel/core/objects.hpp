@@ -99,7 +99,7 @@ struct Process {
     u32 version = 0;
     u32 exit_status = 0;
     u32 private_pages = 0, quota_pages = 0;
-    u64 started = 0;  // ticks
+    u64 started = 0;     // ticks
     u64 load_ticks = 0;  // how long its program took to load
     u64 thread_pointer = 0;
     u64 teardown_cursor = 0;  // ending: how far
@@ -107,8 +107,8 @@ struct Process {
     Pfn fpu_page = no_page;
     Image* image = nullptr;
     Replacement* replacement = nullptr;  // of which this is the new process
-    u64 stop_after = 0;   // instructions until its end (injection.hpp), 0 = not counted
-    bool counts = false;  // a call has been delivered since
+    u64 stop_after = 0;                  // instructions until its end (injection.hpp), 0 = not counted
+    bool counts = false;                 // a call has been delivered since
     char program[abi::name_bytes] = {};
 };
 
@@ -156,7 +156,7 @@ struct Slot {
     u8 priority = 0;
     u64 callees = 0;  // groups whose functions it may call
     Control* current = nullptr;
-    u64 events = 0;                                        // and these two, for its next receive
+    u64 events = 0;  // and these two, for its next receive
     static constexpr u64 tell_replacement = u64{1} << 63;
     static constexpr u64 tell_again = u64{1} << 62;  // `again` is not null
     // What is due at the next receive: interrupt lines delivered (low bits), the end of a blackout.
@@ -186,9 +186,9 @@ struct Slot {
     Watch watch;
     Replacement* replacement = nullptr;  // under way
     u32 flags = 0;                       // abi::process_flag of its processes
-    u32 life = 0;            // unique: marks what its process keeps, until it sweeps
-    u64 alive_since = 0;     // ticks; its process has it since then
-    u32 controls_freed = 0;  // vacant: control ICAs looked at, whether the failed process had owned them
+    u32 life = 0;                        // unique: marks what its process keeps, until it sweeps
+    u64 alive_since = 0;                 // ticks; its process has it since then
+    u32 controls_freed = 0;              // vacant: control ICAs looked at, whether the failed process had owned them
     u32 failures = 0;
     LastFailure failure;
     Probation probation;
@@ -215,8 +215,8 @@ struct alignas(64) Function {
     u64 right = 0;         // bit `group`, or privileged_right: as in Slot::callees
     bool takes_data = false;
     bool redeliver = false;  // safe to deliver again
-    bool may_wait = false;  // may be put aside for longer than four deadlines
-    u64 identity = 0;       // number of that slot | id << 32: what a Frame says of a callee
+    bool may_wait = false;   // may be put aside for longer than four deadlines
+    u64 identity = 0;        // number of that slot | id << 32: what a Frame says of a callee
     char name[abi::name_bytes] = {};
 };
 

@@ -140,11 +140,11 @@ Process* sys_area_keep(u64 addresses, u64 count, u64, u64, u64) {
     p.progress = 0;
     u64 some[pages_per_step];
     const u64 n = count < pages_per_step ? count : pages_per_step;
-    if (const auto read = copy_in(p, addresses, std::as_writable_bytes(std::span{some, n})); !read) return refuse(p, read.error());
+    if (const auto read = copy_in(p, addresses, std::as_writable_bytes(std::span{some, n})); !read)
+        return refuse(p, read.error());
     for (u64 i = 0; i < n; ++i)
         if (const auto kept = keep_area(*slot, some[i]); !kept && error == Error::none) error = kept.error();
-    if (n != count)
-        return again(p, Syscall::area_keep, addresses + n * sizeof(u64), count - n, 0, static_cast<u64>(error));
+    if (n != count) return again(p, Syscall::area_keep, addresses + n * sizeof(u64), count - n, 0, static_cast<u64>(error));
     return finish(p, error);
 }
 

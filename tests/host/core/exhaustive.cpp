@@ -1,5 +1,6 @@
 // All interleavings of a few operations: a client, two servers, one of them replaced, one of them killed; or one whose slot
-// outlives its processes, and that fails twice. A depth-first search that replays each path from the start of a new system; states seen before are not followed further.
+// outlives its processes, and that fails twice. A depth-first search that replays each path from the start of a new system;
+// states seen before are not followed further.
 #include "support/world.hpp"
 
 #include <catch2/catch.hpp>
