@@ -25,7 +25,7 @@ constexpr unsigned reg_interrupt = 0x3c;
 constexpr std::uint32_t command_decode = 3;  // ports and memory
 constexpr std::uint32_t command_master = 4;
 constexpr std::uint32_t command_no_interrupt = 1U << 10;  // since PCI 2.3; older devices ignore it
-constexpr std::uint32_t status_mask = 0xffff'0000;  // written as ones, status bits clear
+constexpr std::uint32_t status_mask = 0xffff'0000;        // written as ones, status bits clear
 
 constexpr std::uint32_t bar_ports = 1;
 constexpr std::uint32_t bar_type_mask = 6;

@@ -38,7 +38,7 @@ void run(std::uint64_t seed) {
         redelivered += actors.reference.redelivered;
     }
     std::cout << "seed " << seed << ": " << steps << " steps, " << answered << " calls answered, " << dropped << " dropped, "
-               << kills << " kills, " << replaced << " replacements begun, " << restarts << " restarts, " << redelivered
+              << kills << " kills, " << replaced << " replacements begun, " << restarts << " restarts, " << redelivered
               << " calls delivered again, " << timers << " timer interrupts\n";
 }
 

@@ -314,7 +314,8 @@ bool Reference::certain_result(const ReferenceSlot& s) const {
 void Reference::received(ReferenceSlot& s, const Outcome& o) {
     if (o.error == Error::timed_out) {
         if (s.deadline != abi::poll && (s.deadline == 0 || s.deadline > now())) broken("a receive ends before its time");
-        if (at_once(s) && (!s.queue.empty() || !s.again.empty() || certain_result(s))) broken("a receive finds nothing though something is there");
+        if (at_once(s) && (!s.queue.empty() || !s.again.empty() || certain_result(s)))
+            broken("a receive finds nothing though something is there");
         return;
     }
     if (o.error != Error::none) broken(std::string("a receive fails: ") + error_text(o.error));
@@ -460,7 +461,8 @@ void Reference::compare() const {
         if (!s.sweeping && s.slot->area_count != s.areas.size() + (s.reserving != 0 ? 1 : 0))
             broken("core and reference disagree how many areas " + s.name + " has");
         const auto lent = std::ranges::count_if(s.areas, [](const auto& entry) { return entry.second.loans != 0; });
-        if (!s.sweeping && s.slot->lent_count != lent) broken("core and reference disagree how many areas " + s.name + " has lent");
+        if (!s.sweeping && s.slot->lent_count != lent)
+            broken("core and reference disagree how many areas " + s.name + " has lent");
         if (s.slot->deferred_count != s.deferred.size() + s.again.size())
             broken("core and reference disagree how many calls are put aside at " + s.name);
         if (s.slot->queued != s.queue.size()) broken("core and reference disagree how many calls wait at " + s.name);

@@ -62,7 +62,7 @@ struct ReferenceSlot {
     u64 reserving = 0;                   // pages of a reservation that goes in steps
     bool sweeping = false;
     std::set<u64> to_keep, kept_by_calls;  // of the sweep
-    unsigned interrupts = 0;             // raised and not yet received
+    unsigned interrupts = 0;               // raised and not yet received
     u64 current = 0;
     std::deque<u64> queue, deferred, again;  // `again`: held, and to be delivered once more
     std::set<u64> held, owned_controls;
@@ -76,7 +76,7 @@ public:
     std::map<Key, ReferenceSlot> slots;
     std::map<u64, ReferenceCall> calls;  // by control ICA
     u64 answered = 0, dropped = 0, redelivered = 0, restarts = 0;
-    std::set<u32> safe;                // functions that may be delivered again
+    std::set<u32> safe;                  // functions that may be delivered again
     std::set<const Process*> demanding;  // new servers that want deferred calls again
 
     ReferenceSlot& add(Process& process, const std::string& name);
