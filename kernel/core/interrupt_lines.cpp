@@ -55,18 +55,24 @@ bool attach_interrupts(Slot& slot) {
 
 namespace {
 
-void set_vacant(Slot& slot, bool vacant) {
+// Masks the slot's lines, changes its places on them, and unmasks those that have nobody left to wait for.
+template <class Change>
+void change_places(Slot& slot, Change change) {
     for (const u8 irq : slot.irq) {
         if (irq >= interrupt_line_count) continue;
         machine::mask_interrupt(irq);
         Line& line = lines[irq];
         for (unsigned i = 0; i < max_sharers; ++i) {
             if (line.sharers[i] != &slot) continue;
-            line.vacant[i] = vacant;
             line.told[i] = false;
+            change(line, i);
         }
         unmask_when_done(irq);
     }
+}
+
+void set_vacant(Slot& slot, bool vacant) {
+    change_places(slot, [vacant](Line& line, unsigned i) { line.vacant[i] = vacant; });
 }
 
 }  // namespace
@@ -80,17 +86,7 @@ void resume_interrupts(Slot& slot) {
 }
 
 void detach_interrupts(Slot& slot) {
-    for (const u8 irq : slot.irq) {
-        if (irq >= interrupt_line_count) continue;
-        machine::mask_interrupt(irq);
-        Line& line = lines[irq];
-        for (unsigned i = 0; i < max_sharers; ++i) {
-            if (line.sharers[i] != &slot) continue;
-            line.sharers[i] = nullptr;
-            line.told[i] = false;
-        }
-        unmask_when_done(irq);
-    }
+    change_places(slot, [](Line& line, unsigned i) { line.sharers[i] = nullptr; });
 }
 
 void interrupt_arrived(u8 irq) {

@@ -11,7 +11,7 @@ constexpr std::string_view hosts = "127.0.0.1\tlocalhost\n";
 // What the resolver of the C library reads: the name server that inet learned from DHCP.
 std::string_view resolver_configuration() {
     static constinit char text[64] = {};
-    const auto answer = Socket::default_server().call(inet::interface);
+    const auto answer = Socket::default_server().call(inet::interface_state);
     if (!answer || answer->result.dns == 0) return {};
     const std::uint32_t dns = answer->result.dns;
     const std::size_t length =

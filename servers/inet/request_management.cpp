@@ -281,7 +281,7 @@ void Requests::register_handlers() {
     server_.on(inet::peer_address, handle_plain<&Requests::peer_address>);
     server_.on(inet::resolve, handle_plain<&Requests::resolve>);
     server_.on(inet::ping, handle_plain<&Requests::ping>);
-    server_.on(inet::interface, handle_plain<&Requests::interface>);
+    server_.on(inet::interface_state, handle_plain<&Requests::interface>);
     server_.on(inet::configure, handle_plain<&Requests::configure>);
     server_.on(inet::connections, handle<&Requests::connections>);
     server_.on(inet::ifattach, handle_plain<&Requests::attach>);

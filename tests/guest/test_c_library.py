@@ -60,24 +60,24 @@ def test_standard_input_in_lines(guest):
     assert "read 7: second" in output
 
 
-def test_interrupt_character(guest):
+def interrupt_reader(guest):
+    """A program that reads is interrupted in the middle of a line."""
     guest.console.send("run chello read\n")
     guest.console.expect("no such file: ok", 60)
     guest.console.send("abc")
     guest.console.expect("abc", 60)
     guest.console.send("\x03")
     guest.console.until_prompt(60)
+
+
+def test_interrupt_character(guest):
+    interrupt_reader(guest)
     assert guest.console.status() == 130
 
 
 def test_what_is_typed_ahead_survives_a_dead_reader(guest):
     """The read of a program that was interrupted still waits at the console while the next command works."""
-    guest.console.send("run chello read\n")
-    guest.console.expect("no such file: ok", 60)
-    guest.console.send("abc")
-    guest.console.expect("abc", 60)
-    guest.console.send("\x03")
-    guest.console.until_prompt(60)
+    interrupt_reader(guest)
     guest.console.send("run chello one\n")
     guest.console.expect("no such file: ok", 60)
     guest.console.send("ps\n")

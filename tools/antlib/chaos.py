@@ -165,29 +165,29 @@ class Run:
 
     def run(self, progress) -> None:
         planned = [self.planner.draw() for _ in range(self.options.faults)]
-        todo = list(enumerate(planned, 1))
+        waiting = list(enumerate(planned, 1))
         if self.options.only is not None:
-            todo = [entry for entry in todo if entry[0] == self.options.only]
+            waiting = [entry for entry in waiting if entry[0] == self.options.only]
         log = BUILD / "log" / f"chaos-{self.target}.log"
         log.unlink(missing_ok=True)
-        while todo:
-            todo = self.boot_and_inject(todo, log, progress)
+        while waiting:
+            waiting = self.boot_and_inject(waiting, log, progress)
 
-    def boot_and_inject(self, todo, log, progress):
-        """Until all is done or the machine is lost. -> what is left to do"""
+    def boot_and_inject(self, waiting, log, progress):
+        """Until none waits or the machine is lost. -> those still waiting"""
         with Guest(log) as guest:
             try:
                 before = guest.quiet_memory(self.target)
-                while todo:
-                    number, fault = todo.pop(0)
+                while waiting:
+                    number, fault = waiting.pop(0)
                     progress.update((number - 1) / self.options.faults, f"fault {number}, {fault.kind}")
                     if not self.inject(guest, Outcome(number, fault)):
-                        return todo  # it did not come back: the next ones get a new machine
+                        return waiting  # it did not come back: the next ones get a new machine
                 self.compare(before, guest.quiet_memory(self.target))
             except CoreCrash as crash:
                 self.count["core_crashes"] += 1
                 self.unrecovered.append(f"the inner core stopped: {crash}")
-        return todo
+        return waiting
 
     def compare(self, before: dict, after: dict) -> None:
         self.count["wild_dma"] += after.get("damaged_images", 0)

@@ -10,7 +10,7 @@ constexpr std::uint64_t pause_us = 5'000, patience_us = 20'000'000;
 constexpr std::uint32_t sink_ip = 0x0a4d0001, source_ip = 0x0a4d0002, netmask = 0xffffff00;  // 10.77.0.1 and .2
 constexpr std::uint64_t bytes_of_a_running_transfer = 1 << 20;
 
-Result<inet::Interface> interface_of(Client& server) { return ANT_TRY(server.call(inet::interface)).result; }
+Result<inet::Interface> interface_of(Client& server) { return ANT_TRY(server.call(inet::interface_state)).result; }
 
 // `ready(interface)` says when there is nothing more to wait for.
 template <class Ready>

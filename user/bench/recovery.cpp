@@ -42,7 +42,7 @@ struct Target {
 constexpr std::uint64_t guardian_healthy_us = 10'100'000;
 Target targets[] = {
     {"rtl8139", Client{"rtl8139"}, [](Client& c) { return c.call(nic::info).has_value(); }, true},
-    {"inet", Client{"inet"}, [](Client& c) { return c.call(inet::interface).has_value(); }, true},
+    {"inet", Client{"inet"}, [](Client& c) { return c.call(inet::interface_state).has_value(); }, true},
     {"console", Client{"console"}, [](Client& c) { return c.call(console::size).has_value(); }, false},
     {"guardian", Client{"guardian"}, [](Client& c) { return c.call(guardian::programs).has_value(); }, false,
      guardian_healthy_us},

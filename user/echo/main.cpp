@@ -1,10 +1,9 @@
 // TCP echo server (RFC 862) on port 7: one loop over all connections, one page-aligned buffer for each.
 #include <ant/abi/manifest.hpp>
-#include <ant/listener.hpp>
-#include <ant/state.hpp>
+#include <ant/socket_program.hpp>
 
 #include <algorithm>
-#include <optional>
+#include <array>
 
 ANT_MANIFEST(.version = 1, .name = "echo", .state_writes = 1, .state_reads = 1 << 1, .quota_pages = 512, .quota_calls = 8,
              .callees = "inet");
@@ -13,7 +12,6 @@ namespace {
 
 using namespace ant;
 
-constexpr std::uint16_t port = 7;
 constexpr unsigned max_connections = 100;
 constexpr std::size_t buffer_bytes = 2 * abi::page_size;
 
@@ -29,7 +27,6 @@ struct Saved {
     std::uint32_t polling;
     SavedConnection connection[max_connections];
 };
-constexpr std::uint32_t no_socket = ~std::uint32_t{0};
 
 class Connection {
 public:
@@ -98,98 +95,48 @@ private:
 
 std::array<Connection, max_connections> connections;
 
-Socket listener;
-PollSet set;
-bool polling = false;  // a poll is under way
-constexpr std::uint64_t retry_us = 20'000;
-
-// inet is not there yet, or not any more: what it knew of us is gone with it.
-void start_over() {
-    listener.close();
-    for (Connection& connection : connections) connection.close();
-    polling = false;
-}
-
 Connection* find_free() {
     for (Connection& connection : connections)
         if (connection.free()) return &connection;
     return nullptr;
 }
 
-void accept_one() {
-    Connection* connection = find_free();
-    if (connection == nullptr) return;
-    auto accepted = listener.accept();
-    if (accepted) connection->open(std::move(*accepted));
-}
+struct Echo {
+    static constexpr std::uint16_t port = 7;
+    static constexpr std::uint32_t backlog = 32, state_format = 1;
+    static constexpr std::uint64_t poll_us = ~std::uint64_t{0};
+    using Saved = ::Saved;
 
-void start_poll() {
-    if (!listener) {
-        auto opened = open_listener(port, 32);
-        if (!opened) return;
-        listener = std::move(*opened);
+    static bool add_to(PollSet& set) {
+        for (const Connection& connection : connections)
+            if (!connection.free()) set.add(connection.socket(), connection.wanted());
+        return find_free() != nullptr;
     }
-    set.clear();
-    for (unsigned i = 0; i < max_connections; ++i)
-        if (!connections[i].free()) set.add(connections[i].socket(), connections[i].wanted());
-    if (find_free() != nullptr) set.add(listener, inet::readiness::readable);
-    polling = static_cast<bool>(set.send(~std::uint64_t{0}));
-}
-
-Outcome on_poll(const CallResult& result) {
-    polling = false;
-    if (result.error != Error::none) {
-        start_over();
-        return {};
+    static void accept(Socket& listener) {
+        Connection* connection = find_free();
+        if (connection == nullptr) return;
+        auto accepted = listener.accept();
+        if (accepted) connection->open(std::move(*accepted));
     }
-    PollSet::deliver(result, [](std::uint32_t socket, std::uint16_t) {
-        if (socket == listener.id()) return accept_one();
+    static void ready(std::uint32_t socket, std::uint16_t) {
         for (Connection& connection : connections)
             if (!connection.free() && connection.socket().id() == socket) return connection.work();
-    });
-    return {};
-}
-
-std::uint64_t before_receive() {
-    if (!polling) start_poll();
-    return polling ? no_limit : retry_us;
-}
-
-constexpr std::uint32_t state_format = 1;
-std::optional<StateArea> state;
-
-void start() {
-    auto area = StateArea::create(sizeof(Saved), state_format);
-    if (!area) panic("no memory for the state");
-    state.emplace(std::move(*area));
-}
-
-void save() {
-    auto* saved = state->as<Saved>();
-    *saved = {listener ? listener.id() : no_socket, polling, {}};
-    for (unsigned i = 0; i < max_connections; ++i) saved->connection[i] = connections[i].saved();
-    state->seal();
-}
-
-void restore(sys::State registered) {
-    auto area = StateArea::adopt(registered);
-    const auto* saved = area ? area->as<Saved>() : nullptr;
-    if (saved == nullptr) panic("the state that is to be taken over makes no sense");
-    if (saved->listener != no_socket) listener = Socket::adopt(saved->listener);
-    polling = saved->polling != 0;
-    for (unsigned i = 0; i < max_connections; ++i)
-        if (saved->connection[i].socket != no_socket) connections[i].restore(saved->connection[i]);
-    state.emplace(std::move(*area));
-}
+    }
+    static void polled() {}
+    static void close_all() {
+        for (Connection& connection : connections) connection.close();
+    }
+    static void start() {}
+    static void save(Saved& saved) {
+        for (unsigned i = 0; i < max_connections; ++i) saved.connection[i] = connections[i].saved();
+    }
+    static bool restore(const Saved& saved) {
+        for (unsigned i = 0; i < max_connections; ++i)
+            if (saved.connection[i].socket != no_socket) connections[i].restore(saved.connection[i]);
+        return true;
+    }
+};
 
 }  // namespace
 
-int main() {
-    static Server server{startup().name};
-    server.on_result(Socket::default_server(), inet::poll, on_poll);
-    server.before_receive(before_receive);
-    server.on_start(start);
-    server.on_save(save);
-    server.on_restore(restore);
-    panic("cannot serve: %s", error_text(server.run()));
-}
+int main() { SocketProgram<Echo>::run(); }

@@ -1,12 +1,10 @@
 // iperf 2, the TCP server on port 5001: takes what clients send, and sends back to those that ask for it
 // (iperf -c, -r, -d), for as long or as much as they want.
 #include <ant/abi/manifest.hpp>
-#include <ant/listener.hpp>
-#include <ant/state.hpp>
+#include <ant/socket_program.hpp>
 
 #include <algorithm>
 #include <array>
-#include <optional>
 
 ANT_MANIFEST(.version = 1, .name = "iperf", .state_writes = 1, .state_reads = 1 << 1, .quota_pages = 512, .quota_calls = 8,
              .callees = "inet");
@@ -15,7 +13,6 @@ namespace {
 
 using namespace ant;
 
-constexpr std::uint16_t port = 5001;
 constexpr unsigned max_sessions = 64;
 constexpr std::size_t receive_bytes = 64 * 1024;
 constexpr std::size_t send_bytes = 32 * 1024;
@@ -29,8 +26,6 @@ struct Settings {
     [[nodiscard]] bool wants_it_at_once() const { return (__builtin_bswap32(flags) & at_once) != 0; }
 };
 static_assert(sizeof(Settings) == 24);
-
-constexpr std::uint32_t no_socket = ~std::uint32_t{0};
 
 // One connection, and all that a process that takes over from this one needs to know of it.
 struct Session {
@@ -50,12 +45,8 @@ struct Saved {
     Session session[max_sessions];
 };
 
-Socket listener;
 std::array<Session, max_sessions> sessions;
-PollSet set;
-bool polling = false;
 Ica received, to_send;
-constexpr std::uint64_t retry_us = 20'000;
 
 // The socket of a session for one operation: it stays open.
 template <class Operation>
@@ -141,17 +132,6 @@ void receive(Session& session) {
     end(session);
 }
 
-void accept_one() {
-    Session* session = find_free();
-    if (session == nullptr) return;
-    inet::Address peer{};
-    auto accepted = listener.accept(&peer);
-    if (!accepted) return;
-    session->role = Session::Role::receives;
-    session->peer = peer.ip;
-    session->socket = accepted->detach();
-}
-
 void work(Session& session) {
     switch (session.role) {
         case Session::Role::none:
@@ -167,56 +147,6 @@ void work(Session& session) {
     }
 }
 
-// The loop --------------------------------------------------------------------------------------------------
-
-void start_poll() {
-    if (!listener) {
-        auto opened = open_listener(port, 32);
-        if (!opened) return;
-        listener = std::move(*opened);
-    }
-    set.clear();
-    for (const Session& session : sessions) {
-        if (session.role == Session::Role::none) continue;
-        const bool reads = session.role == Session::Role::receives;
-        set.add(session.socket, reads ? inet::readiness::readable : inet::readiness::writable);
-    }
-    if (find_free() != nullptr) set.add(listener, inet::readiness::readable);
-    polling = static_cast<bool>(set.send(~std::uint64_t{0}));
-}
-
-// inet is not there yet, or it has started clean: what it knew of us is gone.
-void start_over() {
-    listener.close();
-    for (Session& session : sessions)
-        if (session.role != Session::Role::none) end(session);
-}
-
-Outcome on_poll(const CallResult& result) {
-    polling = false;
-    if (result.error == Error::restarted) return {};  // our sockets are as they were
-    if (result.error != Error::none) {
-        start_over();
-        return {};
-    }
-    PollSet::deliver(result, [](std::uint32_t socket, std::uint16_t) {
-        if (socket == listener.id()) return accept_one();
-        const auto session = std::ranges::find(sessions, socket, &Session::socket);
-        if (session != sessions.end()) work(*session);
-    });
-    return {};
-}
-
-std::uint64_t before_receive() {
-    if (!polling) start_poll();
-    return polling ? no_limit : retry_us;
-}
-
-// Start, and taking over -------------------------------------------------------------------------------------
-
-constexpr std::uint32_t state_format = 1;
-std::optional<StateArea> state;
-
 void reserve_buffers() {
     auto in = Ica::reserve(receive_bytes);
     auto out = Ica::reserve(send_bytes);
@@ -226,43 +156,53 @@ void reserve_buffers() {
     for (std::size_t i = 0; i < send_bytes; ++i) to_send.data()[i] = static_cast<std::byte>('0' + i % 10);
 }
 
-void start() {
-    auto area = StateArea::create(sizeof(Saved), state_format);
-    if (!area) panic("no memory for the state");
-    state.emplace(std::move(*area));
-    reserve_buffers();
-}
+struct Iperf {
+    static constexpr std::uint16_t port = 5001;
+    static constexpr std::uint32_t backlog = 32, state_format = 1;
+    static constexpr std::uint64_t poll_us = ~std::uint64_t{0};
+    using Saved = ::Saved;
 
-void save() {
-    auto* saved = state->as<Saved>();
-    saved->listener = listener ? listener.id() : no_socket;
-    saved->polling = polling ? 1 : 0;
-    saved->received = received.address();
-    saved->to_send = to_send.address();
-    std::ranges::copy(sessions, saved->session);
-    state->seal();
-}
-
-void restore(sys::State registered) {
-    auto area = StateArea::adopt(registered);
-    const auto* saved = area ? area->as<Saved>() : nullptr;
-    if (saved == nullptr) panic("the state that is to be taken over makes no sense");
-    if (saved->listener != no_socket) listener = Socket::adopt(saved->listener);
-    polling = saved->polling != 0;
-    received = Ica::adopt(saved->received, pages_for(receive_bytes));
-    to_send = Ica::adopt(saved->to_send, pages_for(send_bytes));
-    std::ranges::copy(saved->session, sessions.begin());
-    state.emplace(std::move(*area));
-}
+    static bool add_to(PollSet& set) {
+        for (const Session& session : sessions) {
+            if (session.role == Session::Role::none) continue;
+            const bool reads = session.role == Session::Role::receives;
+            set.add(session.socket, reads ? inet::readiness::readable : inet::readiness::writable);
+        }
+        return find_free() != nullptr;
+    }
+    static void accept(Socket& listener) {
+        Session* session = find_free();
+        if (session == nullptr) return;
+        inet::Address peer{};
+        auto accepted = listener.accept(&peer);
+        if (!accepted) return;
+        session->role = Session::Role::receives;
+        session->peer = peer.ip;
+        session->socket = accepted->detach();
+    }
+    static void ready(std::uint32_t socket, std::uint16_t) {
+        const auto session = std::ranges::find(sessions, socket, &Session::socket);
+        if (session != sessions.end()) work(*session);
+    }
+    static void polled() {}
+    static void close_all() {
+        for (Session& session : sessions)
+            if (session.role != Session::Role::none) end(session);
+    }
+    static void start() { reserve_buffers(); }
+    static void save(Saved& saved) {
+        saved.received = received.address();
+        saved.to_send = to_send.address();
+        std::ranges::copy(sessions, saved.session);
+    }
+    static bool restore(const Saved& saved) {
+        received = Ica::adopt(saved.received, pages_for(receive_bytes));
+        to_send = Ica::adopt(saved.to_send, pages_for(send_bytes));
+        std::ranges::copy(saved.session, sessions.begin());
+        return true;
+    }
+};
 
 }  // namespace
 
-int main() {
-    static Server server{startup().name};
-    server.on_result(Socket::default_server(), inet::poll, on_poll);
-    server.before_receive(before_receive);
-    server.on_start(start);
-    server.on_save(save);
-    server.on_restore(restore);
-    panic("cannot serve: %s", error_text(server.run()));
-}
+int main() { SocketProgram<Iperf>::run(); }

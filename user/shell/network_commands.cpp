@@ -126,7 +126,7 @@ void describe(Json& json, const nic::Statistics& s) {
 // One interface that does not answer hides none of the others.
 int show_interface(const char* slot, bool as_json, Json& json) {
     Client inet{slot};
-    const auto answer = inet.call(inet::interface, {}, {}, call_timeout_us);
+    const auto answer = inet.call(inet::interface_state, {}, {}, call_timeout_us);
     if (as_json) {
         json.begin_object();
         if (answer) {

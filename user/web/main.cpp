@@ -3,11 +3,9 @@
 #include "session.hpp"
 
 #include <ant/abi/manifest.hpp>
-#include <ant/listener.hpp>
-#include <ant/state.hpp>
+#include <ant/socket_program.hpp>
 
 #include <new>
-#include <optional>
 
 ANT_MANIFEST(.version = 1, .name = "web", .state_writes = 1, .state_reads = 1 << 1, .quota_pages = 2048, .quota_calls = 8,
              .callees = "inet");
@@ -18,7 +16,6 @@ using namespace ant;
 using web::Session;
 using web::Site;
 
-constexpr std::uint16_t port = 80;
 constexpr unsigned max_connections = 112;
 static_assert(max_connections < inet::max_poll);
 
@@ -45,7 +42,6 @@ struct Saved {
     Site site;
     SavedConnection connection[max_connections];
 };
-constexpr std::uint32_t no_socket = ~std::uint32_t{0};
 
 class Connection {
 public:
@@ -190,39 +186,8 @@ bool anybody_evictable() {
     return false;
 }
 
-Socket listener;
 Ica inbox;
-PollSet set;
-bool polling = false;  // a poll is under way
 std::uint64_t checked_us = 0;
-constexpr std::uint64_t retry_us = 20'000;
-
-// inet is not there yet, or not any more: what it knew of us is gone with it.
-void start_over() {
-    listener.close();
-    for (Connection& connection : connections) connection.close();
-}
-
-void accept_some() {
-    while (Connection* place = make_room()) {
-        auto accepted = listener.accept();
-        if (!accepted) return;
-        place->open(std::move(*accepted));
-    }
-}
-
-void start_poll() {
-    if (!listener) {
-        auto opened = open_listener(port, 64);
-        if (!opened) return;
-        listener = std::move(*opened);
-    }
-    set.clear();
-    for (unsigned i = 0; i < max_connections; ++i)
-        if (!connections[i].free()) set.add(connections[i].socket(), connections[i].wanted());
-    if (anybody_evictable()) set.add(listener, inet::readiness::readable);
-    polling = static_cast<bool>(set.send(check_us));
-}
 
 void check_times() {
     const std::uint64_t now = clock_us();
@@ -233,73 +198,54 @@ void check_times() {
         if (!connection.free()) connection.check_time(now);
 }
 
-Outcome on_poll(const CallResult& result) {
-    polling = false;
-    if (result.error != Error::none) {
-        start_over();
-        return {};
+struct Web {
+    static constexpr std::uint16_t port = 80;
+    static constexpr std::uint32_t backlog = 64, state_format = 1;
+    static constexpr std::uint64_t poll_us = check_us;
+    using Saved = ::Saved;
+
+    static bool add_to(PollSet& set) {
+        for (const Connection& connection : connections)
+            if (!connection.free()) set.add(connection.socket(), connection.wanted());
+        return anybody_evictable();
     }
-    site.uptime_us = clock_us();
-    PollSet::deliver(result, [](std::uint32_t socket, std::uint16_t ready) {
-        if (socket == listener.id()) return accept_some();
+    static void accept(Socket& listener) {
+        while (Connection* place = make_room()) {
+            auto accepted = listener.accept();
+            if (!accepted) return;
+            place->open(std::move(*accepted));
+        }
+    }
+    static void ready(std::uint32_t socket, std::uint16_t readiness) {
+        site.uptime_us = clock_us();
         for (Connection& connection : connections)
-            if (!connection.free() && connection.socket().id() == socket) return connection.work(ready, inbox);
-    });
-    check_times();
-    return {};
-}
-
-std::uint64_t before_receive() {
-    if (!polling) start_poll();
-    return polling ? no_limit : retry_us;
-}
-
-// Life ------------------------------------------------------------------------------------------------
-
-constexpr std::uint32_t state_format = 1;
-std::optional<StateArea> state;
-
-void reserve_inbox() {
-    auto area = Ica::reserve(area_bytes);
-    if (!area) panic("no memory for a receive buffer");
-    inbox = std::move(*area);
-}
-
-void start() {
-    reserve_inbox();
-    auto area = StateArea::create(sizeof(Saved), state_format);
-    if (!area) panic("no memory for the state");
-    state.emplace(std::move(*area));
-}
-
-void save() {
-    auto* saved = state->as<Saved>();
-    *saved = {sizeof(Session), listener ? listener.id() : no_socket, polling, 0, inbox.address(), site, {}};
-    for (unsigned i = 0; i < max_connections; ++i) saved->connection[i] = connections[i].saved();
-    state->seal();
-}
-
-void restore(sys::State registered) {
-    auto area = StateArea::adopt(registered);
-    const auto* saved = area ? area->as<Saved>() : nullptr;
-    if (saved == nullptr || saved->session_bytes != sizeof(Session)) panic("the state that is to be taken over makes no sense");
-    site = saved->site;
-    inbox = Ica::adopt(saved->inbox, pages_for(area_bytes));
-    if (saved->listener != no_socket) listener = Socket::adopt(saved->listener);
-    polling = saved->polling != 0;
-    for (unsigned i = 0; i < max_connections; ++i)
-        if (saved->connection[i].socket != no_socket) connections[i].restore(saved->connection[i]);
-    state.emplace(std::move(*area));
-}
+            if (!connection.free() && connection.socket().id() == socket) return connection.work(readiness, inbox);
+    }
+    static void polled() { check_times(); }
+    static void close_all() {
+        for (Connection& connection : connections) connection.close();
+    }
+    static void start() {
+        auto area = Ica::reserve(area_bytes);
+        if (!area) panic("no memory for a receive buffer");
+        inbox = std::move(*area);
+    }
+    static void save(Saved& saved) {
+        saved.session_bytes = sizeof(Session);
+        saved.inbox = inbox.address();
+        saved.site = site;
+        for (unsigned i = 0; i < max_connections; ++i) saved.connection[i] = connections[i].saved();
+    }
+    static bool restore(const Saved& saved) {
+        if (saved.session_bytes != sizeof(Session)) return false;
+        site = saved.site;
+        inbox = Ica::adopt(saved.inbox, pages_for(area_bytes));
+        for (unsigned i = 0; i < max_connections; ++i)
+            if (saved.connection[i].socket != no_socket) connections[i].restore(saved.connection[i]);
+        return true;
+    }
+};
 
 }  // namespace
 
-int main() {
-    static Server server{startup().name};
-    server.on_result(Socket::default_server(), inet::poll, on_poll);
-    server.before_receive(before_receive);
-    server.on_start(start);
-    server.on_save(save);
-    server.on_restore(restore);
-    panic("cannot serve: %s", error_text(server.run()));
-}
+int main() { SocketProgram<Web>::run(); }

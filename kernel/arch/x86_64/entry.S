@@ -36,13 +36,8 @@
 #define USER_CODE 0x23
 #define USER_DATA 0x1b
 
-    .text
-    .globl syscall_entry
-    .align 64
-syscall_entry:
-    sub $FIRST_CALL, %eax
-    cmp syscall_limit(%rip), %eax   // 0 while tracing
-    jae unusual_call
+// From a system call: what the core keeps of its caller, and onto the core's stack. r15: the process.
+.macro SAVE_CALLER
     swapgs
     mov CPU_CURRENT, %r15
     mov %rcx, RIP(%r15)
@@ -51,6 +46,16 @@ syscall_entry:
     mov %rbp, RBP(%r15)
     movq $0, FULL(%r15)
     mov CPU_STACK, %rsp
+.endm
+
+    .text
+    .globl syscall_entry
+    .align 64
+syscall_entry:
+    sub $FIRST_CALL, %eax
+    cmp syscall_limit(%rip), %eax   // 0 while tracing
+    jae unusual_call
+    SAVE_CALLER
     mov %r10, %rcx
     call *syscall_handlers(,%rax,8)
 
@@ -105,14 +110,7 @@ unusual_call:
     cmp $CALL_COUNT, %eax
     jae foreign_call
 // The same as above, with a record before and after.
-    swapgs
-    mov CPU_CURRENT, %r15
-    mov %rcx, RIP(%r15)
-    mov %r11, RFLAGS(%r15)
-    mov %rsp, RSP(%r15)
-    mov %rbp, RBP(%r15)
-    movq $0, FULL(%r15)
-    mov CPU_STACK, %rsp
+    SAVE_CALLER
     pushq %rdi
     pushq %rsi
     pushq %rdx

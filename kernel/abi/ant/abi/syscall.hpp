@@ -176,7 +176,6 @@ namespace process_flag {
 inline constexpr std::uint32_t fpu = 1 << 0;           // x87/SSE state, switched lazily
 inline constexpr std::uint32_t tls = 1 << 1;           // FS base
 inline constexpr std::uint32_t restart = 1 << 2;       // the slot outlives a process that fails: somebody will animate it anew
-inline constexpr std::uint32_t private_text = 1 << 3;  // text is not shared: faults are to be injected
 }  // namespace process_flag
 
 struct ProcessRequest {
@@ -212,7 +211,7 @@ struct ReplaceRequest {
     std::uint32_t probation_us;  // 0 = none. Until it is over the new server writes the old one's state format
     std::uint32_t transaction;   // 0 = alone. Requests with the same number commit together, when `members` of them are
     std::uint32_t members;       // prepared, or fail together
-    std::uint32_t flags;         // process_flag::private_text, or 0
+    std::uint32_t reserved;
 };
 
 inline constexpr unsigned replacement_events = 12;

@@ -209,30 +209,36 @@ enum class Op : std::uint16_t {
     ethinput,
 };
 // Every call may be delivered again: what it did is on record with its answer, or doing it again changes nothing.
+namespace call {
 inline constexpr auto again = static_cast<std::uint16_t>(abi::function_attribute::redeliver);
-inline constexpr auto waits = static_cast<std::uint16_t>(abi::function_attribute::may_wait);
-inline constexpr auto data = static_cast<std::uint16_t>(abi::function_attribute::takes_data);
+inline constexpr auto waits = static_cast<std::uint16_t>(abi::function_attribute::redeliver | abi::function_attribute::may_wait);
+inline constexpr auto data = static_cast<std::uint16_t>(abi::function_attribute::redeliver | abi::function_attribute::takes_data);
+}  // namespace call
 
-inline constexpr Function<Socket, SocketId> socket{"socket", static_cast<std::uint16_t>(Op::socket), again};
-inline constexpr Function<Endpoint> bind{"bind", static_cast<std::uint16_t>(Op::bind), again};
-inline constexpr Function<Listen> listen{"listen", static_cast<std::uint16_t>(Op::listen), again};
-inline constexpr Function<Endpoint> connect{"connect", static_cast<std::uint16_t>(Op::connect), again | waits};
-inline constexpr Function<SocketId, Accepted> accept{"accept", static_cast<std::uint16_t>(Op::accept), again | waits};
-inline constexpr Function<SocketId> close{"close", static_cast<std::uint16_t>(Op::close), again};
-inline constexpr Function<Send> send{"send", static_cast<std::uint16_t>(Op::send), again | waits | data};
-inline constexpr Function<Receive, Receive> recv{"recv", static_cast<std::uint16_t>(Op::recv), again | waits | data};
-inline constexpr Function<Shutdown> shutdown{"shutdown", static_cast<std::uint16_t>(Op::shutdown), again};
-inline constexpr Function<SocketOption> set_option{"set_option", static_cast<std::uint16_t>(Op::set_option), again};
-inline constexpr Function<SocketOption, SocketOption> get_option{"get_option", static_cast<std::uint16_t>(Op::get_option), again};
-inline constexpr Function<Poll, Poll> poll{"poll", static_cast<std::uint16_t>(Op::poll), again | waits};
-inline constexpr Function<SocketId, Address> local_address{"local_address", static_cast<std::uint16_t>(Op::local_address), again};
-inline constexpr Function<SocketId, Address> peer_address{"peer_address", static_cast<std::uint16_t>(Op::peer_address), again};
-inline constexpr Function<Resolve, Resolved> resolve{"resolve", static_cast<std::uint16_t>(Op::resolve), again | waits};
-inline constexpr Function<Ping, Pong> ping{"ping", static_cast<std::uint16_t>(Op::ping), again | waits};
-inline constexpr Function<Nothing, Interface> interface{"interface", static_cast<std::uint16_t>(Op::interface), again};
-inline constexpr Function<Configure> configure{"configure", static_cast<std::uint16_t>(Op::configure), again};
-inline constexpr Function<Nothing> connections{"connections", static_cast<std::uint16_t>(Op::connections), again | data};
-inline constexpr Function<Attach> ifattach{"ifattach", static_cast<std::uint16_t>(Op::ifattach), again};
-inline constexpr Function<EthernetInput> ethinput{"ethinput", static_cast<std::uint16_t>(Op::ethinput), again | data};
+inline constexpr Function<Socket, SocketId> socket{"socket", static_cast<std::uint16_t>(Op::socket), call::again};
+inline constexpr Function<Endpoint> bind{"bind", static_cast<std::uint16_t>(Op::bind), call::again};
+inline constexpr Function<Listen> listen{"listen", static_cast<std::uint16_t>(Op::listen), call::again};
+inline constexpr Function<Endpoint> connect{"connect", static_cast<std::uint16_t>(Op::connect), call::waits};
+inline constexpr Function<SocketId, Accepted> accept{"accept", static_cast<std::uint16_t>(Op::accept), call::waits};
+inline constexpr Function<SocketId> close{"close", static_cast<std::uint16_t>(Op::close), call::again};
+inline constexpr Function<Send> send{"send", static_cast<std::uint16_t>(Op::send), call::waits | call::data};
+inline constexpr Function<Receive, Receive> recv{"recv", static_cast<std::uint16_t>(Op::recv), call::waits | call::data};
+inline constexpr Function<Shutdown> shutdown{"shutdown", static_cast<std::uint16_t>(Op::shutdown), call::again};
+inline constexpr Function<SocketOption> set_option{"set_option", static_cast<std::uint16_t>(Op::set_option), call::again};
+inline constexpr Function<SocketOption, SocketOption> get_option{"get_option", static_cast<std::uint16_t>(Op::get_option),
+                                                                 call::again};
+inline constexpr Function<Poll, Poll> poll{"poll", static_cast<std::uint16_t>(Op::poll), call::waits};
+inline constexpr Function<SocketId, Address> local_address{"local_address", static_cast<std::uint16_t>(Op::local_address),
+                                                           call::again};
+inline constexpr Function<SocketId, Address> peer_address{"peer_address", static_cast<std::uint16_t>(Op::peer_address),
+                                                          call::again};
+inline constexpr Function<Resolve, Resolved> resolve{"resolve", static_cast<std::uint16_t>(Op::resolve), call::waits};
+inline constexpr Function<Ping, Pong> ping{"ping", static_cast<std::uint16_t>(Op::ping), call::waits};
+inline constexpr Function<Nothing, Interface> interface_state{"interface", static_cast<std::uint16_t>(Op::interface),
+                                                              call::again};
+inline constexpr Function<Configure> configure{"configure", static_cast<std::uint16_t>(Op::configure), call::again};
+inline constexpr Function<Nothing> connections{"connections", static_cast<std::uint16_t>(Op::connections), call::data};
+inline constexpr Function<Attach> ifattach{"ifattach", static_cast<std::uint16_t>(Op::ifattach), call::again};
+inline constexpr Function<EthernetInput> ethinput{"ethinput", static_cast<std::uint16_t>(Op::ethinput), call::data};
 
 }  // namespace ant::inet
