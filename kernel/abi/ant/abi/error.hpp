@@ -44,7 +44,16 @@ enum class Error : std::uint32_t {
     message_too_long = 40,
     name_unknown = 41,  // DNS: no such name
     io_error = 42,
-    abandoned = 43,  // nobody waits for this answer any more; the call is over
+    abandoned = 43,       // nobody waits for this answer any more; the call is over
+    no_space = 44,        // the disk is full
+    not_directory = 45,   // a part of the path is no directory
+    is_directory = 46,    // a directory where a file is expected
+    not_empty = 47,       // the directory has entries
+    read_only = 48,       // the file system or the medium cannot be written to
+    too_large = 49,       // beyond the largest file
+    cross_device = 50,    // not on the same file system
+    too_many_links = 51,  // symbolic links that go round in circles, or too many hard links
+    name_too_long = 52,   // a name or a path
 };
 
 // A word for people: "no memory", "server died".
@@ -126,6 +135,24 @@ constexpr const char* error_text(Error error) {
             return "input/output error";
         case Error::abandoned:
             return "nobody waits for the answer";
+        case Error::no_space:
+            return "no space left on the disk";
+        case Error::not_directory:
+            return "not a directory";
+        case Error::is_directory:
+            return "is a directory";
+        case Error::not_empty:
+            return "directory not empty";
+        case Error::read_only:
+            return "read-only file system";
+        case Error::too_large:
+            return "file too large";
+        case Error::cross_device:
+            return "on another file system";
+        case Error::too_many_links:
+            return "too many links";
+        case Error::name_too_long:
+            return "name too long";
     }
     return "unknown error";
 }
