@@ -1,6 +1,7 @@
 # The boot archive and the bootable image.
 
-# Global properties: ANT_ARCHIVE_PROGRAMS holds name=target, ANT_ARCHIVE_MEMBERS name=file, ANT_ARCHIVE_FILES the files.
+# Global properties: ANT_ARCHIVE_PROGRAMS and ANT_DISK_PROGRAMS hold name=target, ANT_ARCHIVE_MEMBERS name=file,
+# ANT_ARCHIVE_FILES the files.
 
 # Puts `file` into the boot archive under `name`.
 function(ant_archive_file name file)
@@ -8,26 +9,31 @@ function(ant_archive_file name file)
     set_property(GLOBAL APPEND PROPERTY ANT_ARCHIVE_FILES "${file}")
 endfunction()
 
-# Commands that strip the programs; they belong to the folder of the archive that depends on them.
-function(ant_strip_programs)
-    get_property(programs GLOBAL PROPERTY ANT_ARCHIVE_PROGRAMS)
+# Commands that strip the programs of a property into `folder`; they belong to the CMake folder of what depends on them.
+function(ant_strip_programs property folder result)
+    get_property(programs GLOBAL PROPERTY ${property})
+    set(members "")
     foreach(program IN LISTS programs)
         string(REGEX MATCH "^([^=]*)=(.*)$" matched "${program}")
         set(name ${CMAKE_MATCH_1})
         set(target ${CMAKE_MATCH_2})
-        set(stripped ${CMAKE_BINARY_DIR}/archive/${name})
+        set(stripped ${CMAKE_BINARY_DIR}/${folder}/${name})
         add_custom_command(
             OUTPUT ${stripped}
-            COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/archive
+            COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/${folder}
             COMMAND ${CMAKE_OBJCOPY} --strip-all $<TARGET_FILE:${target}> ${stripped}
             DEPENDS ${target} VERBATIM)
-        ant_archive_file(${name} ${stripped})
+        list(APPEND members "${name}=${stripped}")
     endforeach()
+    set(${result} "${members}" PARENT_SCOPE)
 endfunction()
 
 # The functions of all programs by name, for the places in fault records.
 function(ant_symbol_table)
     get_property(programs GLOBAL PROPERTY ANT_ARCHIVE_PROGRAMS)
+    get_property(on_disk GLOBAL PROPERTY ANT_DISK_PROGRAMS)
+    list(APPEND programs ${on_disk})
+    list(REMOVE_DUPLICATES programs)
     set(members "")
     set(targets "")
     foreach(program IN LISTS programs)
@@ -54,7 +60,13 @@ function(ant_image)
     if(EXISTS ${boot_conf})
         ant_archive_file(boot.conf ${boot_conf})
     endif()
-    ant_strip_programs()
+    ant_strip_programs(ANT_ARCHIVE_PROGRAMS archive members)
+    foreach(member IN LISTS members)
+        string(REGEX MATCH "^([^=]*)=(.*)$" matched "${member}")
+        ant_archive_file(${CMAKE_MATCH_1} ${CMAKE_MATCH_2})
+    endforeach()
+    ant_strip_programs(ANT_DISK_PROGRAMS disk/bin disk_members)
+    list(TRANSFORM disk_members REPLACE "^[^=]*=" "")
     ant_symbol_table()
     get_property(members GLOBAL PROPERTY ANT_ARCHIVE_MEMBERS)
     get_property(files GLOBAL PROPERTY ANT_ARCHIVE_FILES)
@@ -78,5 +90,5 @@ function(ant_image)
         COMMAND ${ANT_PYTHON} ${tools}/iso.py --kernel ${stripped} --archive ${archive}
             --grub-cfg ${CMAKE_SOURCE_DIR}/boot/grub.cfg --output ${iso}
         DEPENDS ${stripped} ${archive} ${CMAKE_SOURCE_DIR}/boot/grub.cfg ${tools}/iso.py VERBATIM)
-    add_custom_target(image ALL DEPENDS ${iso})
+    add_custom_target(image ALL DEPENDS ${iso} ${disk_members})
 endfunction()

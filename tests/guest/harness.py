@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-from antlib import qemu
+from antlib import disk as disks, qemu
 from antlib.guest_console import GuestConsole
 from antlib.paths import BUILD, IMAGE
 
@@ -60,15 +60,20 @@ class Qmp:
 
 class Machine:
     """Boots on entry, is gone on exit. Keyword arguments are fields of qemu.Options, and
-    `raw_wire`: a UNIX datagram socket on the card's segment, "beside" the user network or "alone"."""
+    `raw_wire`: a UNIX datagram socket on the card's segment, "beside" the user network or "alone";
+    `disk`: an image that it works on, or True: a fresh one of its own, `self.disk`."""
 
-    def __init__(self, name: str, raw_wire: str = "", wait: bool = True, udp_ports: dict | None = None, **options):
+    def __init__(self, name: str, raw_wire: str = "", wait: bool = True, udp_ports: dict | None = None,
+                 disk: Path | bool = False, **options):
         self.name = re.sub(r"[^\w.-]+", "-", name)
         self.folder = LOGS / self.name
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         self.sockets = tempfile.mkdtemp(prefix="ant-test-")
         self.options = replace(qemu.Options(image=IMAGE, memory=64, reboot=False), **options)
+        self.disk = disks.copy(disks.template(), self.folder / "disk.img") if disk is True else disk
+        if self.disk:
+            self.options.disks = [*self.options.disks, qemu.raw_disk(self.disk, cache="unsafe")]
         self.ports = {name: qemu.any_free_port() for name in GUEST_PORTS}
         self.udp_ports = {name: qemu.any_free_port(socket.SOCK_DGRAM) for name in udp_ports or {}}
         forwards = [f"tcp:127.0.0.1:{self.ports[name]}-:{port}" for name, port in GUEST_PORTS.items()]
@@ -124,6 +129,8 @@ class Machine:
             self.process.kill()
             self.process.wait()
         shutil.rmtree(self.sockets, ignore_errors=True)
+        if kind is None and self.disk == self.folder / "disk.img":
+            self.disk.unlink()
 
     # The console ------------------------------------------------------------------------------
 

@@ -10,3 +10,5 @@ KERNEL = BUILD / "boot/kernel"
 ARCHIVE = BUILD / "boot/archive.tar"
 GRUB_CFG = ROOT / "boot/grub.cfg"
 LOGS = BUILD / "log"
+DISK = BUILD / "disk.img"  # of `tools/ant run`
+DISK_PROGRAMS = BUILD / "disk/bin"

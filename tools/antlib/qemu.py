@@ -29,7 +29,7 @@ class Options:
     cpu: str = "max"
     memory: int = 128
     smp: int = 1
-    disk: str | None = None
+    disks: list[str] = field(default_factory=list)  # options of a -drive, without id and interface
     forwards: list[str] = field(default_factory=list)  # QEMU's hostfwd syntax
     netdev: str | None = None  # instead of the user network
     cards: list[str] | None = None  # complete -netdev/-device arguments, instead of the one card
@@ -66,6 +66,25 @@ def boot_arguments(options: Options) -> list[str]:
             "-device", "ide-cd,bus=ide.1,drive=cd,bootindex=0"]
 
 
+def raw_disk(path: Path | str, **further: str) -> str:
+    """An image file as an entry of Options.disks."""
+    return ",".join([f"format=raw,file={escaped(path)}", *(f"{name}={value}" for name, value in further.items())])
+
+
+def disk_arguments(options: Options) -> list[str]:
+    """IDE on `pc` (two drives a channel), AHCI ports on `q35`; the CD is the first drive of ide.1."""
+    places = ["ide.0,unit=0", "ide.0,unit=1", "ide.1,unit=1"]
+    if options.machine == "q35":
+        places = [f"ide.{port}" for port in (0, 2, 3, 4, 5)]
+    if len(options.disks) > len(places):
+        raise Failure(f"machine {options.machine}: at most {len(places)} disks", 2)
+    arguments = []
+    for number, (disk, place) in enumerate(zip(options.disks, places)):
+        arguments += ["-drive", f"if=none,id=disk{number},{disk}",
+                      "-device", f"ide-hd,bus={place},drive=disk{number},serial=ant{number}"]
+    return arguments
+
+
 def network_arguments(options: Options) -> list[str]:
     if options.cards is not None:
         return options.cards
@@ -89,9 +108,7 @@ def command(options: Options) -> list[str]:
                  "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
                  "-smbios", f"type=1,product={PRODUCT},serial={escaped(options.command_line)}"]
     arguments += firmware_arguments(options) + boot_arguments(options) + network_arguments(options) + options.serial
-    if options.disk is not None:
-        arguments += ["-drive", f"if=none,id=disk0,format=raw,file={escaped(options.disk)}",
-                      "-device", "ide-hd,bus=ide.0,drive=disk0"]
+    arguments += disk_arguments(options)
     if options.qmp is not None:
         arguments += ["-qmp", f"unix:{escaped(options.qmp)},server=on,wait=off"]
     if options.pid_file is not None:

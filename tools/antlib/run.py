@@ -1,5 +1,6 @@
 """`tools/ant run`: boots the system in QEMU with its console here."""
 
+import contextlib
 import hashlib
 import os
 import select
@@ -10,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from antlib import archive, build, iso, qemu, setup
+from antlib import archive, build, disk, iso, qemu, setup
 from antlib.guest_console import ConsoleClosed, ConsoleTimeout, CorePanic, GuestConsole, PROMPT
 from antlib.paths import ARCHIVE, BUILD, GRUB_CFG, IMAGE, KERNEL
 from antlib.progress import Failure, say
@@ -26,7 +27,8 @@ def add_arguments(parser) -> None:
     parser.add_argument("--cpu", metavar="MODEL", default="max", help="QEMU CPU model")
     parser.add_argument("--mem", metavar="MiB", type=int, default=128)
     parser.add_argument("--smp", metavar="N", type=int, default=1)
-    parser.add_argument("--disk", metavar="FILE", help="a raw disk image")
+    parser.add_argument("--disk", metavar="FILE", action="append", default=[],
+                        help="a raw disk image, made if it is not there (repeatable); default: build/disk.img")
     parser.add_argument("--add", metavar="PROGRAM", action="append", default=[],
                         help="put into the boot archive of this run (repeatable)")
     parser.add_argument("--forward", metavar="[udp:]HOST:GUEST", action="append", default=[],
@@ -47,7 +49,7 @@ def machine_options(options) -> qemu.Options:
         raise Failure("--mem: at least 8 MiB", 2)
     if options.smp < 1:
         raise Failure("--smp: at least 1", 2)
-    for path in [*options.add, *([options.disk] if options.disk else []), *([options.script] if options.script else [])]:
+    for path in [*options.add, *([options.script] if options.script else [])]:
         if not Path(path).is_file():
             raise Failure(f"{path}: no such file", 2)
     forwards = [qemu.forward(text) for text in options.forward]
@@ -56,7 +58,7 @@ def machine_options(options) -> qemu.Options:
     elif options.forward:
         raise Failure("--forward is of the user network and cannot be used with --netdev", 2)
     return qemu.Options(firmware=options.firmware, boot=options.boot, machine=options.machine, cpu=options.cpu,
-                        memory=options.mem, smp=options.smp, disk=options.disk, forwards=forwards,
+                        memory=options.mem, smp=options.smp, forwards=forwards,
                         netdev=options.netdev, icount=options.icount, qmp=options.qmp, pid_file=options.pid,
                         extra=shlex.split(options.qemu_args))
 
@@ -99,6 +101,21 @@ def main(options) -> int:
     machine = machine_options(options)
     build.image()
     machine.image = image_with(options.add)
+    with disks(options.disk) as machine.disks:
+        return boot(machine, options)
+
+
+@contextlib.contextmanager
+def disks(files: list[str]):
+    """As QEMU wants them; the system's own one if none is given."""
+    if files:
+        yield [qemu.raw_disk(disk.given(Path(file))) for file in files]
+        return
+    with disk.own() as image:
+        yield [qemu.raw_disk(image)]
+
+
+def boot(machine: qemu.Options, options) -> int:
     if options.script:
         return run_script(machine, Path(options.script), options.timeout)
     if options.serial_socket:

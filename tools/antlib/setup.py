@@ -10,7 +10,7 @@ from antlib.progress import Failure, Progress, say
 
 BUILD_PACKAGES = ("g++", "binutils", "cmake", "ninja-build", "dpkg-dev", "musl-dev",
                   "grub-common", "grub-pc-bin", "grub-efi-amd64-bin", "xorriso", "mtools")
-RUN_PACKAGES = ("qemu-system-x86", "ovmf")
+RUN_PACKAGES = ("qemu-system-x86", "ovmf", "e2fsprogs")
 TEST_PACKAGES = ("catch2", "python3-pytest", "curl", "iperf", "netcat-openbsd", "iputils-ping",
                  "bochs", "bochs-sdl", "seabios", "spin")
 BENCH_PACKAGES = ("gnuplot-nox",)
