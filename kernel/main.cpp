@@ -5,6 +5,7 @@
 #include "core/lifecycle.hpp"
 #include "core/scheduler.hpp"
 
+#include "arch/x86_64/acpi.hpp"
 #include "arch/x86_64/boot.hpp"
 #include "arch/x86_64/descriptors.hpp"
 #include "arch/x86_64/features.hpp"
@@ -12,6 +13,7 @@
 #include "arch/x86_64/interrupt_controller.hpp"
 #include "arch/x86_64/log.hpp"
 #include "arch/x86_64/panic.hpp"
+#include "arch/x86_64/rtc.hpp"
 #include "arch/x86_64/timer.hpp"
 
 #include "boot_archive.hpp"
@@ -80,6 +82,13 @@ void init_memory(const arch::BootInfo& info) {
     core_bytes = bytes + (info.boot_allocated_end - info.boot_allocated_first) + (info.kernel_end - info.kernel_first);
 }
 
+// Time of day when the core was entered; 0: not known.
+u64 boot_time_ns() {
+    const u64 now_ns = arch::rtc::read(arch::acpi().century_register) * 1'000'000'000;
+    const u64 since = machine::ticks_to_ns(machine::now() - arch::entry_tsc);
+    return now_ns > since ? now_ns - since : 0;
+}
+
 void init_objects(const arch::BootInfo& info) {
     control_zone = pool.allocate(max_controls, PageKind::control);
     if (control_zone == no_page) arch::panic("not enough memory: no room for the control ICAs");
@@ -96,6 +105,7 @@ void init_objects(const arch::BootInfo& info) {
     init_lists();
     boot_facts.boot_tsc = arch::entry_tsc;
     boot_facts.tsc_khz = arch::timer::tsc_khz();
+    boot_facts.boot_time_ns = boot_time_ns();
     machine::tick_rate = boot_facts.tsc_khz / 1000;
     boot_facts.framebuffer = info.framebuffer;
     boot_facts.framebuffer_width = info.framebuffer_width;

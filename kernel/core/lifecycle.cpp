@@ -155,6 +155,7 @@ Result<> build_startup(Process& p, const ProcessPlan& plan, const Slot& slot) {
     info->heap_start = layout.end;
     info->tsc_khz = boot_facts.tsc_khz;
     info->boot_tsc = boot_facts.boot_tsc;
+    info->boot_time_ns = boot_facts.boot_time_ns;
     info->random[0] = random_number();
     info->random[1] = random_number();
     info->framebuffer = boot_facts.framebuffer;

@@ -50,6 +50,7 @@ extern u32 fault_count;  // ever
 // Startup facts that are the same for all.
 struct BootFacts {
     u64 boot_tsc, tsc_khz;
+    u64 boot_time_ns;
     u64 framebuffer;
     u32 framebuffer_width, framebuffer_height, framebuffer_pitch, framebuffer_bits;
     char command_line[128];

@@ -1,4 +1,4 @@
-// Clocks and sleeping. There is no clock of day: real time counts from 1970 at the start of the system.
+// Clocks and sleeping.
 #pragma once
 
 #include "foreign.hpp"

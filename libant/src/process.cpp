@@ -54,6 +54,8 @@ const char* environment(const char* name) {
 
 std::uint64_t clock_ns() { return scale.nanoseconds(time_stamp() - info->boot_tsc); }
 
+std::uint64_t time_of_day_ns() { return info->boot_time_ns + clock_ns(); }
+
 void wait_us(std::uint64_t microseconds) { sys::wait(microseconds); }
 
 void log(const char* text, ...) {

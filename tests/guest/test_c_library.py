@@ -2,8 +2,10 @@
 
 import hashlib
 import http.server
+import re
 import socket
 import threading
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -49,6 +51,13 @@ def test_hello(guest):
     output = guest.run("run chello one two")
     assert "argv[2]=two" in output
     assert "FAILED" not in output and "all good" in output
+
+
+def test_time_of_day():
+    with Machine("time-of-day", extra=["-rtc", "base=2027-03-04T05:06:07"]) as machine:
+        told = re.search(r"chello: time (\S+)", machine.run("run chello"))[1]
+    passed = datetime.fromisoformat(told) - datetime.fromisoformat("2027-03-04T05:06:07+00:00")
+    assert timedelta(0) <= passed < timedelta(hours=1)
 
 
 def test_standard_input_in_lines(guest):

@@ -64,6 +64,10 @@ static void test_time(void) {
     clock_gettime(CLOCK_MONOTONIC, &after);
     int64_t ns = (int64_t)(after.tv_sec - before.tv_sec) * 1000000000 + (after.tv_nsec - before.tv_nsec);
     check("nanosleep", ns >= 5000000);
+    char text[32];
+    time_t now = time(NULL);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
+    printf("chello: time %s\n", text);
 }
 
 /* A system call must leave the floating-point registers alone. */

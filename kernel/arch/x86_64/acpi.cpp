@@ -16,7 +16,7 @@ using namespace acpi_table;
 constexpr unsigned max_tables = 64;
 constexpr std::uint32_t max_table_bytes = 512 * 1024;
 constexpr std::uint32_t fadt_reset_supported = 1 << 10;
-constexpr std::uint32_t fadt_bytes_1 = offsetof(Fadt, unused_72) + 40;  // ACPI 1.0, up to and without `flags`
+constexpr std::uint32_t fadt_bytes_1 = offsetof(Fadt, flags);  // ACPI 1.0, up to and without `flags`
 
 constinit AcpiInfo acpi_info = {};
 
@@ -171,6 +171,7 @@ void read_fadt(Bytes table) {
     acpi_info.pm1b_control = port(fadt.pm1b_control);
     acpi_info.smi_command = port(fadt.smi_command);
     acpi_info.acpi_enable = fadt.acpi_enable;
+    acpi_info.century_register = fadt.century < 128 ? fadt.century : std::uint8_t{0};
     if (table.size() > offsetof(Fadt, reset_value) && (fadt.flags & fadt_reset_supported) != 0) {
         acpi_info.has_reset = fadt.reset.address != 0 && fadt.reset.space <= 1;
         acpi_info.reset_space = fadt.reset.space;

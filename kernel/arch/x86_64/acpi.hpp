@@ -42,6 +42,7 @@ struct AcpiInfo {
     std::uint8_t reset_space;  // 0 memory, 1 port
     std::uint64_t reset_address;
     std::uint8_t reset_value;
+    std::uint8_t century_register;  // of the battery-backed clock; 0: none
 };
 
 void read_acpi(const BootInfo& info);

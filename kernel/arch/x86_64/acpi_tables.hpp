@@ -71,14 +71,15 @@ struct [[gnu::packed]] Fadt {  // 5.2.9
     std::uint8_t acpi_enable, acpi_disable, s4, p_state;  // 52
     std::uint32_t pm1a_event, pm1b_event;                 // 56
     std::uint32_t pm1a_control, pm1b_control;             // 64
-    std::uint8_t unused_72[40];                           // 72
+    std::uint8_t unused_72[36];                           // 72
+    std::uint8_t century, unused_109[3];                  // 108: register of the battery-backed clock
     std::uint32_t flags;                                  // 112: bit 10: there is a reset register
     GenericAddress reset;                                 // 116
     std::uint8_t reset_value;                             // 128
     std::uint8_t unused_129[11];
     std::uint64_t x_dsdt;  // 140
 };
-static_assert(offsetof(Fadt, pm1a_control) == 64 && offsetof(Fadt, flags) == 112);
+static_assert(offsetof(Fadt, pm1a_control) == 64 && offsetof(Fadt, century) == 108 && offsetof(Fadt, flags) == 112);
 static_assert(offsetof(Fadt, reset) == 116 && offsetof(Fadt, reset_value) == 128 && offsetof(Fadt, x_dsdt) == 140);
 
 }  // namespace ant::arch::acpi_table

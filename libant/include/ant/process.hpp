@@ -21,6 +21,8 @@ const char* environment(const char* name);
 // Nanoseconds since the core was entered. Reads the time stamp counter; no system call.
 std::uint64_t clock_ns();
 inline std::uint64_t clock_us() { return clock_ns() / 1000; }
+// Nanoseconds since 1970, by the machine's clock as it was at boot; since boot if that has none.
+std::uint64_t time_of_day_ns();
 inline std::uint64_t time_stamp() {
     std::uint32_t low, high;
     asm volatile("rdtsc" : "=a"(low), "=d"(high));

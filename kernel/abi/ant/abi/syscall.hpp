@@ -257,6 +257,7 @@ struct StartupInfo {
     std::uint32_t device, irq;                                                                 // own PCI device
     char name[name_bytes];
     char command_line[128];  // of the core
+    std::uint64_t boot_time_ns;  // time of day at boot_tsc, since 1970; 0: not known
 };
 inline constexpr std::uint64_t startup_magic = 0x3154'5241'5453'5441;
 
