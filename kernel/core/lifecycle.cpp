@@ -77,6 +77,15 @@ bool drives_console(const Slot& slot) {
     return false;
 }
 
+void grant_ports(Slot& slot, const abi::ProcessRequest& request) {
+    auto add = [&slot](const abi::PortRange& range) {
+        if (range.count != 0) slot.ports[slot.port_ranges++] = range;
+    };
+    for (const abi::PortRange& range : request.ports) add(range);
+    if (request.device == abi::no_device || (request.flags & abi::process_flag::device_ports) == 0) return;
+    for (unsigned bar = 0; bar < Slot::max_bars; ++bar) add(machine::device_ports(request.device, bar));
+}
+
 void reset_slot(Slot& slot) {
     const u32 index = slot.index, generation = slot.generation;
     slot = {};
@@ -105,7 +114,7 @@ Result<Slot*> create_slot(const abi::ProcessRequest& request, const char* argume
         if (const u8 irq = machine::device_interrupt(request.device); irq != abi::no_irq) slot->irq[lines++] = irq;
     for (const u8 irq : request.irq)
         if (irq != abi::no_irq) slot->irq[lines++] = irq;
-    for (unsigned i = 0; i < 4; ++i) slot->ports[i] = request.ports[i];
+    grant_ports(*slot, request);
     slot->argument_bytes = request.argument_bytes;
     slot->argc = request.argc;
     slot->envc = request.envc;
@@ -445,8 +454,7 @@ Result<Process*> create_process(const ProcessPlan& plan) {
         return Failure(loaded.error());
     }
     p->quota_pages += p->private_pages + p->space.tables();  // the program itself is free
-    p->special = (p->flags & (abi::process_flag::fpu | abi::process_flag::tls)) != 0;
-    for (const abi::PortRange& range : slot->ports) p->special = p->special || range.count != 0;
+    p->special = (p->flags & (abi::process_flag::fpu | abi::process_flag::tls)) != 0 || slot->port_ranges != 0;
     p->cr3 = p->space.root();
     p->image = plan.image;
     use_image(*plan.image);

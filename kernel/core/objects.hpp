@@ -179,7 +179,9 @@ struct Slot {
     u32 state_format = 0;
     u32 device = abi::no_device;
     u8 irq[3] = {abi::no_irq, abi::no_irq, abi::no_irq};  // of the device, then two more
-    abi::PortRange ports[4] = {};
+    static constexpr unsigned max_bars = 6;
+    abi::PortRange ports[4 + max_bars] = {};  // granted, then of the device; used ones first
+    u32 port_ranges = 0;
     u32 replacements = 0;
     u64 calls_served = 0;
     u64 turns = 0;  // taken, put aside, passed on or polled; what comes and goes without a stop counts as served only

@@ -16,7 +16,15 @@ std::uint32_t read_register(std::uint32_t address, unsigned reg) {
     return value ? static_cast<std::uint32_t>(*value) : ~std::uint32_t{0};
 }
 
-bool drives(const Program& program, std::uint32_t id) { return program.manifest != nullptr && program.manifest->pci_id == id; }
+bool drives(const Program& program, std::uint32_t id, std::uint32_t class_code) {
+    if (program.manifest == nullptr) return false;
+    const abi::Manifest& manifest = *program.manifest;
+    if (manifest.pci_id != 0 || manifest.pci_class == 0) return manifest.pci_id == id;
+    return (class_code & manifest.pci_class_mask) == (manifest.pci_class & manifest.pci_class_mask);
+}
+
+// Slots of drivers: NAME, NAME.1, ... Several programs may have the same NAME, each for other cards.
+std::string_view base_name(const Rule& rule) { return rule.as.empty() ? without_version(rule.program.view()) : rule.as.view(); }
 
 // A guardian that goes on where the one before was interrupted may find what it is about to make.
 Result<> made(const Result<Launched>& launched) {
@@ -45,11 +53,15 @@ private:
 
 void Launcher::find_cards() {
     Catalogue& catalogue = state_.catalogue();
-    auto found = [&](std::uint32_t address, std::uint32_t id) {
+    std::array<std::string_view, max_cards> bases;
+    auto found = [&](std::uint32_t address, std::uint32_t id, std::uint32_t class_code) {
         for (const Rule& rule : config_.rules()) {
             const Program* program = rule.for_each_pci ? programs_.find(rule.program.view()) : nullptr;
-            if (program == nullptr || !drives(*program, id) || catalogue.card_count == max_cards) continue;
-            catalogue.cards[catalogue.card_count++] = {address, id};
+            if (program == nullptr || !drives(*program, id, class_code) || catalogue.card_count == max_cards) continue;
+            const auto end = bases.begin() + catalogue.card_count;
+            const auto number = static_cast<std::uint32_t>(std::count(bases.begin(), end, base_name(rule)));
+            *end = base_name(rule);
+            catalogue.cards[catalogue.card_count++] = {address, id, class_code, number};
             return;
         }
     };
@@ -59,12 +71,14 @@ void Launcher::find_cards() {
 template <class Take>
 unsigned Launcher::for_each_card(const Program& program, Take take) const {
     const Catalogue& catalogue = state_.catalogue();
-    unsigned number = 0;
+    unsigned count = 0;
     for (unsigned i = 0; i < catalogue.card_count; ++i) {
-        if (!drives(program, catalogue.cards[i].id)) continue;
-        if (take(number++, catalogue.cards[i])) break;
+        const Card& card = catalogue.cards[i];
+        if (!drives(program, card.id, card.class_code)) continue;
+        ++count;
+        if (take(card)) break;
     }
-    return number;
+    return count;
 }
 
 Result<Launched> Launcher::create(const Plan& plan, std::string_view slot) {
@@ -77,7 +91,7 @@ Result<Launched> Launcher::create(const Plan& plan, std::string_view slot) {
     Strings<1024> environment;
     const auto base = slot.substr(0, plan.instance.number == 0 ? slot.size() : slot.rfind('.'));
     bool fits = command_line_.add_environment(base, slot, environment);
-    if (!plan.instance.driver.empty()) {
+    if (!plan.instance.partner.empty()) {
         fits = fits && environment.add("INET=", instance_name(plan.instance.partner, plan.instance.number).view()) &&
                environment.add("NIC=", instance_name(plan.instance.driver, plan.instance.number).view());
     }
@@ -99,23 +113,23 @@ Result<Launched> Launcher::create(const Plan& plan, std::string_view slot) {
     return Launched{created, Name{slot}};
 }
 
-Result<> Launcher::start_pair(const Rule& rule, Program& program, unsigned instance, const Card& card) {
-    const Instance pair{instance, without_version(rule.program.view()), rule.with.view()};
+Result<> Launcher::start_pair(const Rule& rule, Program& program, const Card& card) {
+    const Instance pair{card.number, base_name(rule), rule.with.view()};
     if (!rule.with.empty()) {
         Program* partner = programs_.find(rule.with.view());
         if (partner == nullptr) return Failure(Error::not_found);
         const Plan plan{partner, &config_.rule_for(rule.with.view()), pair};
-        ANT_TRY(made(create(plan, instance_name(rule.with.view(), instance).view())));
+        ANT_TRY(made(create(plan, instance_name(rule.with.view(), card.number).view())));
     }
     const Plan plan{&program, &rule, pair, card.address};
-    return made(create(plan, instance_name(pair.driver, instance).view()));
+    return made(create(plan, instance_name(pair.driver, card.number).view()));
 }
 
 unsigned Launcher::start_cards(const Rule& rule) {
     Program* program = programs_.find(rule.program.view());
     if (program == nullptr) return 0;
-    return for_each_card(*program, [&](unsigned number, const Card& card) {
-        const auto started = start_pair(rule, *program, number, card);
+    return for_each_card(*program, [&](const Card& card) {
+        const auto started = start_pair(rule, *program, card);
         if (!started) {
             log("%s for the card at %02x:%02x.%x: %s", rule.program.text, card.address >> 8, card.address >> 3 & 31,
                 card.address & 7, error_text(started.error()));
@@ -136,10 +150,9 @@ Result<Name> Launcher::slot_for(const Launch& launch) {
         return Failure(Error::exists);
     }
     // The first card without a driver.
-    const auto base = without_version(rule.program.view());
     Name slot;
-    const unsigned cards = for_each_card(*program, [&](unsigned number, const Card&) {
-        const Name own = instance_name(base, number);
+    const unsigned cards = for_each_card(*program, [&](const Card& card) {
+        const Name own = instance_name(base_name(rule), card.number);
         if (listings_.server(own.view())) return false;
         slot = own;
         return true;
@@ -150,11 +163,11 @@ Result<Name> Launcher::slot_for(const Launch& launch) {
 
 // A driver that is started by hand gets the card that its slot stands for.
 Result<Launched> Launcher::start_driver(Plan plan, std::string_view slot) {
-    const auto base = without_version(plan.rule->program.view());
+    const auto base = base_name(*plan.rule);
     Result<Launched> launched = Failure(Error::not_found);
-    for_each_card(*plan.program, [&](unsigned number, const Card& card) {
-        if (instance_name(base, number).view() != slot) return false;
-        plan.instance = {number, base, plan.rule->with.view()};
+    for_each_card(*plan.program, [&](const Card& card) {
+        if (instance_name(base, card.number).view() != slot) return false;
+        plan.instance = {card.number, base, plan.rule->with.view()};
         plan.device = card.address;
         launched = create(plan, slot);
         return true;

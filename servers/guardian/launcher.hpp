@@ -52,8 +52,8 @@ private:
 
     Result<Launched> create(const Plan& plan, std::string_view slot);
     Result<Launched> start_driver(Plan plan, std::string_view slot);
-    Result<> start_pair(const Rule& rule, Program& program, unsigned instance, const Card& card);
-    // Calls `take(number, card)` for each card that the program drives until it returns true. -> cards seen
+    Result<> start_pair(const Rule& rule, Program& program, const Card& card);
+    // Calls `take(card)` for each card that the program drives until it returns true. -> cards seen
     template <class Take>
     unsigned for_each_card(const Program& program, Take take) const;
 

@@ -117,14 +117,14 @@ void start_program(std::string_view program, std::string_view slot) {
 void start_rule(unsigned index) {
     const Rule& rule = config.rules()[index];
     if (!rule.for_each_pci) return start_program(rule.program.view(), rule.as.empty() ? slot_of(index).view() : rule.as.view());
-    if (launcher.start_cards(rule) != 0) return;
+    if (launcher.start_cards(rule) != 0 || rule.with.empty()) return;
     // The chip's name in capitals is how people know it.
     Name chip = rule.program;
     for (char& c : chip.text)
         if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
     notices.add("no %s found, going on without network", chip.text);
     // Its partner serves nevertheless: programs get "unreachable" from it, not silence.
-    if (!rule.with.empty()) start_program(rule.with.view(), rule.with.view());
+    start_program(rule.with.view(), rule.with.view());
 }
 
 // Starts what boot.conf lists. A notice is shown before the next program starts, so that it does not

@@ -10,7 +10,8 @@ constexpr std::uint32_t pci_address(unsigned bus, unsigned device, unsigned func
     return bus << 8 | device << 3 | function;
 }
 
-// Calls `found(address, id)` for each function, id = device << 16 | vendor. `read(address, register)` reads a
+// Calls `found(address, id, class)` for each function, id = device << 16 | vendor, class = class << 16 | subclass << 8 |
+// interface. `read(address, register)` reads a
 // register, all ones where nobody answers. Follows bridges from bus 0, so that a machine with one bus costs few reads.
 template <class Read, class Found>
 class PciScan {
@@ -48,9 +49,10 @@ private:
     bool scan_function(std::uint32_t address) {
         const std::uint32_t id = read_(address, reg_id);
         if ((id & 0xffff) == 0xffff || id == 0) return false;
-        found_(address, id);
+        const std::uint32_t class_code = read_(address, reg_class) >> 8;
+        found_(address, id, class_code);
         const unsigned header = read_(address, reg_header) >> 16 & 0x7f;
-        if (header == 1 && read_(address, reg_class) >> 16 == class_pci_bridge) visit(read_(address, reg_buses) >> 8 & 0xff);
+        if (header == 1 && class_code >> 8 == class_pci_bridge) visit(read_(address, reg_buses) >> 8 & 0xff);
         return true;
     }
 

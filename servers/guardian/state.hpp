@@ -77,6 +77,8 @@ struct OperationRecord {
 // A PCI function that some program of boot.conf drives.
 struct Card {
     std::uint32_t address, id;
+    std::uint32_t class_code;  // class << 16 | subclass << 8 | interface
+    std::uint32_t number;      // of the slot, among those with the same base name
 };
 
 // Found out once at boot, never changed.

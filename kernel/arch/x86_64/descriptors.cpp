@@ -127,9 +127,11 @@ void set_up_system_calls() {
     write_msr(msr::fmask, cleared_flags);
 }
 
+constexpr unsigned max_ranges = 10;
 struct OpenPorts {
-    std::array<abi::PortRange, 4> ranges;
+    std::array<abi::PortRange, max_ranges> ranges;
     std::size_t count;
+    std::uint32_t owner;
 };
 constinit OpenPorts open = {};
 
@@ -143,11 +145,6 @@ void write_bits(const abi::PortRange& range, bool opened) {
     }
 }
 
-bool same_ports(std::span<const abi::PortRange> ranges) {
-    return ranges.size() == open.count && std::equal(ranges.begin(), ranges.end(), open.ranges.begin(),
-                                                     [](auto& a, auto& b) { return a.first == b.first && a.count == b.count; });
-}
-
 }  // namespace
 
 void load_descriptors() {
@@ -159,13 +156,14 @@ void load_descriptors() {
     load_gs_base(nullptr);
 }
 
-void set_io_ports(std::span<const abi::PortRange> ranges) {
-    ranges = ranges.first(std::min(ranges.size(), open.ranges.size()));
-    if (!same_ports(ranges)) {
+void set_io_ports(std::uint32_t owner, std::span<const abi::PortRange> ranges) {
+    if (open.owner != owner || open.count == 0) {
+        ranges = ranges.first(std::min(ranges.size(), open.ranges.size()));
         for (std::size_t i = 0; i < open.count; ++i) write_bits(open.ranges[i], false);
         for (const abi::PortRange& range : ranges) write_bits(range, true);
         std::copy(ranges.begin(), ranges.end(), open.ranges.begin());
         open.count = ranges.size();
+        open.owner = owner;
     }
     task_state.port_bitmap_base = offsetof(TaskState, port_bitmap);
 }

@@ -44,9 +44,9 @@ void load_descriptors();
 // rsp on entry from user mode by interrupt or exception.
 inline void set_interrupt_stack(std::uint64_t top) { task_state.rsp[0] = top; }
 
-// The process that runs next may use exactly these ports. The bitmap is kept: a switch back to the
-// same ranges after `clear_io_ports` costs what differs only.
-void set_io_ports(std::span<const abi::PortRange> ranges);
+// The process that runs next may use exactly these ports, which never change for the same `owner`. The bitmap is kept: a
+// switch back to that owner after `clear_io_ports` costs one comparison.
+void set_io_ports(std::uint32_t owner, std::span<const abi::PortRange> ranges);
 
 // No port at all: one store.
 inline void clear_io_ports() { task_state.port_bitmap_base = ports_closed; }

@@ -118,6 +118,12 @@ u8 device_interrupt(u32 device) {
     return irq;
 }
 
+abi::PortRange device_ports(u32 device, unsigned bar) {
+    const auto info = arch::pci::bar(device, bar);
+    if (!info.ports) return {};
+    return {.first = static_cast<core::u16>(info.physical), .count = static_cast<core::u16>(info.bytes)};
+}
+
 void echo_log(bool on) { arch::log_echo(on); }
 
 u32 copy_log(void* to, std::size_t capacity, u64 from) {
@@ -133,9 +139,8 @@ void switch_special(core::Process*, core::Process& to) {
     auto& cpu = arch::cpu();
     arch::open_fpu(cpu.fpu_owner == &to);
     if (to.thread_pointer != 0) load_thread_pointer(to.thread_pointer);
-    const bool has_ports = to.special && to.slot != nullptr && to.slot->ports[0].count != 0;
-    if (has_ports)
-        arch::set_io_ports(to.slot->ports);
+    if (to.special && to.slot != nullptr && to.slot->port_ranges != 0)
+        arch::set_io_ports(to.slot->id(), {to.slot->ports, to.slot->port_ranges});
     else
         arch::clear_io_ports();
     cpu.special_loaded = to.special;

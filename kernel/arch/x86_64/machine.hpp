@@ -65,6 +65,8 @@ inline void wait_for_interrupt() { asm volatile("sti; hlt; cli" ::: "memory"); }
 
 // Legacy interrupt line of a PCI device, or no_irq.
 core::u8 device_interrupt(u32 device);
+// Of a BAR of a PCI device; none if it is in memory, or not there.
+abi::PortRange device_ports(u32 device, unsigned bar);
 
 // Facts for ListKind::system, and the log for ListKind::log. -> bytes copied
 void describe(abi::SystemRecord& record);

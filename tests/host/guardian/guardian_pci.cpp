@@ -35,7 +35,7 @@ struct Machine {
             }
             return 0;
         };
-        auto take = [&](std::uint32_t address, std::uint32_t) { found.push_back(address); };
+        auto take = [&](std::uint32_t address, std::uint32_t, std::uint32_t) { found.push_back(address); };
         PciScan{read, take}.run();
         return found;
     }

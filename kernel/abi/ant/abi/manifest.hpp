@@ -25,10 +25,11 @@ struct Manifest {
     std::uint32_t quota_calls = 64;
     PortRange ports[4] = {};
     std::uint8_t irq[2] = {no_irq, no_irq};
-    std::uint16_t restart = 0;    // 1: restarted when it fails, with its clients' calls, if boot.conf says so too
-    char callees[160] = {};       // slot names it calls, separated by spaces; "*" = all
-    std::uint32_t pci_class = 0;  // class << 16 | subclass << 8 | interface, of any maker; 0 = none. Instead of pci_id
-    std::uint32_t reserved = 0;
+    std::uint16_t restart = 0;  // 1: restarted when it fails, with its clients' calls, if boot.conf says so too
+    char callees[160] = {};     // slot names it calls, separated by spaces; "*" = all
+    // Instead of pci_id, devices of any maker: class << 16 | subclass << 8 | interface, and the bits of it that count. 0 = none
+    std::uint32_t pci_class = 0;
+    std::uint32_t pci_class_mask = 0xff'ffff;
 };
 
 struct ManifestNote {

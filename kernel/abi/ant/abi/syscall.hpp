@@ -176,6 +176,7 @@ namespace process_flag {
 inline constexpr std::uint32_t fpu = 1 << 0;           // x87/SSE state, switched lazily
 inline constexpr std::uint32_t tls = 1 << 1;           // FS base
 inline constexpr std::uint32_t restart = 1 << 2;       // the slot outlives a process that fails: somebody will animate it anew
+inline constexpr std::uint32_t device_ports = 1 << 3;  // its device has registers at I/O ports that it uses
 }  // namespace process_flag
 
 struct ProcessRequest {

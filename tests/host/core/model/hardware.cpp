@@ -94,6 +94,7 @@ void log_damage(const char* program) { hardware().damage_log.push_back(program);
 void mask_interrupt(core::u8 irq) { hardware().masked[irq] = true; }
 void unmask_interrupt(core::u8 irq) { hardware().masked[irq] = false; }
 core::u8 device_interrupt(u32 device) { return device < 16 ? static_cast<core::u8>(device) : abi::no_irq; }
+abi::PortRange device_ports(u32, unsigned bar) { return bar == 4 ? abi::PortRange{0xc040, 16} : abi::PortRange{}; }
 void quiesce_device(u32 device) { hardware().quiesced.push_back(device); }
 void allow_device_interrupt(u32 device) { hardware().allowed.push_back(device); }
 

@@ -70,6 +70,7 @@ void log_damage(const char* program);
 void mask_interrupt(core::u8 irq);
 void unmask_interrupt(core::u8 irq);
 core::u8 device_interrupt(u32 device);
+abi::PortRange device_ports(u32 device, unsigned bar);
 void quiesce_device(u32 device);
 void allow_device_interrupt(u32 device);
 
