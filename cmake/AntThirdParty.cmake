@@ -13,4 +13,6 @@ function(ant_fetch name result)
 endfunction()
 
 ant_fetch(lwip lwip_root)
+ant_fetch(lua ANT_LUA_DIR)
+ant_fetch(sqlite ANT_SQLITE_DIR)
 set(ANT_LWIP_DIR ${lwip_root}/src)

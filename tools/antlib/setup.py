@@ -8,7 +8,7 @@ from pathlib import Path
 from antlib.paths import LOGS
 from antlib.progress import Failure, Progress, say
 
-BUILD_PACKAGES = ("g++", "binutils", "cmake", "ninja-build", "dpkg-dev", "musl-dev",
+BUILD_PACKAGES = ("g++", "binutils", "cmake", "ninja-build", "dpkg-dev", "make", "musl-dev", "tcl",
                   "grub-common", "grub-pc-bin", "grub-efi-amd64-bin", "xorriso", "mtools")
 RUN_PACKAGES = ("qemu-system-x86", "ovmf", "e2fsprogs")
 TEST_PACKAGES = ("catch2", "python3-pytest", "curl", "iperf", "netcat-openbsd", "iputils-ping",
