@@ -120,6 +120,7 @@ constexpr Keyword keywords[] = {
      "deadline: microseconds are expected"},
     {"probation", [](Rule& r, std::string_view v) { return set_number(r.probation_us, v); },
      "probation: microseconds are expected"},
+    {"user", [](Rule& r, std::string_view v) { return set_number(r.user, v); }, "user: a number is expected"},
     {"grant",
      [](Rule& r, std::string_view v) { return for_each_item(v, [&](std::string_view item) { return add_privilege(r, item); }); },
      "grant: no such privilege"},

@@ -51,6 +51,7 @@ struct Rule {
     std::optional<std::uint32_t> priority;      // at most
     std::optional<std::uint32_t> deadline_us;   // at most, for programs that declare one
     std::optional<std::uint32_t> probation_us;  // of a new program in the slot
+    std::optional<std::uint32_t> user;          // its processes are this user's
     std::uint32_t privileges = 0;
     std::optional<std::uint32_t> quota_pages, quota_calls;  // at most
     std::array<abi::PortRange, 8> ports{};

@@ -86,6 +86,7 @@ Result<Launched> Launcher::create(const Plan& plan, std::string_view slot) {
     abi::ProcessRequest request{};
     request.version = plan.program->manifest->version;
     request.device = plan.device;
+    request.user_id = plan.user.value_or(plan.rule->user.value_or(0));
     grant(*plan.program->manifest, *plan.rule, plan.instance, request);
 
     Strings<1024> environment;
@@ -140,11 +141,11 @@ unsigned Launcher::start_cards(const Rule& rule) {
 
 Result<Name> Launcher::slot_for(const Launch& launch) {
     if (!launch.as.empty()) return Name{launch.as};
-    const Program* program = programs_.find(launch.program);
+    const Program* program = programs_.wanted(launch.program);
     if (program == nullptr) return Failure(Error::not_found);
-    const Rule& rule = config_.rule_for(launch.program);
+    const Rule& rule = config_.rule_for(rule_name(program->name.view()));
     if (!rule.for_each_pci) {
-        const auto base = rule.as.empty() ? without_version(launch.program) : rule.as.view();
+        const auto base = rule.as.empty() ? without_version(base_name(program->name.view())) : rule.as.view();
         for (unsigned i = 0; i < max_instances; ++i)
             if (const Name slot = instance_name(base, i); !listings_.server(slot.view())) return slot;
         return Failure(Error::exists);
@@ -175,11 +176,17 @@ Result<Launched> Launcher::start_driver(Plan plan, std::string_view slot) {
     return launched;
 }
 
+std::optional<std::uint32_t> Launcher::user_of(std::string_view program_name) {
+    const Program* program = programs_.wanted(program_name);
+    return program == nullptr ? std::nullopt : config_.rule_for(rule_name(program->name.view())).user;
+}
+
 Result<Launched> Launcher::start(const Launch& launch) {
-    Program* program = programs_.find(launch.program);
+    Program* program = programs_.wanted(launch.program);
     if (program == nullptr) return Failure(Error::not_found);
-    const Rule& rule = config_.rule_for(launch.program);
+    const Rule& rule = config_.rule_for(rule_name(program->name.view()));
     Plan plan{program, &rule, {}};
+    plan.user = launch.user;
     plan.arguments = launch.arguments;
     plan.argument_count = launch.argument_count;
     return rule.for_each_pci ? start_driver(plan, launch.as) : create(plan, launch.as);

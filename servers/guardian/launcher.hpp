@@ -13,6 +13,7 @@ struct Launch {
     std::string_view as;         // slot; "" = slot_for chooses
     std::string_view arguments;  // strings with a NUL each, without the program's name
     unsigned argument_count = 0;
+    std::optional<std::uint32_t> user{};  // otherwise that of the rule, or 0
 };
 
 struct Launched {
@@ -36,6 +37,8 @@ public:
 
     // The slot that it gets: the one that is asked for, or the program's name, with a number if it is taken.
     [[nodiscard]] Result<Name> slot_for(const Launch& launch);
+    // The user that boot.conf gives to a program.
+    [[nodiscard]] std::optional<std::uint32_t> user_of(std::string_view program);
     // `launch.as` says the slot.
     Result<Launched> start(const Launch& launch);
 
@@ -48,6 +51,7 @@ private:
         std::uint32_t device = abi::no_device;
         std::string_view arguments{};
         unsigned argument_count = 0;
+        std::optional<std::uint32_t> user{};
     };
 
     Result<Launched> create(const Plan& plan, std::string_view slot);

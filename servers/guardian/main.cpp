@@ -1,7 +1,8 @@
-// The guardian: the first process. It starts everything else from the boot archive, gives a slot whose process fails its
+// The guardian: the first process. It starts everything else from the boot archive or from disk, gives a slot whose process fails its
 // next one, and stops, kills and replaces servers for whoever has the right to call it. It calls nobody and waits: it must
 // answer while others hang. The core starts it again when it fails itself; it then goes on from its records.
 #include "boot_config.hpp"
+#include "disk_programs.hpp"
 #include "launcher.hpp"
 #include "listing.hpp"
 #include "notices.hpp"
@@ -46,10 +47,13 @@ constinit Launcher launcher{state, programs, config, listings};
 constinit Starts starts{state, launcher, listings};
 constinit Recovery recovery{state, programs, config, listings, notices};
 constinit Replacements replacements{state, programs, recovery, listings};
+constinit DiskPrograms disk_programs{state, programs};
 Server* server = nullptr;
 // Rules of boot.conf ahead of this one may have been carried out by a guardian before.
 std::uint32_t begun_before = 0;
 bool state_lost = false;
+// A program from disk may not be needed any more.
+bool something_ended = false;
 
 AreaBytes reserve(std::size_t bytes) {
     auto area = Ica::reserve(bytes);
@@ -94,6 +98,7 @@ void resume(sys::State registered) {
         begun_before = state.root.next_rule + 1;
     }
     if (has_failed) state.sweep();
+    disk_programs.restore();
     replacements.restore();
     recovery.look();
 }
@@ -166,7 +171,15 @@ Result<Target> find_target(std::string_view name) {
 // A call that was delivered before, and nobody knows any more what has come of it.
 bool unknown(Call call) { return state_lost && call.redelivered(); }
 
-Outcome on_start(Call call) { return unknown(call) ? Outcome{Error::restarted} : starts.begin(call); }
+Outcome on_start(Call call) {
+    if (unknown(call)) return Error::restarted;
+    if (starts.is_made(call)) return starts.begin(call);
+    const Name program{bounded(call.params<guardian::Start>().program)};
+    return disk_programs.read(call, {&program, 1}, [](Call c, std::uint64_t read_ns) {
+        something_ended = something_ended || read_ns != 0;
+        return starts.begin(c);
+    });
+}
 
 Outcome on_stop(Call call) {
     const auto target = find_target(Name{bounded(call.params<guardian::Name>().name)}.view());
@@ -185,12 +198,19 @@ Outcome on_kill(Call call) {
     return killed ? Outcome{} : Outcome{killed.error()};
 }
 
-Outcome on_replace(Call call) { return unknown(call) ? Outcome{Error::restarted} : replacements.begin(call); }
+Outcome on_replace(Call call) {
+    if (unknown(call)) return Error::restarted;
+    if (replacements.is_known(call)) return replacements.begin(call, 0);
+    std::array<Name, guardian::max_replace> names;
+    const unsigned count = replacements.programs_of(call, names);
+    return disk_programs.read(call, {names.data(), count},
+                              [](Call c, std::uint64_t read_ns) { return replacements.begin(c, read_ns); });
+}
 
 Outcome on_programs(Call call) {
     guardian::Programs list{};
     std::size_t bytes = 0;
-    for (const Program& program : programs.all()) {
+    for (const Program& program : programs.archive()) {
         const std::size_t length = program.name.view().size() + 1;
         if (length > sizeof list.names - bytes) break;
         std::memcpy(list.names + bytes, program.name.text, length);
@@ -208,7 +228,8 @@ Outcome on_power(Call call) {
 
 Outcome on_symbol(Call call) {
     auto answer = call.params<guardian::Symbol>();
-    const auto place = Symbols{state.root.symbols.contents()}.find(bounded(answer.program), answer.address);
+    const auto program = rule_name(bounded(answer.program));
+    const auto place = Symbols{state.root.symbols.contents()}.find(program, answer.address);
     std::memset(answer.function, 0, sizeof answer.function);
     answer.offset = place ? place->offset : 0;
     if (place) std::memcpy(answer.function, place->function.data(), std::min(place->function.size(), sizeof answer.function - 1));
@@ -235,17 +256,30 @@ Outcome on_stop_after(Call call) {
 
 // Results first: what has been replaced may have failed meanwhile.
 void on_event(std::uint64_t events) {
+    something_ended = true;
     if ((events & abi::event::replacement) != 0) replacements.collect();
     if ((events & abi::event::process_ended) == 0) return;
     starts.processes_ended();
     recovery.look();
 }
 
+std::uint64_t earlier(std::uint64_t a, std::uint64_t b) {
+    if (a == abi::poll || b == abi::poll) return abi::poll;
+    return a == no_limit ? b : b == no_limit ? a : std::min(a, b);
+}
+
+// What is being read, or is about to replace another, is needed soon.
+void release_unused_programs() {
+    if (!something_ended || disk_programs.reading() || replacements.under_way()) return;
+    programs.release_unused(listings);
+    something_ended = false;
+}
+
 std::uint64_t before_receive() {
     go_on_booting();
-    const std::uint64_t pause_us = recovery.pause_us();
-    if (notices.flush()) return pause_us;
-    return pause_us == no_limit ? Notices::retry_us : std::min(pause_us, Notices::retry_us);
+    release_unused_programs();
+    const std::uint64_t pause_us = earlier(recovery.pause_us(), disk_programs.pause_us());
+    return notices.flush() ? pause_us : earlier(pause_us, Notices::retry_us);
 }
 
 }  // namespace
@@ -264,6 +298,7 @@ int main() {
     self.on(guardian::symbol, on_symbol);
     self.on(guardian::poke, on_poke);
     self.on(guardian::stop_after, on_stop_after);
+    disk_programs.listen(self);
     self.on_event(on_event);
     self.before_receive(before_receive);
     self.on_start(begin);

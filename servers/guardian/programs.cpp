@@ -5,6 +5,8 @@
 
 #include <ant/process.hpp>
 
+#include <algorithm>
+
 namespace ant::guardian_server {
 namespace {
 
@@ -20,7 +22,34 @@ std::uint64_t copy_and_sum(const Ica& to, std::span<const std::byte> from) {
     return sum | 1;  // 0 says that there is none
 }
 
+constexpr std::string_view disk_folder = "/bin/";
+
+// Without the number in front.
+std::string_view path_in(std::string_view program) {
+    const auto slash = program.find('/');
+    return slash == std::string_view::npos ? program : program.substr(slash);
+}
+
 }  // namespace
+
+Result<Name> path_of(std::string_view name) {
+    constexpr std::size_t room = abi::name_bytes - 1 - 2;  // for a digit and a colon ahead
+    const std::string_view path = path_in(name);
+    const std::string_view folder = path.starts_with('/') ? "" : disk_folder;
+    if (path.empty() || folder.size() + path.size() > room) return Failure(Error::name_too_long);
+    Name whole{folder};
+    std::memcpy(whole.text + folder.size(), path.data(), path.size());
+    return whole;
+}
+
+std::string_view rule_name(std::string_view program) {
+    const std::string_view path = path_in(program);
+    if (!path.starts_with(disk_folder)) return path;
+    const std::string_view name = path.substr(disk_folder.size());
+    return name.find('/') == std::string_view::npos ? name : path;
+}
+
+std::string_view base_name(std::string_view program) { return program.substr(program.rfind('/') + 1); }
 
 void Programs::load(AreaBytes archive, std::span<OtherFile> others) {
     ArchiveReader reader{archive.contents()};
@@ -57,11 +86,17 @@ void Programs::save(const Program& program) const {
 }
 
 void Programs::save() const {
-    for (const Program& program : all()) save(program);
+    for (const Program& program : archive()) save(program);
 }
 
 void Programs::restore() {
     state_.programs.each([this](unsigned index, const ProgramRecord& record) {
+        if (index >= max_programs) {
+            set_loaded(index - max_programs, record.name, record.file);
+            programs_[index].check = record.check;
+            programs_[index].image = record.image;
+            return;
+        }
         const abi::Manifest& manifest = state_.catalogue().manifests[index];
         programs_[index] = {record.name, manifest.abi_version == 0 ? nullptr : &manifest, record.file, record.check,
                             record.image};
@@ -72,12 +107,111 @@ void Programs::restore() {
 Program* Programs::find(std::string_view name) { return by_number(number(name)); }
 
 std::uint16_t Programs::number(std::string_view name) const {
-    for (unsigned i = 0; i < count_; ++i)
+    if (name.empty()) return 0;
+    for (unsigned i = 0; i < programs_.size(); ++i)
         if (programs_[i].name.view() == name) return static_cast<std::uint16_t>(i + 1);
     return 0;
 }
 
-Program* Programs::by_number(std::uint16_t number) { return number == 0 || number > count_ ? nullptr : &programs_[number - 1]; }
+Program* Programs::by_number(std::uint16_t number) {
+    if (number == 0 || number > programs_.size() || programs_[number - 1].name.empty()) return nullptr;
+    return &programs_[number - 1];
+}
+
+bool Programs::in_archive(std::string_view name) const {
+    const auto index = number(name);
+    return index != 0 && index <= max_programs;
+}
+
+Program* Programs::wanted(std::string_view name) {
+    if (in_archive(name)) return find(name);
+    const auto path = path_of(name);
+    Program* newest = nullptr;
+    for (unsigned i = 0; path && i < max_loaded; ++i) {
+        Program& program = programs_[max_programs + i];
+        if (read_[i] == 0 || path_in(program.name.view()) != path->view()) continue;
+        if (newest == nullptr || read_[i] > read_[newest - &programs_[max_programs]]) newest = &program;
+    }
+    return newest;
+}
+
+template <class Matches>
+Program* Programs::find_loaded(Matches matches) {
+    for (unsigned i = 0; i < max_loaded; ++i)
+        if (read_[i] != 0 && matches(programs_[max_programs + i])) return &programs_[max_programs + i];
+    return nullptr;
+}
+
+void Programs::set_loaded(unsigned index, const Name& name, AreaBytes file) {
+    Program& program = programs_[max_programs + index];
+    program = {name, nullptr, file};
+    if (const auto found = read_manifest(file.contents())) {
+        manifests_[index] = *found;
+        program.manifest = &manifests_[index];
+    }
+    read_[index] = ++reads_;
+}
+
+// The core's listings know a program by its name alone.
+Result<Name> Programs::free_name(const Name& path) {
+    if (find(path.view()) == nullptr) return path;
+    for (char digit = '2'; digit <= '9'; ++digit) {
+        Name name{std::string_view{&digit, 1}};
+        name.text[1] = ':';
+        std::memcpy(name.text + 2, path.text, sizeof name.text - 2);
+        if (find(name.view()) == nullptr) return name;
+    }
+    return Failure(Error::too_many);
+}
+
+Result<> Programs::add_loaded(const Name& path, Ica area, std::uint64_t bytes) {
+    const std::span<const std::byte> contents{area.data(), bytes};
+    Program* const same = find_loaded([&](const Program& program) {
+        return path_in(program.name.view()) == path.view() && program.file.bytes == bytes &&
+               std::memcmp(program.file.contents().data(), contents.data(), bytes) == 0;
+    });
+    if (same != nullptr) {
+        read_[same - &programs_[max_programs]] = ++reads_;
+        return {};
+    }
+    const Name name = ANT_TRY(free_name(path));
+    const auto place = std::find(read_.begin(), read_.end(), 0u) - read_.begin();
+    if (place == max_loaded) return Failure(Error::too_many);
+    const auto index = static_cast<unsigned>(place);
+    set_loaded(index, name, {area.address(), bytes});
+    save(programs_[max_programs + index]);
+    (void)area.detach();
+    return {};
+}
+
+void Programs::release(unsigned index) {
+    Program& program = programs_[max_programs + index];
+    if (program.image != 0) (void)sys::image_release(program.image);
+    const std::uint64_t file = program.file.address;
+    program = {};
+    read_[index] = 0;
+    state_.programs.erase(max_programs + index);
+    (void)sys::ica_release(file);
+}
+
+// A process that ends for good needs no second one; its image in the core lives as long as it does.
+bool Programs::needed(const Program& program, const Listings& listings) const {
+    const auto name = program.name.view();
+    const auto number = static_cast<std::uint16_t>(&program - programs_.data() + 1);
+    if (find_record(state_.slots, [&](const SlotRecord& slot) { return slot.program == number || slot.previous == number; }))
+        return true;
+    const bool runs = listings.search<abi::ProcessRecord>(abi::ListKind::processes, [&](const abi::ProcessRecord& process) {
+        return (process.flags & abi::process_flag::restart) != 0 && bounded(process.program) == name;
+    });
+    return runs || listings.search<abi::ServerRecord>(abi::ListKind::servers, [&](const abi::ServerRecord& server) {
+               return server.vacant != 0 && bounded(server.program) == name;
+           });
+}
+
+void Programs::release_unused(const Listings& listings) {
+    for (unsigned i = 0; i < max_loaded; ++i)
+        if (read_[i] != 0 && !needed(programs_[max_programs + i], listings)) release(i);
+}
 
 // The core gets a copy. A guardian that fails before it has noted the number leaves an image that nobody uses, no more.
 Result<std::uint32_t> Programs::image(Program& program) {

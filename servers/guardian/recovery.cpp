@@ -160,7 +160,7 @@ void Recovery::give_up(const Vacant& vacant, const SlotRecord& record) {
 
 std::uint32_t Recovery::probation_us(std::string_view before, std::string_view program) const {
     if (before == program) return 0;
-    return config_.rule_for(before).probation_us.value_or(policy::default_probation_us);
+    return config_.rule_for(rule_name(before)).probation_us.value_or(policy::default_probation_us);
 }
 
 void Recovery::replaced(std::string_view slot, std::string_view before, std::string_view program, std::uint32_t probation_us) {

@@ -2,11 +2,27 @@
 
 #include <ant/process.hpp>
 
+#include <algorithm>
+
 namespace ant::guardian_server {
 
-Outcome Replacements::begin(Call call) {
-    const auto known = find_record(state_.operations, [&](const OperationRecord& record) { return record.call_id == call.id(); });
-    if (known) {
+std::optional<unsigned> Replacements::record_of(Call call) const {
+    return find_record(state_.operations, [&](const OperationRecord& record) { return record.call_id == call.id(); });
+}
+
+unsigned Replacements::programs_of(Call call, std::span<Name, guardian::max_replace> names) {
+    const auto& request = call.params<guardian::Replace>();
+    const unsigned count = std::min(request.count, guardian::max_replace);
+    for (unsigned i = 0; i < count; ++i) {
+        names[i] = Name{bounded(request.server[i].program)};
+        if (!names[i].empty()) continue;
+        if (const auto before = recovery_.program_of(Name{bounded(request.server[i].name)}.view())) names[i] = *before;
+    }
+    return count;
+}
+
+Outcome Replacements::begin(Call call, std::uint64_t read_ns) {
+    if (const auto known = record_of(call)) {
         waiting_[*known] = call.control();
         answer_if_complete(*known);
         return Call::defer();
@@ -21,6 +37,7 @@ Outcome Replacements::begin(Call call) {
     operation = {};
     operation.request = request;
     operation.replaced.count = request.count;
+    operation.read_ns = read_ns;
     if (!prepare(operation)) return call.reply_with(operation.replaced);
 
     // From here on the next guardian would go on with it.
@@ -51,7 +68,7 @@ bool Replacements::prepare(Operation& operation) {
 }
 
 Error Replacements::startable(std::string_view program_name) {
-    Program* program = programs_.find(program_name);
+    Program* program = programs_.wanted(program_name);
     if (program == nullptr) return Error::not_found;
     const auto image = programs_.image(*program);
     return image ? Error::none : image.error();
@@ -79,7 +96,7 @@ void Replacements::ask(unsigned index, unsigned member) {
 
 Result<> Replacements::request(const Operation& operation, unsigned member, std::uint32_t transaction) {
     const auto& wanted = operation.request.server[member];
-    Program* program = programs_.find(wanted_program(operation, member));
+    Program* program = programs_.wanted(wanted_program(operation, member));
     if (program == nullptr) return Failure(Error::not_found);
     if (program->manifest == nullptr) return Failure(Error::bad_image);
     abi::ReplaceRequest request{};
@@ -120,12 +137,16 @@ void Replacements::take(const abi::ReplaceResult& result) {
 }
 
 void Replacements::ended(Operation& operation, unsigned member, const abi::ReplaceResult& result) {
-    operation.replaced.result[member] = result;
+    abi::ReplaceResult& kept = operation.replaced.result[member];
+    kept = result;
+    kept.total_ns += operation.read_ns;
+    kept.phase_ns[static_cast<unsigned>(abi::Phase::load)] += operation.read_ns;
     operation.member[member] = Member::ended;
-    if (result.error != Error::none) return;
+    const Program* program = programs_.wanted(wanted_program(operation, member));
+    if (result.error != Error::none || program == nullptr) return;
     const auto before = operation.before[member].view();
-    const auto program = wanted_program(operation, member);
-    recovery_.replaced(bounded(result.name), before, program, recovery_.probation_us(before, program));
+    const auto after = program->name.view();
+    recovery_.replaced(bounded(result.name), before, after, recovery_.probation_us(before, after));
 }
 
 bool Replacements::complete(const Operation& operation) {
@@ -142,6 +163,10 @@ void Replacements::answer_if_complete(unsigned index) {
     (void)Server::answer(call.control(), outcome.error, outcome.value);
     waiting_[index] = 0;
     state_.operations.erase(index);
+}
+
+bool Replacements::under_way() const {
+    return find_record(state_.operations, [](const OperationRecord&) { return true; }).has_value();
 }
 
 void Replacements::restore() {

@@ -15,8 +15,13 @@ public:
     constexpr Replacements(State& state, Programs& programs, Recovery& recovery, const Listings& listings)
         : state_{state}, programs_{programs}, recovery_{recovery}, listings_{listings} {}
 
-    // Answered when all of its replacements have ended.
-    Outcome begin(Call call);
+    // Answered when all of its replacements have ended. `read_ns`: what it took to read the programs, which counts.
+    Outcome begin(Call call, std::uint64_t read_ns);
+    // An earlier guardian has begun with it.
+    [[nodiscard]] bool is_known(Call call) const { return record_of(call).has_value(); }
+    // The programs that it wants, by name or path. -> how many
+    unsigned programs_of(Call call, std::span<Name, guardian::max_replace> names);
+    [[nodiscard]] bool under_way() const;
     // After event::replacement: takes the results.
     void collect();
     // In a guardian that takes over: finds out how far the one before had come.
@@ -25,6 +30,7 @@ public:
 private:
     static constexpr std::uint32_t default_timeout_us = 2'000'000;
 
+    [[nodiscard]] std::optional<unsigned> record_of(Call call) const;
     [[nodiscard]] bool prepare(Operation& operation);
     [[nodiscard]] Error startable(std::string_view program);
     static std::string_view wanted_program(const Operation& operation, unsigned index);

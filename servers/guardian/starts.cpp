@@ -19,9 +19,19 @@ Result<std::size_t> argument_bytes(const guardian::Start& request) {
 
 }  // namespace
 
+std::optional<unsigned> Starts::record_of(Call call) const {
+    return find_record(state_.starts, [&](const StartRecord& record) { return record.call_id == call.id(); });
+}
+
+bool Starts::is_made(Call call) const {
+    const auto known = record_of(call);
+    StartRecord record{};
+    if (!known || state_.starts.load(*known, record) != Records<StartRecord>::Found::good) return false;
+    return record.pid != 0 || find_process(record);
+}
+
 Outcome Starts::begin(Call call) {
-    const auto known = find_record(state_.starts, [&](const StartRecord& record) { return record.call_id == call.id(); });
-    if (known) return resume(*known, call);
+    if (const auto known = record_of(call)) return resume(*known, call);
     const auto& request = call.params<guardian::Start>();
     const auto slot = launcher_.slot_for({Name{bounded(request.program)}.view(), Name{bounded(request.as)}.view(), {}});
     if (!slot) return slot.error();
@@ -38,6 +48,12 @@ Outcome Starts::resume(unsigned index, Call call) {
     (void)state_.starts.load(index, record);
     if (record.pid == 0 && !find_process(record)) return create(index, record, call);
     return created(index, record, call);
+}
+
+// Only user 0 may start programs for others.
+std::optional<std::uint32_t> Starts::user_of(const guardian::Start& request, Call call) const {
+    if (call.user_id() == 0) return request.user != 0 ? std::optional{request.user} : std::nullopt;
+    return launcher_.user_of(Name{bounded(request.program)}.view()).value_or(call.user_id());
 }
 
 // The guardian before may have made the process and not come so far as to write it down.
@@ -60,7 +76,8 @@ Outcome Starts::create(unsigned index, StartRecord record, Call call) {
     const auto request = call.params<guardian::Start>();
     const auto bytes = argument_bytes(request);
     const auto launched =
-        bytes ? launcher_.start({bounded(request.program), record.slot.view(), {request.arguments, *bytes}, request.argc})
+        bytes ? launcher_.start({Name{bounded(request.program)}.view(), record.slot.view(), {request.arguments, *bytes},
+                                 request.argc, user_of(request, call)})
               : Result<Launched>{Failure(bytes.error())};
     if (!launched) {
         state_.starts.erase(index);

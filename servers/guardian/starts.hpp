@@ -14,6 +14,8 @@ public:
         : state_{state}, launcher_{launcher}, listings_{listings} {}
 
     Outcome begin(Call call);
+    // An earlier guardian has come so far with the call that its program is not needed any more.
+    [[nodiscard]] bool is_made(Call call) const;
     // After event::process_ended: answers the calls whose process is gone.
     void processes_ended();
 
@@ -24,6 +26,8 @@ private:
     };
     // A call that an earlier guardian has had.
     Outcome resume(unsigned index, Call call);
+    [[nodiscard]] std::optional<unsigned> record_of(Call call) const;
+    [[nodiscard]] std::optional<std::uint32_t> user_of(const guardian::Start& request, Call call) const;
     [[nodiscard]] bool find_process(StartRecord& record) const;
     Outcome create(unsigned index, StartRecord record, Call call);
     Outcome created(unsigned index, const StartRecord& record, Call call);

@@ -15,8 +15,10 @@
 
 namespace ant::guardian_server {
 
-inline constexpr std::uint32_t state_format = 1;
+inline constexpr std::uint32_t state_format = 2;
 inline constexpr unsigned max_programs = 96, max_cards = 16, max_slots = 96, max_starts = 64, max_operations = 4;
+inline constexpr unsigned max_loaded = 24;  // programs from disk that are kept
+inline constexpr unsigned max_jobs = 16;    // calls whose programs are being read
 
 // A part of the boot archive, or an area and how much of it is used.
 struct AreaBytes {
@@ -74,6 +76,12 @@ struct OperationRecord {
     std::uint32_t reserved;
 };
 
+// A file that is open while a program is read.
+struct FileRecord {
+    std::uint32_t handle;
+    std::uint32_t reserved;
+};
+
 // A PCI function that some program of boot.conf drives.
 struct Card {
     std::uint32_t address, id;
@@ -94,6 +102,7 @@ struct Operation {
     guardian::Replaced replaced;
     std::array<Name, guardian::max_replace> before;  // programs
     std::array<Member, guardian::max_replace> member;
+    std::uint64_t read_ns;  // the programs, from disk
 };
 using Journal = std::array<Operation, max_operations>;
 
@@ -104,6 +113,7 @@ public:
     Records<SlotRecord> slots;
     Records<StartRecord> starts;
     Records<OperationRecord> operations;
+    Records<FileRecord> files;
 
     // At boot, after the areas of `root` are there. The root is to be saved when everything else is.
     Result<> create();

@@ -10,11 +10,14 @@ namespace ant::guardian {
 
 inline constexpr unsigned max_arguments = 1024;
 struct Start {
-    char program[abi::name_bytes];  // in the archive
+    char program[abi::name_bytes];  // in the archive, or /bin/PROGRAM, or a path
     char as[abi::name_bytes];       // slot; "" = the program's name, made unique with a suffix
     std::uint32_t argc;             // strings in `arguments`, each with its NUL, without the program's name
     std::uint32_t wait;             // 1: answered when it has ended; value = exit status
     char arguments[max_arguments];
+    // 0: that of boot.conf, else the caller's. Another one may only be asked for by user 0.
+    std::uint32_t user;
+    std::uint32_t reserved;
 };
 struct Started {
     std::uint32_t pid, slot;
@@ -35,7 +38,7 @@ struct Replace {
     std::uint32_t reserved;
     struct {
         char name[abi::name_bytes];     // slot
-        char program[abi::name_bytes];  // "" = the program it runs now
+        char program[abi::name_bytes];  // as in Start; "" = the program it runs now, read again if it is on disk
     } server[max_replace];
 };
 struct Replaced {
