@@ -21,7 +21,7 @@ constexpr Command commands[] = {
     {"replace", "NAME[=PROGRAM]... [--as-paper]", "replaces servers while their clients go on", replace_server},
     {"start", "PROGRAM [AS]", "starts a program in the background", start_program},
     {"stop", "NAME", "ends a server for good", stop_server},
-    {"run", "PROGRAM [ARGUMENT...]", "runs a program and waits for its end; Ctrl-C kills it", run_program},
+    {"run", "[--user N] PROGRAM [ARGUMENT...]", "runs a program and waits for its end; Ctrl-C kills it", run_program},
     {"kill", "NAME", "ends a process; a server that is restarted comes back", kill_process},
     {"crash", "NAME null|text|div0|stack|wild|panic|exit|lost_reply|double_free|overrun|runaway|bad_reply",
      "has a server bring itself down", crash_server},

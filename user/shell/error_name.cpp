@@ -80,6 +80,24 @@ const char* error_name(Error error) {
             return "io_error";
         case Error::abandoned:
             return "abandoned";
+        case Error::no_space:
+            return "no_space";
+        case Error::not_directory:
+            return "not_directory";
+        case Error::is_directory:
+            return "is_directory";
+        case Error::not_empty:
+            return "not_empty";
+        case Error::read_only:
+            return "read_only";
+        case Error::too_large:
+            return "too_large";
+        case Error::cross_device:
+            return "cross_device";
+        case Error::too_many_links:
+            return "too_many_links";
+        case Error::name_too_long:
+            return "name_too_long";
     }
     return "unknown";
 }

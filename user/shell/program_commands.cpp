@@ -21,6 +21,7 @@ bool slot_exists(std::string_view name) {
 
 // A free name to run a program under: then it can be killed by it.
 Result<FixedText<abi::name_bytes>> free_slot(std::string_view program) {
+    program = program.substr(program.rfind('/') + 1);
     program = program.substr(0, program.find('@'));
     for (unsigned i = 0; i < most_instances; ++i) {
         FixedText<2 * abi::name_bytes> name{program};
@@ -66,12 +67,13 @@ int wait_for_end(std::uint64_t started, std::string_view slot) {
     }
 }
 
-int run(std::string_view program, const Arguments& words, unsigned first) {
+int run(std::string_view program, const Arguments& words, unsigned first, std::uint32_t user = 0) {
     const auto slot = free_slot(program);
     if (!slot) return fail(slot.error());
     auto request = start_request(program, slot->view(), words, first);
     if (!request) return fail(request.error());
     request->wait = 1;
+    request->user = user;
     out.flush();  // before the program prints
     const auto started = guardian_client.send(guardian::start, *request);
     return started ? wait_for_end(*started, slot->view()) : fail(started.error());
@@ -90,8 +92,16 @@ int start_program(Arguments& arguments) {
 }
 
 int run_program(Arguments& arguments) {
-    if (arguments.size() < 2) return status::show_usage;
-    return run(arguments[1], arguments, 2);
+    std::uint32_t user = 0;
+    unsigned first = 1;
+    if (arguments.size() > 1 && arguments[1] == "--user") {
+        const auto number = parse_number(arguments[2]);
+        if (!number || *number > UINT32_MAX) return status::show_usage;
+        user = static_cast<std::uint32_t>(*number);
+        first = 3;
+    }
+    if (arguments.size() <= first) return status::show_usage;
+    return run(arguments[first], arguments, first + 1, user);
 }
 
 int run_bench(Arguments& arguments) {
