@@ -22,6 +22,9 @@ public:
     Outcome read(Call call, std::span<const Name> names, Then then);
 
     void listen(Server& server);
+    // Results of the file server.
+    static Outcome on_opened(const CallResult& result);
+    static Outcome on_arrived(const CallResult& result);
     // In a guardian that takes over: closes the files of the one before.
     void restore();
     // Gives up what takes too long. -> microseconds until the next limit, no_limit if nothing is being read
@@ -53,8 +56,6 @@ private:
     Job* job_of(const CallResult& result);
     void sent(Job& job, const Result<std::uint64_t>& control);
 
-    static Outcome on_opened(const CallResult& result);
-    static Outcome on_arrived(const CallResult& result);
     static DiskPrograms* running_;
 
     State& state_;
