@@ -12,6 +12,7 @@
 #include <ant/process.hpp>
 
 #include <cstring>
+#include <utility>
 
 namespace ata {
 
@@ -313,7 +314,8 @@ private:
     }
     template <class Ended>
     void end_reset(Ended&& ended) {
-        for (unsigned device = 0; device < devices; ++device) lost_[device] = state_.drive[device].present && (found_ >> device & 1) == 0;
+        for (unsigned device = 0; device < devices; ++device)
+            lost_[device] = state_.drive[device].present && (found_ >> device & 1) == 0;
         const bool any = found_ != 0;
         found_ = 0;
         known_ = true;
@@ -329,10 +331,10 @@ private:
     ChannelState& state_;
     ant::block::Statistics& statistics_;
     Phase phase_ = Phase::settle;
-    bool known_ = false;      // the drives
-    bool transfers_ = false;  // the command under way does
-    bool seen_ = false;       // the command under way, by a look
-    bool held_ = false;       // a command waits for the reset to end
+    bool known_ = false;       // the drives
+    bool transfers_ = false;   // the command under way does
+    bool seen_ = false;        // the command under way, by a look
+    bool held_ = false;        // a command waits for the reset to end
     bool lost_[devices] = {};  // a drive that a reset has not brought back
     std::uint8_t master_status_ = 0;
     std::uint8_t says_ = 0;

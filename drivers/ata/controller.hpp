@@ -16,8 +16,10 @@ public:
     };
 
     Controller(Bus& bus, Host& host, const std::array<Ports, 2>& ports, State& state, ant::block::Statistics& statistics)
-        : host_{host}, state_{state}, channels_{ChannelOf{bus, host, ports[0], 0, state.channel[0], statistics},
-                                                ChannelOf{bus, host, ports[1], 1, state.channel[1], statistics}} {}
+        : host_{host},
+          state_{state},
+          channels_{ChannelOf{bus, host, ports[0], 0, state.channel[0], statistics},
+                    ChannelOf{bus, host, ports[1], 1, state.channel[1], statistics}} {}
 
     template <class Quiet>
     ant::Error begin(Quiet&& quiet) {

@@ -43,7 +43,10 @@ public:
         return drive;
     }
     [[nodiscard]] Abilities abilities() const {
-        return {.lba48 = lba48(), .flush_ext = told(83) && bit(83, 13), .flush = told(83) && bit(83, 12), .transfer_mode = transfer_mode()};
+        return {.lba48 = lba48(),
+                .flush_ext = told(83) && bit(83, 13),
+                .flush = told(83) && bit(83, 12),
+                .transfer_mode = transfer_mode()};
     }
 
 private:
@@ -66,8 +69,10 @@ private:
         constexpr unsigned any_cable = 0x07;  // Ultra DMA 0 to 2
         const unsigned ultra_modes = bit(53, 2) ? words_[88] : 0;
         if (const unsigned mode = highest(ultra_modes >> 8); mode != 0) return static_cast<std::uint8_t>(ultra | (mode - 1));
-        if (const unsigned mode = highest(words_[63] >> 8 & 7); mode != 0) return static_cast<std::uint8_t>(multiword | (mode - 1));
-        if (const unsigned mode = highest(ultra_modes & any_cable); mode != 0) return static_cast<std::uint8_t>(ultra | (mode - 1));
+        if (const unsigned mode = highest(words_[63] >> 8 & 7); mode != 0)
+            return static_cast<std::uint8_t>(multiword | (mode - 1));
+        if (const unsigned mode = highest(ultra_modes & any_cable); mode != 0)
+            return static_cast<std::uint8_t>(ultra | (mode - 1));
         if (const unsigned mode = highest(words_[63] & 7); mode != 0) return static_cast<std::uint8_t>(multiword | (mode - 1));
         return 0;
     }

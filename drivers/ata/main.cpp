@@ -24,8 +24,12 @@ struct MachineBus {
         asm volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
         return value;
     }
-    static void out8(std::uint16_t port, std::uint8_t value) { asm volatile("outb %0, %1" : : "a"(value), "Nd"(port) : "memory"); }
-    static void out32(std::uint16_t port, std::uint32_t value) { asm volatile("outl %0, %1" : : "a"(value), "Nd"(port) : "memory"); }
+    static void out8(std::uint16_t port, std::uint8_t value) {
+        asm volatile("outb %0, %1" : : "a"(value), "Nd"(port) : "memory");
+    }
+    static void out32(std::uint16_t port, std::uint32_t value) {
+        asm volatile("outl %0, %1" : : "a"(value), "Nd"(port) : "memory");
+    }
 };
 
 class Hardware {
@@ -72,8 +76,10 @@ private:
 
 ANT_MANIFEST(.version = 1, .name = "ata", .priority = ant::abi::priority::driver, .flags = ant::abi::process_flag::device_ports,
              .state_writes = disk::state_format, .state_reads = 1 << 0 | 1 << disk::state_format, .deadline_us = 100'000,
-             .quota_pages = 32768, .quota_calls = 8,
-             .ports = {{0x1f0, 8}, {0x3f6, 1}, {0x170, 8}, {0x376, 1}}, .irq = {14, 15}, .restart = 1,
-             .pci_class = ata::class_bus_master, .pci_class_mask = ata::class_mask);
+             .quota_pages = 32768, .quota_calls = 8, .ports = {{0x1f0, 8}, {0x3f6, 1}, {0x170, 8}, {0x376, 1}}, .irq = {14, 15},
+             .restart = 1, .pci_class = ata::class_bus_master, .pci_class_mask = ata::class_mask);
 
-int main() { disk::Program<ata::Hardware>::run(); }
+int main() {
+    disk::Program<ata::Hardware>::run();
+    return 1;
+}

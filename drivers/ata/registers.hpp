@@ -22,8 +22,8 @@ struct Ports {
 };
 
 namespace reg {  // in the command block
-inline constexpr std::uint16_t data = 0, error = 1, features = 1, count = 2, lba_low = 3, lba_middle = 4, lba_high = 5, device = 6,
-                               status = 7, command = 7;
+inline constexpr std::uint16_t data = 0, error = 1, features = 1, count = 2, lba_low = 3, lba_middle = 4, lba_high = 5,
+                               device = 6, status = 7, command = 7;
 }
 namespace device_bits {
 inline constexpr std::uint8_t always = 0xa0, lba = 0x40, second = 0x10;  // `always`: obsolete bits that old drives want set

@@ -7,7 +7,8 @@
 //                                  Everything that the next process must know when nothing is under way
 //   Controller(..., State&, Statistics&)   counts its resets
 //   static constexpr unsigned max_ports
-//   Error begin(quiet)             from any state of the hardware, bus mastering off, and with a zeroed State: ends all DMA, calls
+//   Error begin(quiet)             from any state of the hardware, bus mastering off, and with a zeroed State: ends all DMA,
+//   calls
 //                                  quiet() (areas of the process before are free from then on), takes its own areas, resets,
 //                                  and begins to look for drives
 //   void resume()                  the process before left it with nothing under way: nothing is written to the hardware

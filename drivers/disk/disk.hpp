@@ -33,7 +33,8 @@ public:
     ant::Outcome write(Call call) { return transfer(call, Kind::write); }
     ant::Outcome flush(Call call) {
         if (carries_data(call)) return outcome(call, Error::invalid_argument);
-        return take(call, Kind::flush, {.unit = call.params<ant::block::UnitId>().unit, .flags = 0, .sector = 0, .offset = 0, .bytes = 0});
+        return take(call, Kind::flush,
+                    {.unit = call.params<ant::block::UnitId>().unit, .flags = 0, .sector = 0, .offset = 0, .bytes = 0});
     }
     ant::Outcome units(Call call) {
         if (carries_data(call)) return outcome(call, Error::invalid_argument);
@@ -120,8 +121,17 @@ private:
         Request* request = free_;
         if (request == nullptr) return outcome(call, Error::queue_full);
         free_ = request->next;
-        *request = {.next = nullptr, .previous = nullptr, .control = call.control(), .transfer = transfer, .limit_us = 0, .done = 0,
-                    .under_way = 0, .kind = kind, .state = Request::State::waiting, .attempts = 0, .flushes = false};
+        *request = {.next = nullptr,
+                    .previous = nullptr,
+                    .control = call.control(),
+                    .transfer = transfer,
+                    .limit_us = 0,
+                    .done = 0,
+                    .under_way = 0,
+                    .kind = kind,
+                    .state = Request::State::waiting,
+                    .attempts = 0,
+                    .flushes = false};
         quiet_ = false;
         if (!settled_) {
             append(early_, *request);
@@ -299,7 +309,8 @@ private:
         quiet_ = false;
         wait_us_ = controller_.look(now, ended());
         for (unsigned unit = 0; settled_ && unit < units_.count(); ++unit)
-            if (const Request* late = find_late(queues_[unit], now); late != nullptr) controller_.reset(units_.port(unit), ended());
+            if (const Request* late = find_late(queues_[unit], now); late != nullptr)
+                controller_.reset(units_.port(unit), ended());
         go_on();
         quiet_ = true;
     }

@@ -90,8 +90,9 @@ private:
             return begin({});
         }
         store_ = *adopted;
-        const bool usable = server_->registered() == ant::abi::Registered::replaced && live().magic == LiveState::expected_magic &&
-                            live().layout == Hardware::layout && live().check == live().sum();
+        const bool usable = server_->registered() == ant::abi::Registered::replaced &&
+                            live().magic == LiveState::expected_magic && live().layout == Hardware::layout &&
+                            live().check == live().sum();
         if (!usable) return begin(store_);
         live().check = 0;
         ant::sys::phase(ant::abi::Phase::state);

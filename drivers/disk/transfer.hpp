@@ -55,8 +55,7 @@ private:
     }
     static bool sensible(const ant::block::Transfer& transfer, Kind kind) {
         const std::uint32_t known_flags = kind == Kind::write ? ant::block::transfer_flag::through : 0;
-        return (transfer.flags & ~known_flags) == 0 && transfer.bytes != 0 &&
-               transfer.bytes <= ant::block::max_transfer_bytes &&
+        return (transfer.flags & ~known_flags) == 0 && transfer.bytes != 0 && transfer.bytes <= ant::block::max_transfer_bytes &&
                (transfer.bytes | transfer.offset) % ant::block::sector_bytes == 0;
     }
     // What the device writes to must be writable for us, too.

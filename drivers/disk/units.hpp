@@ -18,7 +18,8 @@ struct UnitRecord {
     std::uint32_t port;
 
     [[nodiscard]] bool is(const ant::block::Unit& unit, std::uint32_t at) const {
-        return port == at && std::memcmp(model, unit.model, sizeof model) == 0 && std::memcmp(serial, unit.serial, sizeof serial) == 0;
+        return port == at && std::memcmp(model, unit.model, sizeof model) == 0 &&
+               std::memcmp(serial, unit.serial, sizeof serial) == 0;
     }
 };
 
