@@ -39,6 +39,8 @@ def add_arguments(parser) -> None:
                         help="of each figure of `replace` (default 100), runs of each kind of `resilience` (default 3)")
     parser.add_argument("--size", metavar="MIB", type=int,
                         help="of each transfer of `resilience` (default: as much as takes a little over 1 s, or 2 s)")
+    parser.add_argument("--only", metavar="KIND", default="",
+                        help="of `resilience`: transfers whose name begins so, such as inet.recv.100ms")
     parser.add_argument("--timeout", metavar="S", type=float, default=900, help="of each bench")
 
 
@@ -65,11 +67,11 @@ def main(options) -> int:
     return 0
 
 
-def guest_arguments(name: str, options) -> list[int]:
+def guest_arguments(name: str, options) -> list[int | str]:
     if name == "replace" and options.samples:
         return [options.samples]
     if name == "resilience":
-        return [options.samples or RESILIENCE_RUNS, options.size or 0]
+        return [options.samples or RESILIENCE_RUNS, options.size or 0, *filter(None, [options.only])]
     return []
 
 
@@ -84,7 +86,7 @@ def cards(count: int) -> list[str]:
     return arguments
 
 
-def measure(name: str, timeout: float, arguments: list[int]) -> Result:
+def measure(name: str, timeout: float, arguments: list[int | str]) -> Result:
     machine = qemu.Options(image=IMAGE, icount=True, cards=cards(BENCHES[name].cards), reboot=False)
     log = BUILD / "log" / f"bench-{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)

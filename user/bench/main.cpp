@@ -26,7 +26,7 @@ int measure_replace() {
     return first != 0 ? first : second;
 }
 
-int measure_resilience() { return run_above("bench-resilience", {argument(2), argument(3)}); }
+int measure_resilience() { return run_above("bench-resilience", {argument(2), argument(3), argument(4)}); }
 
 struct Bench {
     std::string_view name;
