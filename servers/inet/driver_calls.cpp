@@ -59,22 +59,25 @@ Outcome Requests::ethernet_input(Call call) {
     protocol.set_link(frames.link_up != 0);
     for (std::size_t i = 0; i < areas.size(); ++i) {
         if (call.redelivered() && !sockets.store().comes_again(areas[i].address)) continue;
-        input(areas[i], i < frames.count && i < inet::max_frames ? frames.frame[i] : inet::Frame{});
+        input(call, areas[i], i < frames.count && i < inet::max_frames ? frames.frame[i] : inet::Frame{});
     }
     return give_back_pages(call);
 }
 
-void Requests::input(const abi::DataListEntry& area, const inet::Frame& frame) {
+void Requests::input(Call call, const abi::DataListEntry& area, const inet::Frame& frame) {
     const std::uint64_t size = std::uint64_t{area.pages} * abi::page_size;
     const bool fits = frame.bytes != 0 && frame.bytes <= max_frame_bytes && std::uint64_t{frame.offset} + frame.bytes <= size;
     const bool good = fits && sockets.store().has_room();
     const bool ours = area.mode == static_cast<std::uint32_t>(abi::DataMode::move);
     pbuf* p = nullptr;
     if (ours && area.pages == 1) {
-        if (good)
+        if (fits && call.redelivered()) ReceivePages::restore_header(area.address, frame.offset, frame.bytes, call.id());
+        if (good) {
+            ReceivePages::keep_header(area.address, frame.offset, frame.bytes, call.id());
             p = protocol.pages().take_frame(area.address, frame.offset, frame.bytes);
-        else
+        } else {
             protocol.pages().give_back(area.address);
+        }
     } else {
         if (good) p = ReceivePages::copy_frame(reinterpret_cast<const std::byte*>(area.address + frame.offset), frame.bytes);
         if (ours) (void)sys::ica_release(area.address);

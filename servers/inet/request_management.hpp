@@ -74,7 +74,7 @@ private:
     void end_owner(std::uint32_t slot);
 
     // The NIC driver (driver_calls.cpp).
-    void input(const abi::DataListEntry& area, const inet::Frame& frame);
+    static void input(Call call, const abi::DataListEntry& area, const inet::Frame& frame);
     Outcome give_back_pages(Call call);
     void write_returns();
 
