@@ -1,5 +1,6 @@
 // Calls of the NIC driver.
 #include "calls.hpp"
+#include "header_note.hpp"
 #include "process_list.hpp"
 #include "protocol_management.hpp"
 #include "request_management.hpp"
@@ -71,9 +72,10 @@ void Requests::input(Call call, const abi::DataListEntry& area, const inet::Fram
     const bool ours = area.mode == static_cast<std::uint32_t>(abi::DataMode::move);
     pbuf* p = nullptr;
     if (ours && area.pages == 1) {
-        if (fits && call.redelivered()) ReceivePages::restore_header(area.address, frame.offset, frame.bytes, call.id());
         if (good) {
-            ReceivePages::keep_header(area.address, frame.offset, frame.bytes, call.id());
+            FrameHeader header{area.address, frame.offset, frame.bytes};
+            if (call.redelivered()) header.restore(call.id());
+            header.keep(call.id());
             p = protocol.pages().take_frame(area.address, frame.offset, frame.bytes);
         } else {
             protocol.pages().give_back(area.address);

@@ -2,56 +2,11 @@
 
 #include "receive_store.hpp"
 
-#include <ant/records.hpp>
 #include <ant/syscalls.hpp>
-
-#include <lwip/prot/ethernet.h>
-#include <lwip/prot/ip.h>
-#include <lwip/prot/ip4.h>
 
 #include <utility>
 
 namespace ant::inet_server {
-
-namespace {
-
-// Before the page's other note: see PageNote.
-struct HeaderNote {
-    std::uint64_t call;  // written last
-    std::uint64_t words[2];
-};
-constexpr std::uint32_t header_note_at = page_room - sizeof(HeaderNote);
-
-HeaderNote& header_note_of(std::uint64_t page) { return *reinterpret_cast<HeaderNote*>(page + header_note_at); }
-
-// What lwIP changes: ports, sequence and acknowledgement number, flags, window. nullptr: no such header.
-std::byte* changed_header(std::uint64_t page, std::uint32_t offset, std::uint32_t bytes) {
-    if (bytes < SIZEOF_ETH_HDR + IP_HLEN || offset + bytes > header_note_at) return nullptr;
-    auto* frame = reinterpret_cast<std::uint8_t*>(page + offset);
-    const std::uint8_t* ip = frame + SIZEOF_ETH_HDR;
-    const std::uint32_t begin = SIZEOF_ETH_HDR + (ip[0] & 0xf) * 4u;
-    if (frame[12] != 0x08 || frame[13] != 0x00 || ip[9] != IP_PROTO_TCP) return nullptr;
-    return begin + sizeof HeaderNote::words <= bytes ? reinterpret_cast<std::byte*>(frame + begin) : nullptr;
-}
-
-}  // namespace
-
-void ReceivePages::keep_header(std::uint64_t page, std::uint32_t offset, std::uint32_t bytes, std::uint64_t call) {
-    const std::byte* header = changed_header(page, offset, bytes);
-    if (header == nullptr) return;
-    HeaderNote& note = header_note_of(page);
-    __builtin_memcpy(note.words, header, sizeof note.words);
-    record::ordered();
-    note.call = call;
-    record::ordered();
-}
-
-void ReceivePages::restore_header(std::uint64_t page, std::uint32_t offset, std::uint32_t bytes, std::uint64_t call) {
-    std::byte* header = changed_header(page, offset, bytes);
-    if (header == nullptr) return;
-    const HeaderNote& note = header_note_of(page);
-    if (note.call == call) __builtin_memcpy(header, note.words, sizeof note.words);
-}
 
 pbuf* ReceivePages::copy_frame(const void* frame, std::uint32_t bytes) {
     pbuf* p = pbuf_alloc(PBUF_RAW, static_cast<u16_t>(bytes), PBUF_RAM);

@@ -20,10 +20,6 @@ public:
 
     // A pbuf over, or with a copy of, the frame; takes the page in any case. nullptr: no memory, dropped.
     pbuf* take_frame(std::uint64_t page, std::uint32_t offset, std::uint32_t bytes);
-    // lwIP turns the numbers in a TCP header round where they are. So that a frame that comes again, with its call, can be
-    // read again, its page keeps the header as it came.
-    static void keep_header(std::uint64_t page, std::uint32_t offset, std::uint32_t bytes, std::uint64_t call);
-    static void restore_header(std::uint64_t page, std::uint32_t offset, std::uint32_t bytes, std::uint64_t call);
     // A copy of a frame that lies in somebody else's area.
     static pbuf* copy_frame(const void* frame, std::uint32_t bytes);
     // The page in which the bytes of this pbuf (not of the whole chain) lie: the caller's from now on. 0: they lie elsewhere.
