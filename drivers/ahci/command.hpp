@@ -11,19 +11,23 @@
 
 namespace ahci {
 
-namespace ata {
+namespace opcode {
 inline constexpr std::uint8_t read_dma_ext = 0x25, write_dma_ext = 0x35, write_dma_fua_ext = 0x3d, flush_cache_ext = 0xea,
                               read_fpdma_queued = 0x60, write_fpdma_queued = 0x61, read_log_ext = 0x2f, identify_device = 0xec;
-inline constexpr std::uint8_t lba = 1 << 6, fua = 1 << 7;  // of the device register
-inline constexpr std::uint8_t error_of_medium = 1 << 6 | 1 << 4;  // error register: not readable, not found
-}  // namespace ata
+}  // namespace opcode
+namespace device {
+inline constexpr std::uint8_t lba = 1 << 6, fua = 1 << 7;
+}
+namespace error {
+inline constexpr std::uint8_t of_medium = 1 << 6 | 1 << 4;  // not readable, not found
+}
 
 inline CommandFis command_fis(std::uint8_t command, std::uint64_t sector = 0) {
     CommandFis fis{};
     fis.type = fis::host_to_device;
     fis.flags = fis::is_command;
     fis.command = command;
-    fis.device = ata::lba;
+    fis.device = device::lba;
     fis.lba_0 = static_cast<std::uint8_t>(sector);
     fis.lba_1 = static_cast<std::uint8_t>(sector >> 8);
     fis.lba_2 = static_cast<std::uint8_t>(sector >> 16);
@@ -33,9 +37,9 @@ inline CommandFis command_fis(std::uint8_t command, std::uint64_t sector = 0) {
     return fis;
 }
 inline CommandFis plain_fis(const disk::Command& command) {
-    const std::uint8_t write = command.through ? ata::write_dma_fua_ext : ata::write_dma_ext;
-    const std::uint8_t code = command.kind == disk::Kind::flush  ? ata::flush_cache_ext
-                              : command.kind == disk::Kind::read ? ata::read_dma_ext
+    const std::uint8_t write = command.through ? opcode::write_dma_fua_ext : opcode::write_dma_ext;
+    const std::uint8_t code = command.kind == disk::Kind::flush  ? opcode::flush_cache_ext
+                              : command.kind == disk::Kind::read ? opcode::read_dma_ext
                                                                : write;
     CommandFis fis = command_fis(code, command.sector);
     fis.count = static_cast<std::uint8_t>(command.sectors);
@@ -44,18 +48,18 @@ inline CommandFis plain_fis(const disk::Command& command) {
 }
 inline CommandFis queued_fis(const disk::Command& command, unsigned tag) {
     CommandFis fis =
-        command_fis(command.kind == disk::Kind::read ? ata::read_fpdma_queued : ata::write_fpdma_queued, command.sector);
+        command_fis(command.kind == disk::Kind::read ? opcode::read_fpdma_queued : opcode::write_fpdma_queued, command.sector);
     fis.features = static_cast<std::uint8_t>(command.sectors);
     fis.features_high = static_cast<std::uint8_t>(command.sectors >> 8);
     fis.count = static_cast<std::uint8_t>(tag << 3);
-    if (command.through) fis.device |= ata::fua;
+    if (command.through) fis.device |= device::fua;
     return fis;
 }
-inline CommandFis identify_fis() { return command_fis(ata::identify_device); }
+inline CommandFis identify_fis() { return command_fis(opcode::identify_device); }
 
 inline constexpr std::uint8_t queue_error_log = 0x10;
 inline CommandFis log_fis(std::uint8_t log) {
-    CommandFis fis = command_fis(ata::read_log_ext, log);
+    CommandFis fis = command_fis(opcode::read_log_ext, log);
     fis.count = 1;
     return fis;
 }

@@ -1,7 +1,5 @@
 // The adapter as a disk controller (drivers/disk/controller.hpp): taken over from the firmware, or from a process that has
-// failed, and its ports. `Bus` has to offer besides its registers
-//   void allow_memory()      the adapter may reach memory from now on
-// and `Host` besides what a port needs
+// failed, and its ports. `Host` has to offer besides what a port needs
 //   void pause_us(us)
 #pragma once
 
@@ -41,10 +39,8 @@ public:
             host_.pause_us(begin_pause_us);
         }
         quiet();
-        bus_.allow_memory();
-        state_.memory_allowed = true;
+        state_.memory_allowed = true;  // from the first look on, when bus mastering is on
         go_on();
-        step_ports();
         return ant::Error::none;
     }
     void resume() {}

@@ -37,4 +37,7 @@ private:
 }  // namespace
 }  // namespace ahci
 
-int main() { disk::Program<ahci::Hardware>::run(); }
+int main() {
+    disk::Program<ahci::Hardware>::run();
+    return 1;
+}

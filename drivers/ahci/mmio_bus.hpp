@@ -11,19 +11,22 @@ class MmioBus {
 public:
     static constexpr unsigned bar = 5;
 
-    explicit MmioBus(const disk::PciDevice& device) : device_{device} {
-        device_.change_command(disk::PciDevice::decode_memory, disk::PciDevice::no_interrupt);
-        if (!ant::sys::device_map(bar, address)) ant::panic("the registers cannot be mapped");
+    explicit MmioBus(const disk::PciDevice& device) {
+        device.change_command(disk::PciDevice::decode_memory, 0);
+        if (!ant::sys::device_map(bar, page)) ant::panic("the registers cannot be mapped");
+        // They need not begin at a page: 2 KiB are enough for most adapters.
+        registers_ = page + (device.bar(bar) & (ant::abi::page_size - 1) & ~std::uint64_t{0xf});
     }
     [[nodiscard]] std::uint32_t read(Reg offset) const { return *at(offset); }
     void write(Reg offset, std::uint32_t value) const { *at(offset) = value; }
-    void allow_memory() const { device_.change_command(disk::PciDevice::bus_master, 0); }
 
 private:
-    static constexpr std::uint64_t address = 0x1000'0000;
-    static volatile std::uint32_t* at(Reg offset) { return reinterpret_cast<volatile std::uint32_t*>(address + offset); }
+    static constexpr std::uint64_t page = 0x1000'0000;
+    [[nodiscard]] volatile std::uint32_t* at(Reg offset) const {
+        return reinterpret_cast<volatile std::uint32_t*>(registers_ + offset);
+    }
 
-    disk::PciDevice device_;
+    std::uint64_t registers_;
 };
 
 }  // namespace ahci

@@ -7,13 +7,16 @@
 #pragma once
 
 #include "command.hpp"
-#include "identity.hpp"
 #include "registers.hpp"
 #include "state.hpp"
 
+#include "drivers/ata/identify.hpp"
+
 #include <ant/abi/control_ica.hpp>
+#include <ant/process.hpp>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <span>
@@ -32,7 +35,7 @@ struct PortMemory {
     CommandHeader header[max_slots];
     ReceivedFis received;
     std::uint8_t reserved[256];
-    std::uint16_t page[256];  // IDENTIFY DEVICE, READ LOG EXT
+    std::array<std::uint16_t, 256> page;  // IDENTIFY DEVICE, READ LOG EXT
     CommandTable table[max_slots];
 };
 static_assert(offsetof(PortMemory, received) % 256 == 0 && offsetof(PortMemory, table) % 128 == 0);
@@ -156,9 +159,9 @@ private:
     // A command of the port itself, in slot 0: it fills `page`.
     void issue_own(const CommandFis& fis) {
         CommandTable& table = memory().table[0];
-        std::memset(memory().page, 0, sizeof memory().page);
+        memory().page.fill(0);
         table.fis = fis;
-        const disk::Piece piece{static_cast<std::uint32_t>(physical(memory().page)), sizeof memory().page};
+        const disk::Piece piece{static_cast<std::uint32_t>(physical(&memory().page)), sizeof memory().page};
         fill_regions(table, std::span{&piece, 1});
         set_header(0, false, 1);
         issue(0, false);
@@ -199,7 +202,7 @@ private:
     }
     void blame(std::uint32_t slots, std::uint32_t error) {
         state_.culprits = slots;
-        state_.blame = (error & ata::error_of_medium) != 0 ? disk::End::damaged : disk::End::failed;
+        state_.blame = (error & error::of_medium) != 0 ? disk::End::damaged : disk::End::failed;
     }
     // Repairs run without interrupts.
     void stop(bool reset) {
@@ -327,22 +330,26 @@ private:
     bool identify() {
         const Own how = own_command();
         if (how == Own::running) return false;
-        const Identity identity{memory().page};
-        if (how == Own::bad || !identity.valid()) return try_again();
-        if (identity.logical_bytes() != ant::block::sector_bytes || !is_the_same(identity)) return leave(Phase::other);
-        state_.depth = static_cast<std::uint8_t>(adapter_.queueing ? std::min<unsigned>(identity.queue_depth(), adapter_.slots) : 0);
-        identity.describe(state_.drive, number_);
+        if (how == Own::bad) return try_again();
+        const ::ata::Identify found{memory().page};
+        const char* problem = found.problem();
+        if (problem == nullptr && !found.abilities().lba48) problem = "no addresses of 48 bits";
+        const disk::Drive drive = found.drive(number_);
+        if (problem == nullptr && !fits(drive.unit)) problem = "not the drive that was here before";
+        if (problem != nullptr) {
+            ant::log("port %u: left alone: %s", number_, problem);
+            return leave(Phase::other);
+        }
+        state_.depth = static_cast<std::uint8_t>(adapter_.queueing ? std::min<unsigned>(found.queue_depth(), adapter_.slots) : 0);
+        state_.drive = drive;
         become_ready();
         return false;
     }
     // A drive has its unit's number as long as this process lives; another one in its place gets none.
-    [[nodiscard]] bool is_the_same(const Identity& identity) const {
-        if (state_.drive.unit.sectors == 0) return true;
-        disk::Drive now{};
-        identity.describe(now, number_);
-        return std::memcmp(now.unit.model, state_.drive.unit.model, sizeof now.unit.model) == 0 &&
-               std::memcmp(now.unit.serial, state_.drive.unit.serial, sizeof now.unit.serial) == 0 &&
-               now.unit.sectors == state_.drive.unit.sectors;
+    [[nodiscard]] bool fits(const ant::block::Unit& now) const {
+        const ant::block::Unit& before = state_.drive.unit;
+        return before.sectors == 0 || (std::memcmp(now.model, before.model, sizeof now.model) == 0 &&
+                                       std::memcmp(now.serial, before.serial, sizeof now.serial) == 0 && now.sectors == before.sectors);
     }
     // Which of the queued commands has failed (ATA: log 10h). A drive that cannot tell is reset, and then does all
     // that was under way one by one: so it shows.

@@ -49,6 +49,9 @@ public:
                 .transfer_mode = transfer_mode()};
     }
 
+    // NCQ commands at once; 0: the drive knows none.
+    [[nodiscard]] unsigned queue_depth() const { return words_[76] != 0xffff && bit(76, 8) ? (words_[75] & 0x1f) + 1u : 0; }
+
 private:
     [[nodiscard]] bool bit(unsigned word, unsigned number) const { return (words_[word] >> number & 1) != 0; }
     // Words that are only valid with 01 in their upper bits.

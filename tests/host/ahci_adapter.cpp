@@ -10,6 +10,7 @@
 #include <numeric>
 #include <random>
 
+void ant::log(const char* /*format*/, ...) {}
 [[noreturn]] void ant::panic(const char* format, ...) { throw std::runtime_error(format); }
 
 namespace ahci::test {
@@ -82,6 +83,7 @@ struct Machine {
             ++sweeps;
             arena.sweep();
         }) == ant::Error::none);
+        chip.bus_master = true;
     }
     void boot() {
         begin();

@@ -59,6 +59,9 @@ struct Drive {
         text(27, 20, "MODEL DRIVE");
         const std::uint64_t sectors = data.size() / 512;
         word[49] = 3 << 8;
+        word[53] = 1 << 2;
+        word[63] = 7;
+        word[88] = 0x3f | 1 << 13;
         word[75] = depth != 0 ? static_cast<std::uint16_t>(depth - 1) : 0;
         word[76] = depth != 0 ? 1 << 8 : 0;
         word[82] = word[85] = 1 << 5;
@@ -129,8 +132,6 @@ public:
             execute(p, command);
         }
     }
-
-    void allow_memory() { bus_master = true; }
 
     // Registers ----------------------------------------------------------------------------------------------------
     std::uint32_t read(Reg offset) {
@@ -378,7 +379,7 @@ private:
         if (p.received % 256 != 0) throw wrong("FIS area not aligned");
         return *reinterpret_cast<ReceivedFis*>(memory_.at(p.received, sizeof(ReceivedFis)));
     }
-    static bool is_queued(std::uint8_t code) { return code == ata::read_fpdma_queued || code == ata::write_fpdma_queued; }
+    static bool is_queued(std::uint8_t code) { return code == opcode::read_fpdma_queued || code == opcode::write_fpdma_queued; }
 
     void issue(Port& p, std::uint32_t slots) {
         if ((p.command & command::start) == 0) throw wrong("PxCI without PxCMD.ST");
@@ -402,31 +403,31 @@ private:
         if (own) work(number, 1, static_cast<unsigned>(p.active.size()) - 1);
         if (!hold) work(number, max_slots);
     }
-    static bool is_own(std::uint8_t code) { return code == ata::identify_device || code == ata::read_log_ext; }
+    static bool is_own(std::uint8_t code) { return code == opcode::identify_device || code == opcode::read_log_ext; }
 
     void execute(Port& p, const Active& active) {
         if (!bus_master) return;
         const CommandTable& commands = table(p, active.slot);
         const CommandFis& fis = commands.fis;
         ++(active.queued ? p.drive->queued_commands : p.drive->plain_commands);
-        if (p.queue_error && fis.command != ata::read_log_ext && !like_qemu) return fail(p, active, 0x04);
+        if (p.queue_error && fis.command != opcode::read_log_ext && !like_qemu) return fail(p, active, 0x04);
         switch (fis.command) {
-            case ata::identify_device:
+            case opcode::identify_device:
                 if (!p.drive->identifies) return fail(p, active, 0x04);
                 return answer_page(p, active, p.drive->identity());
-            case ata::read_log_ext:
+            case opcode::read_log_ext:
                 p.queue_error = false;
                 if (!p.drive->has_log || like_qemu || fis.lba_0 != queue_error_log) return fail(p, active, 0x04);
                 return answer_page(p, active, queue_log(p));
-            case ata::flush_cache_ext:
+            case opcode::flush_cache_ext:
                 ++p.drive->flushes;
                 p.drive->unflushed = 0;
                 return succeed(p, active);
-            case ata::read_dma_ext:
-            case ata::write_dma_ext:
-            case ata::write_dma_fua_ext:
-            case ata::read_fpdma_queued:
-            case ata::write_fpdma_queued:
+            case opcode::read_dma_ext:
+            case opcode::write_dma_ext:
+            case opcode::write_dma_fua_ext:
+            case opcode::read_fpdma_queued:
+            case opcode::write_fpdma_queued:
                 return transfer(p, active, fis);
             default:
                 throw wrong("unknown ATA command");
@@ -472,16 +473,16 @@ private:
                                      std::uint64_t{fis.lba_4} << 32 | std::uint64_t{fis.lba_5} << 40;
         std::uint32_t count = active.queued ? fis.features | fis.features_high << 8 : fis.count | fis.count_high << 8;
         if (count == 0) count = 65536;
-        if ((fis.device & ata::lba) == 0) throw wrong("not an LBA");
+        if ((fis.device & device::lba) == 0) throw wrong("not an LBA");
         if (active.queued && fis.count >> 3 != active.slot) throw wrong("tag is not the slot");
         Drive& drive = *p.drive;
         if (sector + count > drive.data.size() / 512) return fail(p, active, 0x10);
         const auto bad = drive.bad_sectors.lower_bound(sector);
         if (bad != drive.bad_sectors.end() && *bad < sector + count) return fail(p, active, 0x40);
         if (drive.failures != 0) return --drive.failures, fail(p, active, 0x04);
-        const bool writes = fis.command != ata::read_dma_ext && fis.command != ata::read_fpdma_queued;
+        const bool writes = fis.command != opcode::read_dma_ext && fis.command != opcode::read_fpdma_queued;
         move(p, active.slot, drive.data.data() + sector * 512, std::size_t{count} * 512, writes);
-        const bool fua = fis.command == ata::write_dma_fua_ext || (active.queued && (fis.device & ata::fua) != 0);
+        const bool fua = fis.command == opcode::write_dma_fua_ext || (active.queued && (fis.device & device::fua) != 0);
         if (fua && (!writes || !drive.has_fua)) throw wrong("FUA");
         if (fua) ++drive.fua_writes;
         if (writes && !fua) drive.unflushed += std::uint64_t{count} * 512;
