@@ -1,0 +1,318 @@
+#include "content.hpp"
+
+#include "clock.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace ant::file_server {
+
+namespace {
+
+constexpr std::uint64_t max_blocks = 0xffff'ffff;  // of a file with extents
+constexpr std::uint64_t cut_step = std::uint64_t{1} << 30;  // as much as one operation has room for
+
+ext2_inode* plain(Inode& inode) { return reinterpret_cast<ext2_inode*>(&inode); }
+
+// An extent handle that is freed.
+class Extents {
+public:
+    static Result<Extents> open(ext2_filsys fs, ext2_ino_t number, Inode& inode) {
+        ext2_extent_handle_t handle = nullptr;
+        ANT_TRY(checked(ext2fs_extent_open2(fs, number, plain(inode), &handle)));
+        return Extents{handle};
+    }
+    Extents(Extents&& other) noexcept : handle_{std::exchange(other.handle_, nullptr)} {}
+    Extents& operator=(Extents&&) = delete;
+    ~Extents() {
+        if (handle_ != nullptr) ext2fs_extent_free(handle_);
+    }
+    [[nodiscard]] ext2_extent_handle_t get() const { return handle_; }
+
+private:
+    explicit Extents(ext2_extent_handle_t handle) : handle_{handle} {}
+    ext2_extent_handle_t handle_;
+};
+
+// A run of a file's blocks: on the disk, reserved there, or nowhere.
+struct Run {
+    std::uint64_t first, count, place;
+    bool hole, unwritten;
+};
+
+// f(Run) -> Result<bool>: whether to go on.
+template <class F>
+Result<> each_run(ext2_filsys fs, ext2_ino_t number, Inode& inode, std::uint64_t first, std::uint64_t end, F&& f) {
+    const Extents extents = ANT_TRY(Extents::open(fs, number, inode));
+    ext2fs_extent extent{};
+    (void)ext2fs_extent_goto(extents.get(), first);  // if nothing is there, the one before or behind
+    errcode_t code = ext2fs_extent_get(extents.get(), EXT2_EXTENT_CURRENT, &extent);
+    if (code == EXT2_ET_NO_CURRENT_NODE) code = EXT2_ET_EXTENT_NO_NEXT;
+    while (first < end) {
+        if (code != 0 && code != EXT2_ET_EXTENT_NO_NEXT) return checked(code);
+        const bool more = code == 0;
+        if (more && ((extent.e_flags & EXT2_EXTENT_FLAGS_LEAF) == 0 || extent.e_lblk + extent.e_len <= first)) {
+            code = ext2fs_extent_get(extents.get(), EXT2_EXTENT_NEXT_LEAF, &extent);
+            continue;
+        }
+        Run run{first, end - first, 0, true, false};
+        if (more && extent.e_lblk <= first) {
+            run.hole = false;
+            run.unwritten = (extent.e_flags & EXT2_EXTENT_FLAGS_UNINIT) != 0;
+            run.place = extent.e_pblk + (first - extent.e_lblk);
+            run.count = std::min<std::uint64_t>(run.count, extent.e_lblk + extent.e_len - first);
+        } else if (more) {
+            run.count = std::min<std::uint64_t>(run.count, extent.e_lblk - first);
+        }
+        if (!ANT_TRY(f(run))) return {};
+        first += run.count;
+    }
+    return {};
+}
+
+// Files that were made before there were extents.
+template <class F>
+Result<> each_run_of_old(ext2_filsys fs, ext2_ino_t number, Inode& inode, std::uint64_t first, std::uint64_t end, F&& f) {
+    for (; first < end; ++first) {
+        blk64_t place = 0;
+        ANT_TRY(checked(ext2fs_bmap2(fs, number, plain(inode), nullptr, 0, first, nullptr, &place)));
+        if (!ANT_TRY(f(Run{first, 1, place, place == 0, false}))) return {};
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<> map(Volume& volume, ext2_ino_t number, Inode& inode, std::uint64_t position, std::uint64_t bytes, Mapping& out) {
+    const std::uint64_t block = volume.block_bytes();
+    out.count = 0;
+    out.bytes = out.hole_bytes = 0;
+    const auto add = [&](const Run& run) -> Result<bool> {
+        const std::uint64_t from = position + out.bytes, offset = from - run.first * block;
+        const std::uint64_t count = std::min(run.count * block - offset, bytes - out.bytes);
+        const bool nowhere = run.hole || run.unwritten;
+        const std::uint64_t place = nowhere ? cache::hole : volume.position_of(run.place) + offset;
+        Extent* const last = out.count != 0 ? &out.extents[out.count - 1] : nullptr;
+        const bool joins = last != nullptr && (nowhere ? last->position == cache::hole
+                                                       : last->position != cache::hole && last->position + last->bytes == place);
+        if (!joins && out.count == out.extents.size()) return false;
+        if (joins)
+            last->bytes += count;
+        else
+            out.extents[out.count++] = {place, count};
+        out.bytes += count;
+        if (nowhere) out.hole_bytes += count;
+        return true;
+    };
+    const ext2_filsys fs = ANT_TRY(volume.fs());
+    const std::uint64_t first = position / block, end = (position + bytes + block - 1) / block;
+    if ((inode.i_flags & EXT4_EXTENTS_FL) == 0) return each_run_of_old(fs, number, inode, first, end, add);
+    return each_run(fs, number, inode, first, end, add);
+}
+
+Result<bool> Content::is_hole(Inode& inode, std::uint64_t block) {
+    Mapping mapping;
+    ANT_TRY(map(volume_, number_, inode, block * volume_.block_bytes(), volume_.block_bytes(), mapping));
+    return mapping.hole_bytes != 0;
+}
+
+// After this all blocks of the range are on the disk, and none counts as never written.
+Result<> Content::allocate(Inode& inode, std::uint64_t first, std::uint64_t count) {
+    const ext2_filsys fs = ANT_TRY(volume_.fs());
+    // ZERO_BLOCKS lets it lengthen an extent; the io_manager does not zero, the caller writes all of them.
+    constexpr int flags = EXT2_FALLOCATE_FORCE_INIT | EXT2_FALLOCATE_ZERO_BLOCKS | EXT2_FALLOCATE_INIT_BEYOND_EOF;
+    ANT_TRY(checked(ext2fs_fallocate(fs, flags, number_, plain(inode), ~0ULL, first, count)));
+    if ((inode.i_flags & EXT4_EXTENTS_FL) == 0) return {};
+    for (;;) {
+        Run reserved{};
+        ANT_TRY(each_run(fs, number_, inode, first, first + count, [&](const Run& run) -> Result<bool> {
+            if (run.unwritten) reserved = run;
+            return !run.unwritten;
+        }));
+        if (!reserved.unwritten) return {};
+        const Extents extents = ANT_TRY(Extents::open(fs, number_, inode));
+        for (std::uint64_t i = 0; i < reserved.count; ++i)
+            ANT_TRY(checked(ext2fs_extent_set_bmap(extents.get(), reserved.first + i, reserved.place + i, 0)));
+    }
+}
+
+Result<> Content::put(const Mapping& mapping, Memory from) {
+    return volume_.disk().write(from, std::span{mapping.extents}.first(mapping.count), false);
+}
+
+// A block that was nowhere before and is written in part: the rest of it is zeros.
+Result<> Content::put_edge(Inode& inode, std::uint64_t block, std::uint64_t position, Memory from, std::uint64_t bytes) {
+    const std::uint32_t size = volume_.block_bytes();
+    std::memset(page_.data(), 0, size);
+    std::memcpy(page_.data() + position % size, from.data(), bytes);
+    Mapping mapping;
+    ANT_TRY(map(volume_, number_, inode, block * size, size, mapping));
+    return put(mapping, page_);
+}
+
+Result<> Content::write_part(Inode& inode, std::uint64_t position, Memory from, std::uint64_t bytes) {
+    const std::uint64_t size = volume_.block_bytes();
+    const std::uint64_t first = position / size, last = (position + bytes - 1) / size;
+    const bool new_head = position % size != 0 && ANT_TRY(is_hole(inode, first));
+    const bool new_tail = (position + bytes) % size != 0 && (last != first || !new_head) && ANT_TRY(is_hole(inode, last));
+    ANT_TRY(allocate(inode, first, last - first + 1));
+    std::uint64_t from_position = position, end = position + bytes;
+    if (new_head) {
+        const std::uint64_t part = std::min(bytes, size - position % size);
+        ANT_TRY(put_edge(inode, first, position, from, part));
+        from_position += part;
+    }
+    if (new_tail && end > from_position) {
+        const std::uint64_t start = std::max(last * size, from_position);
+        ANT_TRY(put_edge(inode, last, start, from + (start - position), end - start));
+        end = start;
+    }
+    while (from_position < end) {
+        Mapping mapping;
+        ANT_TRY(map(volume_, number_, inode, from_position, end - from_position, mapping));
+        if (mapping.hole_bytes != 0 || mapping.bytes == 0) return Failure(Error::io_error);
+        ANT_TRY(put(mapping, from + (from_position - position)));
+        from_position += mapping.bytes;
+    }
+    if (position + bytes > size_of(inode)) set_size(inode, position + bytes);
+    touch(inode);
+    return volume_.write_inode(number_, inode);
+}
+
+Result<std::uint64_t> Content::write(std::uint64_t position, Memory from, std::uint64_t bytes, bool privileged) {
+    const std::uint64_t size = volume_.block_bytes();
+    if (position > max_blocks * size || bytes > max_blocks * size - position) return Failure(Error::too_large);
+    // The tree of extents may grow as well.
+    constexpr std::uint64_t for_tree = 8;
+    const ext2_filsys fs = ANT_TRY(volume_.fs());
+    const std::uint64_t kept = for_tree + (privileged ? 0 : ext2fs_r_blocks_count(fs->super));
+    for (bool again = false;; again = true) {
+        const std::uint64_t free = volume_.free_blocks() > kept ? volume_.free_blocks() - kept : 0;
+        const std::uint64_t possible = std::min(bytes, free * size + (free != 0 && position % size != 0 ? size - position % size : 0));
+        Inode inode;
+        ANT_TRY(volume_.read_inode(number_, inode));
+        Mapping mapping;
+        ANT_TRY(map(volume_, number_, inode, position, bytes, mapping));
+        const std::uint64_t count = mapping.hole_bytes == 0 && mapping.bytes == bytes ? bytes : possible;
+        if (count == 0) return Failure(Error::no_space);
+        ANT_TRY(volume_.begin());
+        ANT_TRY(volume_.read_inode(number_, inode));
+        const auto part = write_part(inode, position, from, count);
+        const Result<> done = part ? volume_.finish(call_, static_cast<std::int64_t>(count), number_) : Failure(part.error());
+        if (done) return count;
+        volume_.abort();
+        if (again || done.error() != Error::no_space) return Failure(done.error());
+        ANT_TRY(volume_.sync());  // what was freed can be used now
+    }
+}
+
+// What lies behind the end of a file in its last block is zeros, so that a file that grows has no old bytes in it.
+Result<> Content::zero_tail(Inode& inode, std::uint64_t size) {
+    const std::uint64_t block = volume_.block_bytes(), within = size % block;
+    if (within == 0) return {};
+    Mapping mapping;
+    ANT_TRY(map(volume_, number_, inode, size, block - within, mapping));
+    if (mapping.hole_bytes != 0) return {};
+    std::memset(page_.data(), 0, block - within);
+    return put(mapping, page_);
+}
+
+Result<> Content::cut(std::uint64_t size) {
+    Inode inode;
+    ANT_TRY(volume_.read_inode(number_, inode));
+    const std::uint64_t block = volume_.block_bytes();
+    if (size < size_of(inode)) {
+        const ext2_filsys fs = ANT_TRY(volume_.fs());
+        ANT_TRY(checked(ext2fs_punch(fs, number_, plain(inode), nullptr, (size + block - 1) / block, ~0ULL)));
+        ANT_TRY(zero_tail(inode, size));
+    }
+    set_size(inode, size);
+    touch(inode);
+    return volume_.write_inode(number_, inode);
+}
+
+Result<> Content::truncate(std::uint64_t size) {
+    if (size > max_blocks * volume_.block_bytes()) return Failure(Error::too_large);
+    for (;;) {
+        Inode inode;
+        ANT_TRY(volume_.read_inode(number_, inode));
+        const std::uint64_t now = size_of(inode);
+        const bool last = now <= size || now - size <= cut_step;
+        // Only the last step is the call done.
+        ANT_TRY(volume_.operate(last ? call_ : 0, [&] { return cut(last ? size : now - cut_step); }, 0, number_));
+        if (last) return {};
+    }
+}
+
+Result<> Content::release() {
+    Inode inode;
+    ANT_TRY(volume_.read_inode(number_, inode));
+    if (size_of(inode) > cut_step) ANT_TRY(Content(volume_, number_, 0, page_).truncate(0));
+    return volume_.operate(call_, [&]() -> Result<> {
+        ANT_TRY(volume_.read_inode(number_, inode));
+        ANT_TRY(remove_orphan(volume_, number_, inode));
+        const ext2_filsys fs = ANT_TRY(volume_.fs());
+        if (ext2fs_inode_has_valid_blocks2(fs, plain(inode)) != 0)
+            ANT_TRY(checked(ext2fs_punch(fs, number_, plain(inode), nullptr, 0, ~0ULL)));
+        if (ext2fs_file_acl_block(fs, plain(inode)) != 0)
+            ANT_TRY(checked(ext2fs_free_ext_attr(fs, number_, &inode)));
+        const bool directory = LINUX_S_ISDIR(inode.i_mode);
+        set_size(inode, 0);
+        inode.i_links_count = 0;
+        inode.i_dtime = static_cast<std::uint32_t>(now_ns() / ns_per_s);
+        ANT_TRY(volume_.write_inode(number_, inode));
+        volume_.count_inode(number_, -1, directory);
+        return {};
+    }, 0, number_);
+}
+
+Result<> add_orphan(Volume& volume, ext2_ino_t number, Inode& inode) {
+    const ext2_filsys fs = ANT_TRY(volume.fs());
+    inode.i_dtime = fs->super->s_last_orphan;
+    fs->super->s_last_orphan = number;
+    return volume.write_superblock();
+}
+
+Result<> remove_orphan(Volume& volume, ext2_ino_t number, Inode& inode) {
+    const ext2_filsys fs = ANT_TRY(volume.fs());
+    if (fs->super->s_last_orphan == number) {
+        fs->super->s_last_orphan = inode.i_dtime;
+        return volume.write_superblock();
+    }
+    ext2_ino_t before = fs->super->s_last_orphan;
+    for (std::uint32_t steps = 0; before != 0 && steps < fs->super->s_inodes_count; ++steps) {
+        Inode other;
+        ANT_TRY(volume.read_inode(before, other));
+        if (other.i_dtime == number) {
+            other.i_dtime = inode.i_dtime;
+            return volume.write_inode(before, other);
+        }
+        before = other.i_dtime;
+    }
+    return {};  // was not in the list
+}
+
+// Nanoseconds in the upper 30 bits of `extra`, two more bits of the seconds below (ext4, inode timestamps).
+void set_time(std::uint32_t& seconds, std::uint32_t& extra, std::int64_t ns) {
+    std::int64_t whole = ns / ns_per_s, rest = ns % ns_per_s;
+    if (rest < 0) {
+        rest += ns_per_s;
+        --whole;
+    }
+    seconds = static_cast<std::uint32_t>(whole);
+    const std::int64_t epoch = (whole - static_cast<std::int32_t>(whole)) >> 32;
+    extra = static_cast<std::uint32_t>(rest << 2) | static_cast<std::uint32_t>(epoch & 3);
+}
+
+std::int64_t time_of(std::uint32_t seconds, std::uint32_t extra) {
+    const std::int64_t whole = static_cast<std::int32_t>(seconds) + (static_cast<std::int64_t>(extra & 3) << 32);
+    return whole * ns_per_s + (extra >> 2);
+}
+
+void touch(Inode& inode) {
+    const std::int64_t now = now_ns();
+    set_time(inode.i_mtime, inode.i_mtime_extra, now);
+    set_time(inode.i_ctime, inode.i_ctime_extra, now);
+}
+
+}  // namespace ant::file_server

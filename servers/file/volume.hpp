@@ -1,0 +1,121 @@
+// Volume: one mounted ext4 file system. libext2fs works on it through an io_manager that reads from the running
+// transaction and the disk and writes into the transaction only; libext2fs's own memory is a cache over these,
+// thrown away whenever an operation fails half way.
+#pragma once
+
+#include "block_cache.hpp"
+#include "ext2.hpp"
+#include "tables.hpp"
+#include "transaction.hpp"
+
+namespace ant::file_server {
+
+using Inode = ext2_inode_large;
+
+class Volume {
+public:
+    // `index`: of its records.
+    void use(Tables& tables, BlockCache& blocks, unsigned index);
+
+    [[nodiscard]] bool mounted() const { return disk_ != nullptr; }
+    // A fresh mount: replays the journal. `record` says where; the rest of it is filled in and committed.
+    Result<> mount(Disk& disk, VolumeRecord record);
+    // After another process: goes on where that stopped.
+    Result<> resume(Disk& disk, const VolumeRecord& record);
+    Result<> unmount();
+
+    [[nodiscard]] unsigned index() const { return index_; }
+    [[nodiscard]] const VolumeRecord& record() const { return record_; }
+    [[nodiscard]] bool read_only() const { return record_.read_only != 0; }
+    [[nodiscard]] Disk& disk() const { return *disk_; }
+    [[nodiscard]] std::uint32_t block_bytes() const { return record_.block_bytes; }
+    // On the disk.
+    [[nodiscard]] std::uint64_t position_of(std::uint64_t block) const { return record_.base + block * block_bytes(); }
+
+    // libext2fs's view, opened anew if an operation failed before.
+    Result<ext2_filsys> fs();
+    Result<> read_inode(ext2_ino_t number, Inode& inode);
+    // Within an operation.
+    Result<> write_inode(ext2_ino_t number, Inode& inode);
+    void count_inode(ext2_ino_t number, int change, bool directory);
+    // Also at every commit to the journal; within an operation if the list of orphans has changed.
+    Result<> write_superblock();
+    // Changes with every change to an inode: what is derived from one is good as long as this is the same.
+    [[nodiscard]] std::uint64_t changes() const { return changes_; }
+
+    // An operation: begin, changes through libext2fs, finish. All or nothing.
+    Result<> begin();
+    Result<> finish(std::uint64_t call, std::int64_t value, std::uint32_t inode);
+    void abort();
+    template <class F>
+    Result<> operate(std::uint64_t call, F&& change, std::int64_t value = 0, std::uint32_t inode = 0) {
+        ANT_TRY(begin());
+        Result<> done = change();
+        if (done) done = finish(call, value, inode);
+        if (!done) abort();
+        return done;
+    }
+
+    // What has been done is on the medium.
+    Result<> sync();
+    // And the file system is marked clean.
+    Result<> clean();
+    [[nodiscard]] bool dirty() const { return transaction_.used() != 0; }
+    [[nodiscard]] std::int64_t dirty_since() const { return dirty_since_; }
+    [[nodiscard]] std::uint64_t free_blocks();
+
+private:
+    friend struct Io;
+
+    Result<> read_bytes(std::uint64_t offset, std::size_t bytes, std::byte* to);
+    Result<> write_bytes(std::uint64_t offset, std::size_t bytes, const std::byte* from);
+    Result<const std::byte*> home(std::uint64_t offset);  // what the disk has, to the end of its cache unit
+
+    Result<> look_at_superblock();
+    Result<ext2_filsys> open_fs(int flags);
+    Result<> open();
+    void close();
+    Result<> open_journal(ext2_filsys fs);
+    Result<> replay();
+    Result<> check_features(const ext2_super_block& super) const;
+    void count_free();
+    Result<> find_quarantine();
+    void quarantine_freed(unsigned group, const std::byte* before, const std::byte* after);
+
+    Result<> write_groups();
+    Result<> write_group(unsigned group);
+    Result<> mark_recover(bool on);
+    Result<> commit_journal();
+    Result<> write_home();
+    void drop_freed();
+    Result<> record_phase(Phase phase);
+    Result<> reserve_buffers();
+
+    static void block_changed(ext2_filsys fs, blk64_t block, int use);
+    static void range_changed(ext2_filsys fs, blk64_t end, blk_t count, int use);
+    static errcode_t new_range(ext2_filsys fs, int flags, blk64_t goal, blk64_t count, blk64_t* start, blk64_t* found);
+    Result<std::uint64_t> find_free(std::uint64_t from, std::uint64_t to, std::uint64_t count, std::uint64_t& found);
+    void group_changed(unsigned group) { groups_[group / 64 % groups_.size()] |= std::uint64_t{1} << group % 64; }
+
+    static constexpr unsigned max_groups = 8192;  // 1 TiB in blocks of 4 KiB
+
+    Tables* tables_ = nullptr;
+    BlockCache* blocks_ = nullptr;
+    unsigned index_ = 0;
+    Disk* disk_ = nullptr;
+    VolumeRecord record_{};
+    JournalRecord journal_record_{};
+    Journal journal_;
+    Transaction transaction_;
+    ext2_filsys fs_ = nullptr;
+    ext2fs_block_bitmap quarantine_ = nullptr;  // freed since the last commit to the journal: not to be overwritten yet
+    bool quarantined_ = false;
+    std::array<std::uint64_t, max_groups / 64> groups_{};  // whose bitmaps or descriptors have changed
+    std::array<std::uint64_t, Transaction::capacity> last_blocks_{};  // of the last transaction in the journal
+    unsigned last_count_ = 0;
+    std::uint64_t changes_ = 1;
+    std::int64_t dirty_since_ = 0;
+    Ica buffer_;  // one block to work on
+};
+
+}  // namespace ant::file_server
