@@ -233,13 +233,17 @@ Result<> Content::cut(std::uint64_t size) {
 
 Result<> Content::truncate(std::uint64_t size) {
     if (size > max_blocks * volume_.block_bytes()) return Failure(Error::too_large);
+    return cut_to(size, 0);  // only the last step is the call done
+}
+
+// In steps from the end, each an operation.
+Result<> Content::cut_to(std::uint64_t size, std::uint64_t call_of_steps) {
     for (;;) {
         Inode inode;
         ANT_TRY(volume_.read_inode(number_, inode));
         const std::uint64_t now = size_of(inode);
         const bool last = now <= size || now - size <= cut_step;
-        // Only the last step is the call done.
-        ANT_TRY(volume_.operate(last ? call_ : 0, [&] { return cut(last ? size : now - cut_step); }, 0, number_));
+        ANT_TRY(volume_.operate(last ? call_ : call_of_steps, [&] { return cut(last ? size : now - cut_step); }, 0, number_));
         if (last) return {};
     }
 }
@@ -247,7 +251,7 @@ Result<> Content::truncate(std::uint64_t size) {
 Result<> Content::release() {
     Inode inode;
     ANT_TRY(volume_.read_inode(number_, inode));
-    if (size_of(inode) > cut_step) ANT_TRY(Content(volume_, number_, 0, page_).truncate(0));
+    if (size_of(inode) > cut_step) ANT_TRY(cut_to(0, call_));
     return volume_.operate(call_, [&]() -> Result<> {
         ANT_TRY(volume_.read_inode(number_, inode));
         ANT_TRY(remove_orphan(volume_, number_, inode));

@@ -42,6 +42,7 @@ private:
     Result<> put(const Mapping& mapping, Memory from);
     Result<> put_edge(Inode& inode, std::uint64_t block, std::uint64_t position, Memory from, std::uint64_t bytes);
     Result<bool> is_hole(Inode& inode, std::uint64_t block);
+    Result<> cut_to(std::uint64_t size, std::uint64_t call_of_steps);
     Result<> cut(std::uint64_t size);
     Result<> zero_tail(Inode& inode, std::uint64_t size);
 

@@ -30,13 +30,14 @@ std::uint32_t sum_without(std::uint32_t seed, const void* block, std::uint32_t b
 
 Result<> Journal::open(Disk& disk, std::span<const Run> runs, std::uint32_t block_bytes) {
     if (runs.empty() || runs.size() > runs_.size()) return Failure(Error::not_supported);
-    disk_ = &disk;
+    disk_ = nullptr;
     block_bytes_ = block_bytes;
     run_count_ = static_cast<unsigned>(runs.size());
     std::copy(runs.begin(), runs.end(), runs_.begin());
     area_ = ANT_TRY(Ica::reserve(std::size_t{block_bytes} * 3));
-    ANT_TRY(read(0, page(0)));
+    ANT_TRY(disk.read(page(0), ANT_TRY(place(0, 1))));
     ANT_TRY(check_superblock());
+    disk_ = &disk;
     seed_ = crc32c(all_ones, superblock().uuid, sizeof superblock().uuid);
     return {};
 }

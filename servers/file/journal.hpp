@@ -36,6 +36,7 @@ public:
     };
 
     Result<> open(Disk& disk, std::span<const Run> runs, std::uint32_t block_bytes);
+    [[nodiscard]] bool is_open() const { return disk_ != nullptr; }
     [[nodiscard]] bool empty() const { return superblock().start == 0; }
 
     // Writes what committed transactions wrote to its places: write(block number, contents) -> Result<>.

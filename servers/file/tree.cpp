@@ -441,10 +441,10 @@ Result<ext2_ino_t> Tree::rename(const Place& from, const Place& to, Caller calle
             set_time(inode.i_ctime, inode.i_ctime_extra, now_ns());
             ANT_TRY(volume.write_inode(from.node.inode, inode));
             const int lost = directory && (moves || replaced_directory) ? -1 : 0, won = directory && moves && !replaced_directory ? 1 : 0;
-            ANT_TRY(touch_directory(from.parent, moves ? lost : lost));
+            ANT_TRY(touch_directory(from.parent, lost));
             return moves ? touch_directory(to.parent, won) : Result<>{};
         },
-        0, orphan ? to.node.inode : 0));
+        0, replaces ? to.node.inode : 0));
     return orphan ? to.node.inode : 0;
 }
 

@@ -172,7 +172,8 @@ Result<> Volume::open() {
     fs_ = ANT_TRY(open_fs(read_only() ? 0 : EXT2_FLAG_RW));
     ++changes_;
     if (read_only()) return {};
-    Result<> done = checked(ext2fs_read_bitmaps(fs_));
+    Result<> done = journal_.is_open() ? Result<>{} : resume_journal(fs_);
+    if (done) done = checked(ext2fs_read_bitmaps(fs_));
     if (done) done = checked(ext2fs_allocate_block_bitmap(fs_, "quarantine", &quarantine_));
     if (done) done = find_quarantine();
     if (!done) {
@@ -579,7 +580,7 @@ Result<> Volume::mount(Disk& disk, VolumeRecord record) {
             transaction_.use(record_.area, block_bytes(), 0);
         }
         tables_->journals.commit(index_, journal_record_);
-        ANT_TRY(fs_ == nullptr ? open() : Result<>{});
+        ANT_TRY(open());
         tables_->volumes.commit(index_, record_);
         return {};
     };
@@ -604,13 +605,15 @@ Result<> Volume::resume(Disk& disk, const VolumeRecord& record) {
     transaction_.use(record_.area, block_bytes(), done.operation);
     if (transaction_.used() != 0) dirty_since_ = now_ns();
     if (tables_->journals.load(index_, journal_record_) != record::Found::good) return Failure(Error::state_refused);
-    const ext2_filsys fs = ANT_TRY(this->fs());
+    return {};
+}
+
+Result<> Volume::resume_journal(ext2_filsys fs) {
     ANT_TRY(open_journal(fs));
     last_count_ = 0;
-    ANT_TRY(journal_.each_block(journal_record_.state.last, [this](std::uint64_t block) {
+    return journal_.each_block(journal_record_.state.last, [this](std::uint64_t block) {
         if (last_count_ < last_blocks_.size()) last_blocks_[last_count_++] = block;
-    }));
-    return journal_record_.phase == Phase::running ? Result<>{} : commit_journal();
+    });
 }
 
 Result<> Volume::unmount() {

@@ -20,7 +20,7 @@ public:
     [[nodiscard]] bool mounted() const { return disk_ != nullptr; }
     // A fresh mount: replays the journal. `record` says where; the rest of it is filled in and committed.
     Result<> mount(Disk& disk, VolumeRecord record);
-    // After another process: goes on where that stopped.
+    // After another process: goes on where that stopped. The disk is not asked before it must be.
     Result<> resume(Disk& disk, const VolumeRecord& record);
     Result<> unmount();
 
@@ -76,6 +76,7 @@ private:
     Result<> open();
     void close();
     Result<> open_journal(ext2_filsys fs);
+    Result<> resume_journal(ext2_filsys fs);
     Result<> replay();
     Result<> check_features(const ext2_super_block& super) const;
     void count_free();

@@ -1,0 +1,46 @@
+#include "cache_disk.hpp"
+
+#include <algorithm>
+
+namespace ant::file_server {
+
+constinit Client buffer_cache{"cache"};
+
+void fill(cache::Access& access, std::uint32_t disk, std::uint32_t flags, std::span<const Extent> extents) {
+    access.disk = disk;
+    access.flags = flags;
+    access.count = static_cast<std::uint32_t>(extents.size());
+    access.reserved = 0;
+    std::copy(extents.begin(), extents.end(), access.extent);
+}
+
+// No time-out of its own: the cache answers in any case, and as long as it lives the disk decides how long that takes.
+Result<> CacheDisk::transfer(const Function<cache::Access>& function, Memory memory, std::span<const Extent> extents,
+                             std::uint32_t flags, abi::DataMode mode) {
+    const auto done = buffer_cache.call_in_place(
+        function,
+        [&](cache::Access& access) {
+            fill(access, number_, flags, extents);
+            access.offset = static_cast<std::uint32_t>(memory.offset);
+            access.bytes = 0;
+            for (const Extent& extent : extents) access.bytes += static_cast<std::uint32_t>(extent.bytes);
+        },
+        0, {memory.area, mode}, no_limit);
+    if (!done) return Failure(Error::io_error);
+    return {};
+}
+
+Result<> CacheDisk::read(Memory to, std::span<const Extent> extents) {
+    return transfer(cache::read, to, extents, 0, abi::DataMode::lend_write);
+}
+
+Result<> CacheDisk::write(Memory from, std::span<const Extent> extents, bool through) {
+    return transfer(cache::write, from, extents, through ? cache::access_flag::through : 0, abi::DataMode::lend_read);
+}
+
+Result<> CacheDisk::flush() {
+    if (!buffer_cache.call(cache::flush, {number_, 0}, {}, no_limit)) return Failure(Error::io_error);
+    return {};
+}
+
+}  // namespace ant::file_server
