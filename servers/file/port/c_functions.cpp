@@ -8,29 +8,6 @@
 
 extern "C" {
 
-char* strcpy(char* to, const char* from) {
-    std::memcpy(to, from, std::strlen(from) + 1);
-    return to;
-}
-
-char* strcat(char* to, const char* from) {
-    strcpy(to + std::strlen(to), from);
-    return to;
-}
-
-char* strncpy(char* to, const char* from, std::size_t count) {
-    const std::size_t length = strnlen(from, count);
-    std::memcpy(to, from, length);
-    std::memset(to + length, 0, count - length);
-    return to;
-}
-
-std::size_t strnlen(const char* text, std::size_t most) {
-    std::size_t length = 0;
-    while (length < most && text[length] != 0) ++length;
-    return length;
-}
-
 std::size_t strcspn(const char* text, const char* stop) {
     std::size_t length = 0;
     while (text[length] != 0 && strchr(stop, text[length]) == nullptr) ++length;
@@ -41,14 +18,6 @@ std::size_t strspn(const char* text, const char* accept) {
     std::size_t length = 0;
     while (text[length] != 0 && strchr(accept, text[length]) != nullptr) ++length;
     return length;
-}
-
-const char* find_character(const char* text, int wanted) asm("strchr");  // C++ has two of that name
-const char* find_character(const char* text, int wanted) {
-    for (;; ++text) {
-        if (*text == static_cast<char>(wanted)) return text;
-        if (*text == 0) return nullptr;
-    }
 }
 
 char* getenv(const char*) { return nullptr; }
