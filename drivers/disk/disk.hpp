@@ -7,6 +7,7 @@
 //   u64 now_us(), void pause_us(us)
 #pragma once
 
+#include "arrivals.hpp"
 #include "transfer.hpp"
 #include "units.hpp"
 
@@ -14,7 +15,6 @@
 
 namespace disk {
 
-inline constexpr unsigned max_requests = 256;   // at once; further ones are refused
 inline constexpr unsigned max_attempts = 4;     // of one command
 inline constexpr unsigned damage_attempts = 2;  // drives try long enough themselves
 inline constexpr std::uint64_t transfer_limit_us = 10'000'000, flush_limit_us = 60'000'000;
@@ -23,10 +23,8 @@ inline constexpr std::uint64_t drain_limit_us = 20'000;  // of a planned replace
 template <class Controller, class Host>
 class Disk {
 public:
-    Disk(Controller& controller, Host& host, UnitTable& units, ant::block::Statistics& statistics)
-        : controller_{controller}, host_{host}, units_{units}, statistics_{statistics} {
-        for (Request& request : requests_) put_free(request);
-    }
+    Disk(Controller& controller, Host& host, UnitTable& units, Arrivals& arrivals, ant::block::Statistics& statistics)
+        : controller_{controller}, host_{host}, units_{units}, arrivals_{arrivals}, statistics_{statistics} {}
 
     // Calls: answered at once, or deferred -----------------------------------------------------------------
     ant::Outcome read(Call call) { return transfer(call, Kind::read); }
@@ -38,7 +36,7 @@ public:
     }
     ant::Outcome units(Call call) {
         if (carries_data(call)) return outcome(call, Error::invalid_argument);
-        if (settled_) return call.reply_with(units_.list());
+        if (open_) return call.reply_with(units_.list());
         return take(call, Kind::flush, {.unit = asks_units, .flags = 0, .sector = 0, .offset = 0, .bytes = 0});
     }
     ant::Outcome statistics(Call call) {
@@ -59,17 +57,21 @@ public:
             stopped_ = false;
             go_on();
         }
-        if (settled_ && !controller_.busy()) return ant::no_limit;
+        if (open_ && !controller_.busy()) return ant::no_limit;
         // Without a look at the clock: one is due when the last wait was long, and now and then.
-        if (!std::exchange(quiet_, true) && ++unlooked_ % receives_per_look != 0) return wait_us_;
+        if (!std::exchange(quiet_, true)) {
+            if (++unlooked_ % receives_per_look != 0) return wait_us_;
+        } else {
+            all_here_ = true;  // what is delivered again comes before anything else
+        }
         look();
-        return settled_ && !controller_.busy() ? ant::no_limit : wait_us_;
+        return open_ && !controller_.busy() ? ant::no_limit : wait_us_;
     }
 
     // Planned replacement: what the chip has is finished, if that does not take long. -> whether nothing is under way
     [[nodiscard]] bool stop() {
         stopped_ = true;
-        if (!settled_) return false;
+        if (!open_) return false;
         const std::uint64_t limit = host_.now_us() + drain_limit_us;
         while (controller_.busy() && host_.now_us() < limit) {
             controller_.interrupt(ended());
@@ -115,28 +117,29 @@ private:
         return take(call, kind, *transfer);
     }
     ant::Outcome take(Call call, Kind kind, const ant::block::Transfer& transfer) {
-        if (settled_) {
+        if (open_) {
             if (const Error error = check(kind, transfer); error != Error::none) return outcome(call, error);
         }
-        Request* request = free_;
-        if (request == nullptr) return outcome(call, Error::queue_full);
-        free_ = request->next;
-        *request = {.next = nullptr,
-                    .previous = nullptr,
-                    .control = call.control(),
-                    .transfer = transfer,
-                    .limit_us = 0,
-                    .done = 0,
-                    .under_way = 0,
-                    .kind = kind,
-                    .state = Request::State::waiting,
-                    .attempts = 0,
-                    .flushes = false};
+        const unsigned index = arrivals_.note(call.id(), call.redelivered());
+        if (index == max_requests) return outcome(call, Error::queue_full);
+        Request& request = requests_[index];
+        request = {.next = nullptr,
+                   .previous = nullptr,
+                   .control = call.control(),
+                   .transfer = transfer,
+                   .limit_us = 0,
+                   .done = 0,
+                   .under_way = 0,
+                   .kind = kind,
+                   .state = Request::State::waiting,
+                   .attempts = 0,
+                   .flushes = false};
         quiet_ = false;
-        if (!settled_) {
-            append(early_, *request);
+        if (!open_) {
+            all_here_ |= !call.redelivered();
+            insert(request);
         } else {
-            append(queues_[transfer.unit], *request);
+            append(queues_[transfer.unit], request);
             start_from(transfer.unit);
         }
         return Call::defer();
@@ -170,12 +173,22 @@ private:
         while (request != nullptr && request->state != Request::State::waiting) request = request->next;
         return request;
     }
-    void put_free(Request& request) { request.next = std::exchange(free_, &request); }
+    [[nodiscard]] unsigned index_of(const Request& request) const { return static_cast<unsigned>(&request - requests_.data()); }
+    // Among those that came before the drives were known, in the order in which they came to this slot first.
+    void insert(Request& request) {
+        Request* before = early_.last;
+        while (before != nullptr && arrivals_.number(index_of(*before)) > arrivals_.number(index_of(request)))
+            before = before->previous;
+        request.previous = before;
+        request.next = before != nullptr ? before->next : early_.first;
+        (request.previous != nullptr ? request.previous->next : early_.first) = &request;
+        (request.next != nullptr ? request.next->previous : early_.last) = &request;
+    }
 
     // Starting -----------------------------------------------------------------------------------------------
     void go_on() {
-        if (!settled_) settle();
-        if (!settled_ || stopped_) return;
+        if (!open_) settle();
+        if (!open_ || stopped_) return;
         // Units that share a channel take turns.
         for (unsigned n = 0; n < units_.count(); ++n) start_from((turn_ + n) % units_.count());
         if (units_.count() != 0) turn_ = (turn_ + 1) % units_.count();
@@ -220,7 +233,7 @@ private:
         request.limit_us = 0;
         ++queue.started;
         queue.waiting = next_waiting(request.next);
-        const auto token = static_cast<std::uint32_t>(&request - requests_.data());
+        const std::uint32_t token = index_of(request);
         if (is_flush(request)) {
             request.under_way = 0;
             controller_.start(port, token, {.kind = Kind::flush, .through = false, .sector = 0, .sectors = 0, .pieces = {}});
@@ -282,8 +295,11 @@ private:
         remove(queue, request);
         count(request, error);
         const auto value = error == Error::none ? std::int64_t{request.transfer.bytes} : 0;
-        host_.answer(request.control, outcome(Call{request.control}, error, value));
-        put_free(request);
+        finish(request, outcome(Call{request.control}, error, value));
+    }
+    void finish(const Request& request, const ant::Outcome& answered) {
+        host_.answer(request.control, answered);
+        arrivals_.forget(index_of(request));
     }
     void count(const Request& request, Error error) {
         if (error == Error::io_error) ++statistics_.errors;
@@ -306,13 +322,11 @@ private:
     // Time -----------------------------------------------------------------------------------------------------
     void look() {
         const std::uint64_t now = host_.now_us();
-        quiet_ = false;
         wait_us_ = controller_.look(now, ended());
-        for (unsigned unit = 0; settled_ && unit < units_.count(); ++unit)
+        for (unsigned unit = 0; open_ && unit < units_.count(); ++unit)
             if (const Request* late = find_late(queues_[unit], now); late != nullptr)
                 controller_.reset(units_.port(unit), ended());
         go_on();
-        quiet_ = true;
     }
     // One that takes too long, and is to blame for a reset.
     Request* find_late(Queue& queue, std::uint64_t now) {
@@ -327,10 +341,11 @@ private:
         return nullptr;
     }
 
-    // The drives are known: requests that came before can be checked now.
+    // The drives are known, and all calls of the process before are here: they can be checked now, and put in order.
     void settle() {
-        if (!controller_.settled()) return;
-        settled_ = true;
+        if (!controller_.settled() || !all_here_) return;
+        open_ = true;
+        arrivals_.forget_unclaimed();
         units_.match(Controller::max_ports, [this](unsigned port) -> const Drive& { return controller_.drive(port); });
         while (early_.first != nullptr) {
             Request& request = *early_.first;
@@ -339,8 +354,7 @@ private:
             if (answered.kind == ant::Outcome::Kind::deferred) {
                 append(queues_[request.transfer.unit], request);
             } else {
-                host_.answer(request.control, answered);
-                put_free(request);
+                finish(request, answered);
             }
         }
     }
@@ -354,17 +368,18 @@ private:
     Controller& controller_;
     Host& host_;
     UnitTable& units_;
+    Arrivals& arrivals_;
     ant::block::Statistics& statistics_;
     std::array<Request, max_requests> requests_;
-    Request* free_ = nullptr;
     std::array<Queue, ant::block::max_units> queues_{};
     Queue early_{};
     unsigned turn_ = 0;
     unsigned unlooked_ = 0;
-    std::uint64_t wait_us_ = look_us;
-    bool settled_ = false;
+    std::uint64_t wait_us_ = ant::abi::poll;
+    bool open_ = false;      // requests can be started
+    bool all_here_ = false;  // the calls that the process before had
     bool stopped_ = false;
-    bool quiet_ = true;  // nothing has happened since `before_receive`
+    bool quiet_ = false;  // nothing has happened since `before_receive`
 };
 
 }  // namespace disk

@@ -56,7 +56,8 @@ private:
     static void make_disk() {
         units_.emplace(store_->units());
         hardware_->connect(live().state, live().statistics);
-        disk_.emplace(hardware_->controller(), host_, *units_, live().statistics);
+        live().arrivals.begin();
+        disk_.emplace(hardware_->controller(), host_, *units_, live().arrivals, live().statistics);
     }
     // The controller, from whatever state it is in. It may not reach memory before it has been stopped, nor may anybody
     // else get memory that it could still write to.
@@ -67,8 +68,10 @@ private:
             if (!created) ant::panic("no state: %s", ant::error_text(created.error()));
             store_ = *created;
         }
-        const bool counters = live().magic == LiveState::expected_magic;
-        if (!counters) live().statistics = {};
+        if (live().magic != LiveState::expected_magic) {
+            live().statistics = {};
+            live().arrivals = {};
+        }
         live().magic = LiveState::expected_magic;
         live().layout = Hardware::layout;
         live().check = 0;
@@ -77,7 +80,7 @@ private:
         hardware_.emplace(device());
         make_disk();
         const Error error = hardware_->controller().begin([] {
-            if (server_->registered() == ant::abi::Registered::restarted) store_->sweep();
+            if (server_->registered() != ant::abi::Registered::fresh) store_->sweep();
         });
         if (error != Error::none) ant::panic("the controller cannot be used: %s", ant::error_text(error));
         device().change_command(PciDevice::bus_master, PciDevice::no_interrupt);

@@ -1,8 +1,9 @@
 // The state ICA of a disk driver: a record store with the units, and one record that says where the live area is. In the
-// live area are the counters and what a planned replacement must know of the hardware. A program that finds a live area which
-// is not its own, or one that a failed process has left, resets the controller instead: nothing else is lost by that.
+// live area are the counters, the order of the requests, and what a planned replacement must know of the hardware. A program
+// that finds the hardware's part of another program, or that of a failed process, resets the controller instead.
 #pragma once
 
+#include "arrivals.hpp"
 #include "units.hpp"
 
 #include <ant/ica.hpp>
@@ -23,6 +24,7 @@ struct Live {
     std::uint32_t check;   // of `state`; 0: something is under way
     std::uint32_t reserved;
     ant::block::Statistics statistics;
+    Arrivals arrivals;
     State state;
 
     [[nodiscard]] std::uint32_t sum() const { return ant::state_checksum(&state, sizeof state) | 1; }
@@ -55,13 +57,13 @@ public:
         RootRecord root{};
         return roots().load(0, root) == ant::record::Found::good ? root.live : 0;
     }
-    // What else a failed process had goes back.
+    // What else the process before had goes back.
     void sweep() const {
         ant::AreaKeeper keeper;
         keeper.keep(live());
         store_.for_each_area([&keeper](std::uint64_t area) { keeper.keep(area); });
         const auto swept = keeper.sweep();
-        if (!swept) ant::log("the failed process's areas stay: %s", ant::error_text(swept.error()));
+        if (!swept) ant::log("areas of the process before stay: %s", ant::error_text(swept.error()));
     }
 
 private:
