@@ -123,6 +123,12 @@ Status parse_length(std::string_view value, Request& request) {
     return Status::none;
 }
 
+std::string_view parse_bearer(std::string_view value) {
+    constexpr std::string_view scheme = "bearer ";
+    if (value.size() <= scheme.size() || !same_word(value.substr(0, scheme.size()), scheme)) return {};
+    return trimmed(value.substr(scheme.size()));
+}
+
 Status parse_field(std::string_view line, Request& request, Fields& fields) {
     const auto colon = line.find(':');
     if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) return Status::bad_request;
@@ -131,6 +137,7 @@ Status parse_field(std::string_view line, Request& request, Fields& fields) {
     if (!is_visible(value, true)) return Status::bad_request;
     if (same_word(name, "content-length")) return parse_length(value, request);
     if (same_word(name, "host")) ++fields.hosts;
+    if (same_word(name, "authorization")) request.bearer = parse_bearer(value);
     if (same_word(name, "connection")) parse_connection(value, fields);
     if (same_word(name, "transfer-encoding")) {
         fields.unknown_coding = fields.unknown_coding || request.chunked || !same_word(value, "chunked");
@@ -151,14 +158,24 @@ const char* reason(Status status) {
             break;
         case Status::ok:
             return "OK";
+        case Status::created:
+            return "Created";
+        case Status::moved_permanently:
+            return "Moved Permanently";
         case Status::bad_request:
             return "Bad Request";
+        case Status::unauthorized:
+            return "Unauthorized";
+        case Status::forbidden:
+            return "Forbidden";
         case Status::not_found:
             return "Not Found";
         case Status::method_not_allowed:
             return "Method Not Allowed";
         case Status::request_timeout:
             return "Request Timeout";
+        case Status::length_required:
+            return "Length Required";
         case Status::content_too_large:
             return "Content Too Large";
         case Status::uri_too_long:
@@ -167,10 +184,16 @@ const char* reason(Status status) {
             return "Expectation Failed";
         case Status::header_too_large:
             return "Request Header Fields Too Large";
+        case Status::internal_error:
+            return "Internal Server Error";
         case Status::not_implemented:
             return "Not Implemented";
+        case Status::unavailable:
+            return "Service Unavailable";
         case Status::version_not_supported:
             return "HTTP Version Not Supported";
+        case Status::insufficient_storage:
+            return "Insufficient Storage";
     }
     return "";
 }

@@ -10,16 +10,24 @@ namespace ant::web {
 enum class Status : unsigned {
     none = 0,
     ok = 200,
+    created = 201,
+    moved_permanently = 301,
     bad_request = 400,
+    unauthorized = 401,
+    forbidden = 403,
     not_found = 404,
     method_not_allowed = 405,
     request_timeout = 408,
+    length_required = 411,
     content_too_large = 413,
     uri_too_long = 414,
     expectation_failed = 417,
     header_too_large = 431,
+    internal_error = 500,
     not_implemented = 501,
+    unavailable = 503,
     version_not_supported = 505,
+    insufficient_storage = 507,
 };
 const char* reason(Status status);
 
@@ -28,6 +36,7 @@ enum class Method : std::uint8_t { get, head, put, post, other, unknown };
 struct Request {
     Method method = Method::unknown;
     std::string_view path, query;  // in the head's memory
+    std::string_view bearer;       // the token of "Authorization: Bearer TOKEN" (RFC 6750)
     bool keep_alive = true;
     bool chunked = false;
     bool expect_continue = false;

@@ -27,7 +27,10 @@ std::size_t Session::readable(std::size_t most) const {
         case State::head:
             return std::min(most, max_head - input_bytes_);
         case State::body:
+            most = std::min(most, body_room());
             return chunked_ ? decoder_.readable(most) : limited(most, body_left_);
+        case State::opening:
+        case State::storing:
         case State::answer:
             return 0;
         case State::finished:
@@ -60,13 +63,15 @@ void Session::end_of_input() {
     } else if (state_ == State::head || state_ == State::body) {
         fail(Status::bad_request);
     } else {
-        keep_alive_ = false;
+        keep_alive_ = false;  // the answer is still to be given
     }
 }
 
 void Session::give_up() {
     if (idle() || state_ == State::answer)
         state_ = State::finished;
+    else if (state_ == State::opening || state_ == State::storing)
+        file_failed(Error::timed_out);
     else if (state_ != State::finished)
         fail(Status::request_timeout);
 }
@@ -87,7 +92,7 @@ void Session::sent(std::size_t bytes) {
     stream_left_ -= stream;
     if (output_bytes() != 0) return;
     text_bytes_ = text_sent_ = 0;
-    if (state_ != State::answer) return;  // it was "100 Continue"
+    if (state_ != State::answer || file_under_way_) return;  // it was "100 Continue"
     state_ = keep_alive_ ? State::head : State::finished;
     advance();
 }
@@ -133,19 +138,100 @@ bool Session::take_head() {
 void Session::route(const Request& request) {
     const bool reading = request.method == Method::get || request.method == Method::head;
     const bool writing = request.method == Method::put || request.method == Method::post;
-    const bool sink = request.path == "/sink";
+    const bool sink = request.path == "/sink", upload = request.path.starts_with(upload_prefix) && request.method == Method::put;
     // A body that nobody wants is not waited for: the connection ends after the answer.
-    if (!sink && request.has_body()) keep_alive_ = false;
+    if (!sink && !upload && request.has_body()) keep_alive_ = false;
+    if (upload) return begin_upload(request);
     if (sink) {
-        if (writing) return receive_sink(request);
+        if (writing) return receive_body(request, Wish::none);
         keep_alive_ = keep_alive_ && !request.has_body();
         return fail(Status::method_not_allowed);
     }
-    const bool page = request.path == "/" || request.path == "/index.html";
-    if (!page && request.path != "/random") return fail(Status::not_found);
-    if (!reading) return fail(Status::method_not_allowed);
-    if (page) return answer_page();
-    random(request);
+    if (!reading) return fail(request.path == "/" || request.path == "/random" ? Status::method_not_allowed : Status::not_found);
+    if (request.path == "/random") return random(request);
+    open_file(request);
+}
+
+void Session::open_file(const Request& request) {
+    if (const Status status = file_path(request.path, path_); status != Status::none) return fail(status);
+    wish_ = Wish::file;
+    state_ = State::opening;
+}
+
+bool Session::file_found(std::uint64_t bytes) {
+    respond_head(Status::ok, content_type(path_.view()), bytes);
+    file_under_way_ = !head_only_ && bytes != 0;
+    return file_under_way_;
+}
+
+void Session::file_is_folder() {
+    state_ = State::answer;
+    const auto folder = path_.view().substr(files_folder.size());
+    say("HTTP/1.1 %u %s\r\nServer: AnT\r\nLocation: %s/\r\nContent-Length: 0\r\nConnection: %s\r\n\r\n",
+        static_cast<unsigned>(Status::moved_permanently), reason(Status::moved_permanently), folder.data(),
+        keep_alive_ ? "keep-alive" : "close");
+}
+
+void Session::file_sent() {
+    file_under_way_ = false;
+    sent(0);
+}
+
+void Session::file_failed(Error error) {
+    if (wish_ == Wish::upload) keep_alive_ = false;  // its contents are still to come
+    const bool missing = error == Error::not_found || error == Error::not_directory || error == Error::no_server;
+    if (missing && wish_ == Wish::file && path_.view() == "/www/index.html") return answer_page();
+    if (missing) return fail(wish_ == Wish::file ? Status::not_found : Status::unavailable);
+    if (error == Error::denied || error == Error::read_only) return fail(Status::forbidden);
+    if (error == Error::no_space || error == Error::too_large) return fail(Status::insufficient_storage);
+    if (error == Error::name_too_long) return fail(Status::uri_too_long);
+    const bool busy = error == Error::timed_out || error == Error::queue_full || error == Error::no_memory ||
+                      error == Error::over_quota || error == Error::too_many;
+    fail(busy ? Status::unavailable : Status::internal_error);
+}
+
+// All characters are compared, so that the time taken tells nothing about the token.
+bool Session::may_upload(std::string_view token) const {
+    const std::string_view wanted{site_->token.data()};
+    unsigned difference = token.size() == wanted.size() && !wanted.empty() ? 0 : 1;
+    for (std::size_t i = 0; i < token.size() && i < wanted.size(); ++i) difference |= static_cast<unsigned char>(token[i] ^ wanted[i]);
+    return difference == 0;
+}
+
+void Session::begin_upload(const Request& request) {
+    Status status = may_upload(request.bearer) ? upload_path(request.path, path_) : Status::unauthorized;
+    if (status == Status::none && !request.chunked && !request.length) status = Status::length_required;
+    if (status == Status::none && request.length.value_or(0) > max_body) status = Status::content_too_large;
+    if (status != Status::none) {
+        keep_alive_ = keep_alive_ && !request.has_body();
+        return fail(status);
+    }
+    receive_body(request, Wish::upload);
+    state_ = State::opening;
+}
+
+void Session::upload_begun(std::span<std::byte> buffer) {
+    state_ = State::body;
+    if (continue_) say("HTTP/1.1 100 Continue\r\n\r\n");
+    upload_goes_on(buffer);
+}
+
+void Session::upload_goes_on(std::span<std::byte> buffer) {
+    buffer_ = buffer.data();
+    buffer_bytes_ = buffer.size();
+    buffer_used_ = 0;
+    advance();
+}
+
+bool Session::upload_to_write() const {
+    if (wish_ != Wish::upload || buffer_used_ == 0) return false;
+    return state_ == State::storing || (state_ == State::body && buffer_used_ == buffer_bytes_);
+}
+
+void Session::upload_stored() {
+    char text[64];
+    ant::format(text, sizeof text, "bytes=%lu\n", body_bytes_);
+    respond(Status::created, "text/plain", text);
 }
 
 void Session::random(const Request& request) {
@@ -161,27 +247,39 @@ void Session::random(const Request& request) {
     stream_left_ = *length;
 }
 
-void Session::receive_sink(const Request& request) {
+void Session::receive_body(const Request& request, Wish wish) {
     if (request.length.value_or(0) > max_body) return fail(Status::content_too_large);
     if (!request.chunked && !request.length) return fail(Status::bad_request);
+    wish_ = wish;
     chunked_ = request.chunked;
+    continue_ = request.expect_continue;
     decoder_ = {};
     body_left_ = request.length.value_or(0);
     body_bytes_ = 0;
     hash_ = {};
+    buffer_ = nullptr;
+    buffer_bytes_ = buffer_used_ = 0;
     state_ = State::body;
-    if (request.expect_continue) say("HTTP/1.1 100 Continue\r\n\r\n");
+    if (wish == Wish::none && continue_) say("HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+// What of the body can be taken now: an upload needs a place.
+std::size_t Session::body_room() const {
+    return wish_ == Wish::upload ? buffer_bytes_ - buffer_used_ : ~std::size_t{0};
 }
 
 void Session::take_contents(std::span<const std::byte> bytes) {
-    hash_.update(bytes);
     body_bytes_ += bytes.size();
+    if (wish_ != Wish::upload) return hash_.update(bytes);
+    std::memcpy(buffer_ + buffer_used_, bytes.data(), bytes.size());
+    buffer_used_ += bytes.size();
 }
 
 // Takes what of the body has come together with the head. -> whether to go on (never: either more is to
 // be read or there is an answer to send)
 bool Session::take_body() {
-    const auto pending = std::as_bytes(std::span{input_.data(), input_bytes_});
+    auto pending = std::as_bytes(std::span{input_.data(), input_bytes_});
+    pending = pending.first(std::min(pending.size(), body_room()));
     if (chunked_) {
         drop(decoder_.feed(pending, [this](auto data) { take_contents(data); }));
         if (body_bytes_ > max_body)
@@ -189,15 +287,22 @@ bool Session::take_body() {
         else if (decoder_.state() == ChunkedDecoder::State::broken)
             fail(Status::bad_request);
         else if (decoder_.state() == ChunkedDecoder::State::done)
-            answer_sink();
+            body_ends();
         return false;
     }
     const std::size_t taken = limited(pending.size(), body_left_);
     take_contents(pending.first(taken));
     body_left_ -= taken;
     drop(taken);
-    if (body_left_ == 0) answer_sink();
+    if (body_left_ == 0) body_ends();
     return false;
+}
+
+void Session::body_ends() {
+    if (wish_ == Wish::upload)
+        state_ = State::storing;
+    else
+        answer_sink();
 }
 
 void Session::answer_sink() {
@@ -224,13 +329,15 @@ void Session::respond_head(Status status, const char* type, std::uint64_t length
     state_ = State::answer;
     say("HTTP/1.1 %u %s\r\nServer: AnT\r\nContent-Type: %s\r\nContent-Length: %lu\r\n", static_cast<unsigned>(status),
         reason(status), type, length);
+    if (status == Status::unauthorized) say("WWW-Authenticate: Bearer\r\n");
     if (status == Status::method_not_allowed) say("Allow: GET, HEAD, PUT, POST\r\n");
     say("Connection: %s\r\n\r\n", keep_alive_ ? "keep-alive" : "close");
 }
 
 // After an error in the framing nobody knows where the next request begins; an unknown path does no harm.
 void Session::fail(Status status) {
-    const bool harmless = status == Status::not_found || status == Status::method_not_allowed;
+    const bool harmless = status == Status::not_found || status == Status::method_not_allowed || status == Status::unauthorized ||
+                          status == Status::forbidden;
     keep_alive_ = keep_alive_ && harmless;
     char text[96];
     ant::format(text, sizeof text, "%u %s\n", static_cast<unsigned>(status), reason(status));

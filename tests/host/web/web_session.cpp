@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
 #include <random>
 #include <string>
@@ -37,6 +38,7 @@ public:
                 session().input(std::as_bytes(std::span{piece}));
                 at += bytes;
             }
+            if (!has_files && session().wish() == Session::Wish::file) session().file_failed(Error::no_server);
             const std::string sent = take();
             output += sent;
             if (bytes == 0 && sent.empty()) return output;
@@ -50,6 +52,7 @@ public:
     }
     Session& session() { return *session_; }
     Site& site() { return *site_; }
+    bool has_files = false;
 
 private:
     std::size_t in_, out_;
@@ -236,4 +239,142 @@ TEST_CASE("random bytes and damaged requests are survived", "[web]") {
         driver.session().end_of_input();
         driver.session().give_up();
     }
+}
+
+namespace {
+
+// What FileTransfer does with a session, on files that are strings.
+struct Files {
+    Driver driver;
+    std::string stored;
+    std::vector<std::byte> buffer;
+
+    explicit Files(std::size_t in = 1000, std::size_t buffer_bytes = 4096) : driver{in}, buffer(buffer_bytes) {
+        driver.has_files = true;
+        std::memcpy(driver.site().token.data(), "0123456789abcdef0123456789abcdef", 33);
+    }
+    std::string upload(const std::string& request) {
+        std::string answer = driver.talk(request.substr(0, request.find("\r\n\r\n") + 4));
+        std::size_t at = request.find("\r\n\r\n") + 4;
+        if (driver.session().wish() != Session::Wish::upload) return answer;
+        driver.session().upload_begun(buffer);
+        for (;;) {
+            const std::size_t bytes = std::min(driver.session().readable(1000), request.size() - at);
+            if (bytes != 0) driver.session().input(std::as_bytes(std::span{request}).subspan(at, bytes));
+            at += bytes;
+            if (driver.session().upload_to_write()) {
+                stored.append(reinterpret_cast<const char*>(buffer.data()), driver.session().uploaded());
+                driver.session().upload_goes_on(buffer);
+            } else if (driver.session().upload_complete()) {
+                driver.session().upload_stored();
+                return answer + driver.talk("");
+            } else if (bytes == 0) {
+                return answer + driver.talk("");
+            }
+        }
+    }
+};
+
+const std::string authorization = "Authorization: Bearer 0123456789abcdef0123456789abcdef\r\n";
+
+Status file_status(const std::string& path, std::string& file) {
+    Path result;
+    const Status status = file_path(path, result);
+    file = result.view();
+    return status;
+}
+
+}  // namespace
+
+TEST_CASE("paths stay below the folder", "[web]") {
+    std::string file;
+    CHECK(file_status("/", file) == Status::none);
+    CHECK(file == "/www/index.html");
+    CHECK(file_status("/a%20b/c.txt", file) == Status::none);
+    CHECK(file == "/www/a b/c.txt");
+    for (const char* path : {"/../etc/passwd", "/a/../../b", "/%2e%2e/x", "/a/%2E%2e%2fx", "/.upload-1", "/a/.hidden", "/..", "/a/."})
+        CHECK(file_status(path, file) == Status::forbidden);
+    for (const char* path : {"/%00", "/a%", "/a%2", "/%zz"}) CHECK(file_status(path, file) == Status::bad_request);
+    CHECK(file_status("/" + std::string(300, 'a'), file) == Status::uri_too_long);
+    Path upload;
+    CHECK(upload_path("/upload/a.txt", upload) == Status::none);
+    CHECK(upload.view() == "/www/upload/a.txt");
+    for (const char* path : {"/upload/..", "/upload/a/b", "/upload/%2e%2e%2fx", "/upload/.x"}) CHECK(upload_path(path, upload) == Status::forbidden);
+    CHECK(content_type("/www/a.b/c.html") == std::string{"text/html; charset=utf-8"});
+    CHECK(content_type("/www/a.b/c") == std::string{"application/octet-stream"});
+}
+
+TEST_CASE("a file is asked for, and its answer has its length", "[web]") {
+    Files files;
+    CHECK(files.driver.talk(head("GET /hello.txt")).empty());
+    Session& session = files.driver.session();
+    REQUIRE(session.wish() == Session::Wish::file);
+    CHECK(session.file().view() == "/www/hello.txt");
+    CHECK(session.readable(100) == 0);
+    CHECK(session.file_found(12));
+    const std::string answer = files.driver.take();
+    CHECK(has_status(answer, 200));
+    CHECK(answer.find("Content-Length: 12\r\n") != std::string::npos);
+    CHECK(!session.idle());
+    session.file_sent();
+    CHECK(session.idle());
+}
+
+TEST_CASE("what the file server says becomes a status", "[web]") {
+    const std::pair<Error, int> cases[] = {{Error::not_found, 404}, {Error::denied, 403},    {Error::io_error, 500},
+                                           {Error::no_server, 404}, {Error::timed_out, 503}, {Error::not_directory, 404}};
+    for (const auto& [error, status] : cases) {
+        Files files;
+        (void)files.driver.talk(head("GET /x"));
+        files.driver.session().file_failed(error);
+        CHECK(has_status(files.driver.talk(""), status));
+    }
+}
+
+TEST_CASE("an upload needs the token", "[web]") {
+    for (const std::string& fields : {std::string{}, std::string{"Authorization: Bearer x\r\n"}, std::string{"Authorization: Basic x\r\n"},
+                                      std::string{"Authorization: Bearer 0123456789abcdef0123456789abcdeg\r\n"}}) {
+        Files files;
+        CHECK(has_status(files.upload(head("PUT /upload/a", fields + "Content-Length: 3\r\n") + "abc"), 401));
+        CHECK(files.stored.empty());
+    }
+    Files files;
+    CHECK(has_status(files.upload(head("PUT /upload/a", authorization + "Content-Length: 3\r\n") + "abc"), 201));
+    CHECK(files.stored == "abc");
+    CHECK(files.driver.session().idle());
+}
+
+TEST_CASE("uploads of any size and coding arrive whole, whatever the buffer", "[web]") {
+    std::mt19937 random{7};
+    for (const std::size_t buffer : {1u, 100u, 4096u}) {
+        for (const std::size_t size : {0u, 1u, 4095u, 4096u, 4097u, 20'000u}) {
+            std::string contents(size, '\0');
+            for (char& c : contents) c = static_cast<char>(random());
+            Files plain{1000, buffer};
+            const std::string length = "Content-Length: " + std::to_string(size) + "\r\n";
+            CHECK(has_status(plain.upload(head("PUT /upload/a", authorization + length) + contents), 201));
+            CHECK(plain.stored == contents);
+            std::string chunks;
+            for (std::size_t at = 0; at < size;) {
+                const std::size_t bytes = std::min<std::size_t>(size - at, 1 + random() % 3000);
+                char line[16];
+                std::snprintf(line, sizeof line, "%zx\r\n", bytes);
+                chunks += line + contents.substr(at, bytes) + "\r\n";
+                at += bytes;
+            }
+            Files chunked{1000, buffer};
+            const std::string coding = "Transfer-Encoding: chunked\r\n";
+            CHECK(has_status(chunked.upload(head("PUT /upload/a", authorization + coding) + chunks + "0\r\n\r\n"), 201));
+            CHECK(chunked.stored == contents);
+        }
+    }
+}
+
+TEST_CASE("an upload that fails on the way ends the connection", "[web]") {
+    Files files;
+    (void)files.driver.talk(head("PUT /upload/a", authorization + "Content-Length: 100000\r\n"));
+    files.driver.session().upload_begun(files.buffer);
+    files.driver.session().file_failed(Error::no_space);
+    CHECK(has_status(files.driver.talk(""), 507));
+    CHECK(files.driver.session().finished());
 }

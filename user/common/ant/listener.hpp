@@ -27,11 +27,18 @@ public:
     void add(std::uint32_t socket, std::uint16_t wanted) {
         if (count_ != entries_.size()) entries_[count_++] = {socket, wanted, 0};
     }
-    Result<> send(std::uint64_t timeout_us) {
-        inet::Poll params{timeout_us, count_, 0, {}};
+    // `tag` comes back with the result.
+    Result<> send(std::uint64_t timeout_us, std::uint32_t tag = 0) {
+        inet::Poll params{timeout_us, count_, tag, {}};
         for (unsigned i = 0; i < count_; ++i) params.entry[i] = entries_[i];
         ANT_TRY(Socket::default_server().send(inet::poll, params));
         return {};
+    }
+    static std::uint32_t tag(const CallResult& result) {
+        return reinterpret_cast<const inet::Poll*>(result.control + abi::parameter_base)->reserved;
+    }
+    static std::uint32_t only_socket(const CallResult& result) {
+        return reinterpret_cast<const inet::Poll*>(result.control + abi::parameter_base)->entry[0].socket;
     }
     // Calls `ready(socket number, readiness)` for each socket that the result of a poll says is ready.
     template <class Ready>

@@ -9,6 +9,10 @@
 //   polled()                  after each poll
 //   close_all()               inet does not know our sockets any more
 //   start(); save(Saved&); bool restore(const Saved&)   false: it makes no sense
+// and if it waits for others than its sockets:
+//   listen(Server&)           registers what it wants to hear
+//   poll_ended()              ahead of what the poll found
+//   alone_ended(std::uint32_t socket), alone_done(...)   ahead of and after what poll_alone found
 #pragma once
 
 #include <ant/listener.hpp>
@@ -26,6 +30,7 @@ public:
     [[noreturn]] static void run() {
         static Server server{startup().name};
         server.on_result(Socket::default_server(), inet::poll, on_poll);
+        if constexpr (requires { Program::listen(server); }) Program::listen(server);
         server.before_receive(before_receive);
         server.on_start(start);
         server.on_save(save);
@@ -33,9 +38,18 @@ public:
         panic("cannot serve: %s", error_text(server.run()));
     }
 
+    // Waits for one socket beside the poll that is under way without it.
+    static bool poll_alone(std::uint32_t socket, std::uint16_t wanted) {
+        static PollSet set;
+        set.clear();
+        set.add(socket, wanted);
+        return static_cast<bool>(set.send(Program::poll_us, alone_tag));
+    }
+
 private:
     using Saved = typename Program::Saved;
     static constexpr std::uint64_t retry_us = 20'000;
+    static constexpr std::uint32_t alone_tag = 1;
 
     static void start_poll() {
         if (!listener_) {
@@ -49,7 +63,12 @@ private:
     }
 
     static Outcome on_poll(const CallResult& result) {
-        polling_ = false;
+        const bool alone = PollSet::tag(result) == alone_tag;
+        if (!alone) polling_ = false;
+        if constexpr (requires { Program::poll_ended(); }) {
+            if (!alone) Program::poll_ended();
+            if (alone) Program::alone_ended(PollSet::only_socket(result));
+        }
         if (result.error == Error::restarted) return {};  // our sockets are as they were
         if (result.error != Error::none) {
             // inet is not there yet, or it has started clean: what it knew of us is gone.
@@ -61,7 +80,9 @@ private:
             if (socket == listener_.id()) return Program::accept(listener_);
             Program::ready(socket, readiness);
         });
-        Program::polled();
+        if (!alone) Program::polled();
+        if constexpr (requires { Program::poll_ended(); })
+            if (alone) Program::alone_done(PollSet::only_socket(result));
         return {};
     }
 
