@@ -357,6 +357,7 @@ struct Web {
         if (!area) panic("no memory for a receive buffer");
         inbox = std::move(*area);
         make_token();
+        ask_for_files();
     }
     static void save(Saved& saved) {
         saved.work_bytes = sizeof(Work);
