@@ -180,7 +180,7 @@ private:
         state_.over |= slots;
         for (; slots != 0; slots &= slots - 1) {
             state_.end[std::countr_zero(slots)] = how;
-            if (state_.careful != 0 && how != disk::End::withdrawn) --state_.careful;
+            if (state_.careful != 0 && how == disk::End::done) --state_.careful;
         }
     }
     void note_activity() {

@@ -22,7 +22,7 @@
 //   u64 look(now_us, ended)        from time to time (look_us) while it is busy or not settled: lost interrupts, steps of
 //                                  resets. -> us until it wants the next look, at most look_us
 //   void reset(port, ended)        a command took too long: ends every command of the drive, and of drives that the reset
-//                                  touches, as `withdrawn`
+//                                  touches, as `withdrawn`, at once or when the reset is done, or `gone`
 //   bool busy()                    some command has been started and has not ended, or a reset has
 #pragma once
 

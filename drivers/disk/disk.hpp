@@ -334,6 +334,7 @@ private:
             if (request->state != Request::State::started) continue;
             if (request->limit_us == 0) request->limit_us = now + (is_flush(*request) ? flush_limit_us : transfer_limit_us);
             if (now < request->limit_us) continue;
+            request->limit_us = ~std::uint64_t{0};  // ended by the reset, however long that takes
             ++statistics_.timeouts;
             ++request->attempts;
             return request;
