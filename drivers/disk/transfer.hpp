@@ -73,8 +73,10 @@ private:
     }
     static bool list_fits(Call call, const ant::block::Transfer& transfer, Kind kind) {
         if (transfer.offset != 0) return false;
+        const auto moves = [](std::uint32_t mode) { return static_cast<DataMode>(mode) == DataMode::move; };
         std::uint64_t room = 0;
         for (const auto& entry : call.data_list()) {
+            if (moves(entry.mode) != moves(call.data_list().front().mode)) return false;
             const std::uint64_t bytes = std::uint64_t{entry.pages} * ant::abi::page_size;
             if (room >= transfer.bytes || !mode_fits(entry.mode, kind) || !reachable(entry.address, bytes)) return false;
             room += bytes;
@@ -113,12 +115,16 @@ inline ant::Outcome outcome(Call call, Error error, std::int64_t value = 0) {
         if (moved && call.data() != 0) out.data = {call.data(), DataMode::move};
         return out;
     }
-    auto& list = call.params<ant::abi::DataList>();
-    std::uint32_t back = 0;
-    for (const auto& entry : call.data_list())
-        if (entry.mode == static_cast<std::uint32_t>(DataMode::move) && entry.address != 0) list.entries[back++] = entry;
-    list.count = back;
+    const auto goes_back = [](const ant::abi::DataListEntry& entry) {
+        return entry.mode == static_cast<std::uint32_t>(DataMode::move) && entry.address != 0;
+    };
+    const auto areas = call.data_list();
+    const auto back = static_cast<std::size_t>(std::count_if(areas.begin(), areas.end(), goes_back));
     out.list = back != 0;
+    // A call that may be delivered again keeps its list as it is.
+    if (back == 0 || back == areas.size()) return out;
+    auto& list = call.params<ant::abi::DataList>();
+    list.count = static_cast<std::uint32_t>(std::copy_if(areas.begin(), areas.end(), list.entries, goes_back) - list.entries);
     return out;
 }
 

@@ -38,7 +38,7 @@ inline constexpr std::uint32_t through = 1 << 0;  // write: answered when it is 
 // read and write. Data, either
 // - one data ICA: `bytes` from `offset`, both multiples of 512 (offset of 2 is enough for the chip, but not asked for);
 // - or a DataList (the structure follows it; offset 0): its areas from their starts, in order, each to its end or until
-//   `bytes` are done. Every area but the last must be used whole.
+//   `bytes` are done. Every area but the last must be used whole, and all must be moved, or none.
 // The device reads and writes the areas themselves (DMA). Areas that came moved go back with the answer.
 // -> value = bytes. All or nothing: after an error the contents of the sectors (write) or areas (read) are not defined,
 // and the same transfer may be tried again.
