@@ -2,6 +2,8 @@
 
 #include <linux/fcntl.h>
 
+#include <new>
+
 namespace ant::foreign {
 
 namespace {
@@ -52,12 +54,13 @@ Answer Descriptors::attach(OpenFile& file, int lowest, bool close_on_exec) {
 }
 
 Answer Descriptors::add(OpenFile&& file, bool close_on_exec) {
-    for (OpenFile& place : files_) {
-        if (place.kind != OpenFile::Kind::none) continue;
-        place = std::move(file);
+    for (std::size_t i = 0; i < limit; ++i) {
+        if (used_[i]) continue;
+        OpenFile& place = *new (&places_[i].file) OpenFile{std::move(file)};
         place.references = 0;
         const Answer descriptor = attach(place, 0, close_on_exec);
-        if (descriptor < 0) place = OpenFile{};
+        used_[i] = descriptor >= 0;
+        if (!used_[i]) place.~OpenFile();
         return descriptor;
     }
     return -ENFILE;
@@ -80,7 +83,9 @@ Answer Descriptors::close(int descriptor) {
     OpenFile* file = at(descriptor);
     if (file == nullptr) return -EBADF;
     entries_[static_cast<std::size_t>(descriptor)] = {};
-    if (--file->references == 0) *file = OpenFile{};
+    if (--file->references != 0) return 0;
+    used_[static_cast<std::size_t>(reinterpret_cast<Place*>(file) - places_.data())] = false;
+    file->~OpenFile();
     return 0;
 }
 

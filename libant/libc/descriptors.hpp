@@ -1,31 +1,35 @@
 // Open files of the program and the descriptors that name them.
 #pragma once
 
+#include <ant/files.hpp>
 #include <ant/sockets.hpp>
 
 #include <array>
 #include <string_view>
 
 #include "foreign.hpp"
+#include "paths.hpp"
 
 namespace ant::foreign {
 
 // An open file description: dup makes a second descriptor for the same one.
 struct OpenFile {
-    enum class Kind : std::uint8_t { none, terminal, null, zero, random, text, socket };
+    enum class Kind : std::uint8_t { none, terminal, null, zero, random, text, socket, file, directory };
     Kind kind = Kind::none;
     bool stream = false;  // socket
-    unsigned flags = 0;   // O_ACCMODE, O_NONBLOCK
+    bool at_end = false;  // file: written to with O_APPEND; the position is the end, wherever that is
+    unsigned flags = 0;   // O_ACCMODE, O_NONBLOCK, O_APPEND, O_SYNC
     unsigned references = 0;
-    std::string_view text{};  // of a synthetic file
-    std::size_t position = 0;
+    std::string_view text{};     // of a synthetic file
+    std::uint64_t position = 0;  // of a directory: the cookie of the entry before
     Socket socket{};
+    File file{};
+    DirectoryName name{};  // directory
 };
 
 class Descriptors {
 public:
-    static constexpr int limit = 64;
-    constexpr Descriptors() {}  // NOLINT: the members' own initialisers are all there is
+    static constexpr int limit = 256;
 
     // Descriptors 0, 1 and 2: the terminal.
     void open_standard();
@@ -49,8 +53,16 @@ private:
     };
     Answer attach(OpenFile& file, int lowest, bool close_on_exec);
 
-    std::array<OpenFile, limit> files_;
-    std::array<Entry, limit> entries_;
+    // All zeros at the start, so that they take no room in programs.
+    union Place {
+        constexpr Place() : unused{} {}
+        constexpr ~Place() {}
+        std::byte unused;
+        OpenFile file;
+    };
+    std::array<Place, limit> places_{};
+    std::array<bool, limit> used_{};
+    std::array<Entry, limit> entries_{};
 };
 
 // Those of this program.

@@ -72,6 +72,24 @@ int error_number(Error error) {
             return EHOSTUNREACH;
         case Error::message_too_long:
             return EMSGSIZE;
+        case Error::no_space:
+            return ENOSPC;
+        case Error::not_directory:
+            return ENOTDIR;
+        case Error::is_directory:
+            return EISDIR;
+        case Error::not_empty:
+            return ENOTEMPTY;
+        case Error::read_only:
+            return EROFS;
+        case Error::too_large:
+            return EFBIG;
+        case Error::cross_device:
+            return EXDEV;
+        case Error::too_many_links:
+            return ELOOP;
+        case Error::name_too_long:
+            return ENAMETOOLONG;
     }
     return EIO;
 }
@@ -79,5 +97,11 @@ int error_number(Error error) {
 }  // namespace
 
 Answer failure(Error error) { return -error_number(error); }
+
+Answer file_failure(Error error) {
+    if (error == Error::no_server) return -ENODEV;
+    if (error == Error::too_many) return -EMFILE;
+    return failure(error);
+}
 
 }  // namespace ant::foreign

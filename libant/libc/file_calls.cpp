@@ -1,11 +1,11 @@
 #include "file_calls.hpp"
 
 #include <asm/ioctls.h>
-#include <asm/stat.h>
 #include <linux/fcntl.h>
 #include <linux/uio.h>
 
 #include "descriptors.hpp"
+#include "disk_files.hpp"
 #include "random.hpp"
 #include "socket_calls.hpp"
 #include "special_files.hpp"
@@ -18,11 +18,6 @@ namespace {
 using Kind = OpenFile::Kind;
 
 constexpr int max_vectors = 1024;
-
-// File types of st_mode.
-namespace file_type {
-constexpr unsigned character_device = 0020000, directory = 0040000, regular = 0100000, socket = 0140000, mask = 0170000;
-}
 
 Answer read_text(OpenFile& file, std::span<std::byte> out) {
     const std::string_view rest = file.text.substr(file.position < file.text.size() ? file.position : file.text.size());
@@ -40,6 +35,10 @@ Answer read_file(OpenFile& file, std::span<std::byte> out) {
             return 0;
         case Kind::text:
             return read_text(file, out);
+        case Kind::file:
+            return read_disk_file(file, out);
+        case Kind::directory:
+            return -EISDIR;
         case Kind::socket:
             return receive(file, out, 0, nullptr);
         case Kind::terminal:
@@ -58,7 +57,10 @@ Answer write_file(OpenFile& file, std::span<const std::byte> data) {
     switch (file.kind) {
         case Kind::none:
         case Kind::text:
+        case Kind::directory:
             return -EBADF;
+        case Kind::file:
+            return write_disk_file(file, data);
         case Kind::null:
         case Kind::zero:
         case Kind::random:
@@ -89,30 +91,45 @@ Answer each_vector(const Arguments& arguments, Answer (*transfer)(OpenFile&, std
     return total;
 }
 
-unsigned mode_of(Kind kind) {
-    switch (kind) {
-        case Kind::socket:
-            return file_type::socket | 0777;
-        case Kind::text:
-            return file_type::regular | 0444;
-        case Kind::none:
-        case Kind::terminal:
-        case Kind::null:
-        case Kind::zero:
-        case Kind::random:
-            break;
+// The C library's streams come in two short vectors: their own buffer and what did not fit. For a file that is one transfer,
+// through here.
+constinit std::byte gathered[4096] = {};
+
+bool gathers(const Arguments& arguments) {
+    const OpenFile* file = descriptors().at(arguments.descriptor());
+    if (file == nullptr || file->kind != Kind::file || arguments.c < 2 || arguments.c > max_vectors) return false;
+    const auto* vectors = pointer<const struct iovec>(arguments.b);
+    std::size_t total = 0;
+    for (long i = 0; i < arguments.c; ++i) {
+        if (vectors[i].iov_len > sizeof gathered - total) return false;
+        total += vectors[i].iov_len;
     }
-    return file_type::character_device | 0666;
+    return true;
 }
 
-void fill_status(struct stat& status, const OpenFile& file) {
-    status = {};
-    status.st_mode = mode_of(file.kind);
-    status.st_nlink = 1;
-    status.st_ino = static_cast<unsigned long>(file.kind);
-    status.st_size = static_cast<long>(file.text.size());
-    status.st_blksize = abi::page_size;
-    if ((status.st_mode & file_type::mask) == file_type::character_device) status.st_rdev = static_cast<unsigned long>(file.kind);
+Answer read_scattered(const Arguments& arguments) {
+    const auto* vectors = pointer<const struct iovec>(arguments.b);
+    std::size_t total = 0, done = 0;
+    for (long i = 0; i < arguments.c; ++i) total += vectors[i].iov_len;
+    const Answer bytes = read_disk_file(*descriptors().at(arguments.descriptor()), {gathered, total});
+    for (long i = 0; bytes > 0 && i < arguments.c; ++i) {
+        const std::size_t left = static_cast<std::size_t>(bytes) - done;
+        const std::size_t piece = vectors[i].iov_len < left ? vectors[i].iov_len : left;
+        if (piece != 0) __builtin_memcpy(vectors[i].iov_base, gathered + done, piece);
+        done += piece;
+    }
+    return bytes;
+}
+
+Answer write_gathered(const Arguments& arguments) {
+    const auto* vectors = pointer<const struct iovec>(arguments.b);
+    std::size_t total = 0;
+    for (long i = 0; i < arguments.c; ++i) {
+        if (vectors[i].iov_len == 0) continue;
+        __builtin_memcpy(gathered + total, vectors[i].iov_base, vectors[i].iov_len);
+        total += vectors[i].iov_len;
+    }
+    return write_disk_file(*descriptors().at(arguments.descriptor()), {gathered, total});
 }
 
 Answer set_non_blocking(OpenFile& file, bool on) {
@@ -157,6 +174,15 @@ Answer bytes_pending(OpenFile& file, int& bytes) {
         case Kind::text:
             bytes = static_cast<int>(file.text.size() - file.position);
             return 0;
+        case Kind::file: {
+            const Answer position = position_of(file);
+            const auto status = file.file.status();
+            if (position < 0 || !status) return position < 0 ? position : file_failure(status.error());
+            const std::uint64_t left = status->size > file.position ? status->size - file.position : 0;
+            bytes = static_cast<int>(left < INT32_MAX ? left : INT32_MAX);
+            return 0;
+        }
+        case Kind::directory:
         case Kind::none:
         case Kind::null:
         case Kind::zero:
@@ -168,9 +194,9 @@ Answer bytes_pending(OpenFile& file, int& bytes) {
 
 }  // namespace
 
-Answer call_open(const char* path, int flags) {
+Answer call_openat(int directory, const char* path, int flags, unsigned mode) {
     OpenFile file = special_file(path);
-    if (file.kind == Kind::none) return (flags & O_CREAT) != 0 ? -EROFS : -ENOENT;
+    if (file.kind == Kind::none) return open_disk_file(directory, path, flags, mode);
     if (file.kind == Kind::text && (flags & O_ACCMODE) != O_RDONLY) return -EROFS;
     if ((flags & O_DIRECTORY) != 0) return -ENOTDIR;
     file.flags = static_cast<unsigned>(flags) & (O_ACCMODE | O_NONBLOCK);
@@ -191,13 +217,19 @@ Answer call_write(const Arguments& arguments) {
     return write_file(*file, {pointer<const std::byte>(arguments.b), static_cast<std::size_t>(arguments.c)});
 }
 
-Answer call_readv(const Arguments& arguments) { return each_vector<std::byte>(arguments, read_file); }
-Answer call_writev(const Arguments& arguments) { return each_vector<const std::byte>(arguments, write_file); }
+Answer call_readv(const Arguments& arguments) {
+    return gathers(arguments) ? read_scattered(arguments) : each_vector<std::byte>(arguments, read_file);
+}
+Answer call_writev(const Arguments& arguments) {
+    return gathers(arguments) ? write_gathered(arguments) : each_vector<const std::byte>(arguments, write_file);
+}
 
 Answer call_lseek(const Arguments& arguments) {
     constexpr int from_start = 0, from_here = 1, from_end = 2;
     OpenFile* file = descriptors().at(arguments.descriptor());
     if (file == nullptr) return -EBADF;
+    if (file->kind == Kind::file || file->kind == Kind::directory)
+        return seek_disk_file(*file, arguments.b, static_cast<int>(arguments.c));
     if (file->kind != Kind::text) return -ESPIPE;
     const int whence = static_cast<int>(arguments.c);
     if (whence != from_start && whence != from_here && whence != from_end) return -EINVAL;
@@ -227,7 +259,13 @@ Answer call_fcntl(const Arguments& arguments) {
         case F_GETFL:
             return file->flags;
         case F_SETFL:
+            if (file->kind == Kind::file)
+                file->flags = (file->flags & ~O_APPEND) | (static_cast<unsigned>(arguments.c) & O_APPEND);
             return set_non_blocking(*file, (arguments.c & O_NONBLOCK) != 0);
+        case F_GETLK:
+        case F_SETLK:
+        case F_SETLKW:
+            return record_lock(*file, static_cast<int>(arguments.b), arguments.c);
         default:
             return -EINVAL;
     }
@@ -257,48 +295,9 @@ Answer call_dup3(const Arguments& arguments) {
     return descriptors().duplicate_to(arguments.descriptor(), static_cast<int>(arguments.b), (arguments.c & O_CLOEXEC) != 0);
 }
 
-Answer call_fstat(const Arguments& arguments) {
-    const OpenFile* file = descriptors().at(arguments.descriptor());
-    if (file == nullptr) return -EBADF;
-    fill_status(*pointer<struct stat>(arguments.b), *file);
-    return 0;
-}
-
-Answer call_stat(const char* path, long result) {
-    const std::string_view name{path};
-    auto& status = *pointer<struct stat>(result);
-    const OpenFile file = special_file(name);
-    const bool directory = name == "/" || name == "." || name == "/dev" || name == "/etc";
-    if (file.kind == Kind::none && !directory) return -ENOENT;
-    fill_status(status, file);
-    if (directory) status.st_mode = file_type::directory | 0555;
-    return 0;
-}
-
-Answer call_newfstatat(const Arguments& arguments) {
-    const char* path = pointer<const char>(arguments.b);
-    if ((arguments.d & AT_EMPTY_PATH) != 0 && *path == '\0') return call_fstat({arguments.a, arguments.c, 0, 0, 0, 0});
-    return call_stat(path, arguments.c);
-}
-
-Answer call_access(const char* path, int mode) {
-    constexpr int write_access = 2, execute_access = 1;
-    const OpenFile file = special_file(path);
-    if (file.kind == Kind::none) return -ENOENT;
-    if ((mode & execute_access) != 0) return -EACCES;
-    return file.kind == Kind::text && (mode & write_access) != 0 ? -EROFS : 0;
-}
-
 Answer call_getrandom(const Arguments& arguments) {
     fill_random({pointer<std::byte>(arguments.a), static_cast<std::size_t>(arguments.b)});
     return arguments.b;
-}
-
-Answer call_getcwd(const Arguments& arguments) {
-    constexpr char root[] = "/";
-    if (static_cast<std::size_t>(arguments.b) < sizeof root) return -ERANGE;
-    __builtin_memcpy(pointer<char>(arguments.a), root, sizeof root);
-    return sizeof root;
 }
 
 }  // namespace ant::foreign

@@ -5,7 +5,8 @@
 
 namespace ant::foreign {
 
-Answer call_open(const char* path, int flags);
+// Relative to the open directory, or to the working directory (AT_FDCWD).
+Answer call_openat(int directory, const char* path, int flags, unsigned mode);
 Answer call_close(const Arguments& arguments);
 Answer call_read(const Arguments& arguments);
 Answer call_write(const Arguments& arguments);
@@ -17,11 +18,6 @@ Answer call_ioctl(const Arguments& arguments);
 Answer call_dup(const Arguments& arguments);
 Answer call_dup2(const Arguments& arguments);
 Answer call_dup3(const Arguments& arguments);
-Answer call_fstat(const Arguments& arguments);
-Answer call_stat(const char* path, long result);
-Answer call_newfstatat(const Arguments& arguments);
-Answer call_access(const char* path, int mode);
 Answer call_getrandom(const Arguments& arguments);
-Answer call_getcwd(const Arguments& arguments);
 
 }  // namespace ant::foreign

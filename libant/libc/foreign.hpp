@@ -29,6 +29,8 @@ T* pointer(long argument) {
 }
 
 Answer failure(Error error);
+// Of a call of the file server.
+Answer file_failure(Error error);
 
 template <class T>
 Answer answer(const Result<T>& result) {

@@ -3,9 +3,11 @@
 #include <ant/process.hpp>
 #include <ant/syscalls.hpp>
 
+#include <linux/fcntl.h>
 #include <linux/mman.h>
 
 #include "address_space.hpp"
+#include "descriptors.hpp"
 
 namespace ant::foreign {
 
@@ -13,8 +15,8 @@ namespace {
 
 // The break grows from heap_start; mappings lie far above it.
 constexpr std::uint64_t brk_limit_bytes = std::uint64_t{4} << 30;
-constexpr std::uint64_t map_first = std::uint64_t{64} << 30;
-constexpr std::uint64_t map_end = std::uint64_t{1} << 40;
+constexpr std::uint64_t map_first = std::uint64_t{32} << 40;
+constexpr std::uint64_t map_end = std::uint64_t{33} << 40;
 
 constinit AddressSpace space{map_first, map_end};
 constinit std::uint64_t brk_now = 0;  // 0: not asked for yet
@@ -80,7 +82,35 @@ Answer grow(std::uint64_t address, std::uint64_t old_bytes, std::uint64_t bytes,
     return static_cast<Answer>(*moved);
 }
 
+// Linux maps files; here a mapping is a copy of what the file is now. What another process writes later does not show.
+Answer map_file(const Arguments& arguments, std::uint64_t address, std::uint64_t bytes, abi::Protection protection) {
+    const OpenFile& file = *descriptors().at(static_cast<int>(arguments.e));
+    const auto mapped = sys::memory_map(address, bytes, abi::Protection::read_write);
+    if (!mapped) return failure(mapped.error());
+    const auto read = file.file.read(static_cast<std::uint64_t>(arguments.f), {reinterpret_cast<std::byte*>(address), bytes});
+    if (!read) return file_failure(read.error());
+    return protection == abi::Protection::read_write ? 0 : answer(sys::memory_protect(address, bytes, protection));
+}
+
+// 0, or why the descriptor cannot be mapped so.
+Answer check_file(const Arguments& arguments) {
+    const OpenFile* file = descriptors().at(static_cast<int>(arguments.e));
+    if (file == nullptr) return -EBADF;
+    if (file->kind != OpenFile::Kind::file) return -ENODEV;
+    if ((file->flags & O_ACCMODE) == O_WRONLY) return -EACCES;
+    const bool shared = (arguments.d & MAP_TYPE) != MAP_PRIVATE;
+    if (shared && (arguments.c & PROT_WRITE) != 0) return -ENODEV;
+    return arguments.f < 0 || !aligned(static_cast<std::uint64_t>(arguments.f)) ? -EINVAL : 0;
+}
+
 }  // namespace
+
+Result<std::uint64_t> map_private(std::uint64_t bytes) { return map_new(page_up(bytes), abi::Protection::read_write); }
+
+void unmap_private(std::uint64_t address, std::uint64_t bytes) {
+    unmap_range(address, page_up(bytes));
+    space.give(address, page_up(bytes));
+}
 
 // Linux's brk gives the break as it now is: unchanged means failure.
 Answer call_brk(const Arguments& arguments) {
@@ -100,16 +130,18 @@ Answer call_mmap(const Arguments& arguments) {
     const std::uint64_t bytes = page_up(static_cast<std::uint64_t>(arguments.b));
     const int flags = static_cast<int>(arguments.d);
     if (bytes == 0) return arguments.b == 0 ? -EINVAL : -ENOMEM;
-    if ((flags & MAP_ANONYMOUS) == 0) return -ENODEV;  // there are no files to map
+    const bool anonymous = (flags & MAP_ANONYMOUS) != 0;
+    if (const Answer error = anonymous ? 0 : check_file(arguments); error != 0) return error;
     if ((flags & MAP_FIXED) != 0 && !aligned(hint)) return -EINVAL;
     const auto protection = protection_of(static_cast<int>(arguments.c));
     if (!protection) return failure(protection.error());
     const std::uint64_t address = choose(hint, bytes, flags);
     if (address == 0) return (flags & MAP_FIXED_NOREPLACE) != 0 ? -EEXIST : -ENOMEM;
-    const auto mapped = sys::memory_map(address, bytes, *protection);
-    if (mapped) return static_cast<Answer>(address);
-    space.give(address, bytes);
-    return failure(mapped.error());
+    const Answer error =
+        anonymous ? answer(sys::memory_map(address, bytes, *protection)) : map_file(arguments, address, bytes, *protection);
+    if (error == 0) return static_cast<Answer>(address);
+    unmap_private(address, bytes);
+    return error;
 }
 
 Answer call_munmap(const Arguments& arguments) {

@@ -133,18 +133,18 @@ Answer poll_until(std::span<struct pollfd> entries, std::uint64_t deadline_us) {
 class DescriptorSet {
 public:
     explicit DescriptorSet(long argument) : words_{pointer<std::uint64_t>(argument)} {}
-    [[nodiscard]] bool has(int descriptor) const { return words_ != nullptr && (*words_ >> descriptor & 1) != 0; }
+    [[nodiscard]] bool has(int descriptor) const { return words_ != nullptr && (words_[descriptor / 64] & bit(descriptor)) != 0; }
     void clear(int count) {
-        if (words_ != nullptr && count != 0) *words_ = 0;
+        for (int i = 0; words_ != nullptr && i < count; i += 64) words_[i / 64] = 0;
     }
     void add(int descriptor) {
-        if (words_ != nullptr) *words_ |= std::uint64_t{1} << descriptor;
+        if (words_ != nullptr) words_[descriptor / 64] |= bit(descriptor);
     }
 
 private:
-    std::uint64_t* words_;  // one is enough: Descriptors::limit
+    static std::uint64_t bit(int descriptor) { return std::uint64_t{1} << descriptor % 64; }
+    std::uint64_t* words_;
 };
-static_assert(Descriptors::limit <= 64);
 
 Answer select_until(const Arguments& arguments, std::uint64_t deadline_us) {
     if (arguments.a < 0) return -EINVAL;

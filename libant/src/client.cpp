@@ -42,6 +42,11 @@ Result<std::uint64_t> first_synchronous() {
 
 }  // namespace controls
 
+Ica Client::came_back(const sys::Raw& r, std::uint64_t sent) {
+    auto area = Ica::adopt(r.rsi != 0 ? r.rsi : sent);
+    return area ? std::move(*area) : Ica{};
+}
+
 Error Client::failed(const sys::Raw& r, std::uint16_t op) {
     const Error error = r.error;
     // The core's own time-out, not an answer that says so: the server still has the call and with it the control ICA;

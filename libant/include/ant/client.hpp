@@ -119,6 +119,26 @@ public:
         return finish<R>(r, control, function.op);
     }
 
+    // Synchronous: the area is moved there and comes back with the answer, also with an error. If it does not, `area` is empty
+    // afterwards. -> the value
+    template <class P, class R>
+    Result<std::int64_t> exchange(const Function<P, R>& function, const P& params, Ica& area,
+                                  std::uint64_t timeout_us = no_limit) {
+        const std::uint32_t id = ANT_TRY(identifier(function));
+        std::uint64_t control = controls::synchronous;
+        if (control == 0) [[unlikely]]
+            control = ANT_TRY(controls::first_synchronous());
+        put(control, params);
+        const std::size_t pages = area.pages();
+        const Data data = move(std::move(area));
+        const sys::Raw r = sys::raw(sys::Syscall::request, sys::pair(id, static_cast<std::uint32_t>(data.mode)), control,
+                                    sys::pair(abi::parameter_base, wire<P, R>), data.address, timeout_us);
+        area = r.rsi == data.address ? Ica::adopt(r.rsi, pages) : came_back(r, data.address);
+        if (r.error != Error::none) [[unlikely]]
+            return Failure(failed(r, function.op));
+        return static_cast<std::int64_t>(r.rdx);
+    }
+
     // Asynchronous: the result arrives at the server loop (Server::on_result).
     // -> the control ICA's address, by which the result can be recognised
     template <class P, class R>
@@ -171,6 +191,8 @@ private:
                                  static_cast<std::int64_t>(r.rdx), r.rsi};
     }
 
+    // The data ICA of an answer that is not the one sent: another, or the one that a refused request left here, or none.
+    static Ica came_back(const sys::Raw& r, std::uint64_t sent);
     Error failed(const sys::Raw& r, std::uint16_t op);
     Result<std::uint64_t> sent(const sys::Raw& r, std::uint64_t control, std::uint16_t op);
     Result<std::uint32_t> find(const char* function);

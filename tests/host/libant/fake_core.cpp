@@ -64,6 +64,7 @@ Raw Core::standard(const Call& call) {
             --areas;
             break;
         case Syscall::ica_info:
+            if (!memory_.contains(call.a)) return failed(Error::bad_address);
             r.rdx = memory_[call.a].size() / ant::abi::page_size - 1;
             break;
         case Syscall::function_find: {

@@ -62,6 +62,7 @@ fake::Raw serve(const fake::Call& call) {
     const std::string name = called(call);
     ++count[name];
     fake::Raw r{};
+    if (name.starts_with("file.")) return fake::failed(ant::Error::not_found);  // there is no file server
     if (name == "console.write") {
         const auto& text = parameters<ant::console::Text>(call);
         screen.append(text.text, text.bytes);
@@ -161,9 +162,9 @@ TEST_CASE("descriptors: lowest first, duplicates share, closing ends them", "[fo
     CHECK(linux_call(__NR_fcntl, 4, F_DUPFD_CLOEXEC, 20) == 20);
     CHECK(linux_call(__NR_fcntl, 20, F_GETFD, 0) == FD_CLOEXEC);
     for (int fd : {4, 9, 20}) CHECK(linux_call(__NR_close, fd) == 0);
-    CHECK(linux_call(__NR_read, 64, buffer, 1) == -EBADF);
+    CHECK(linux_call(__NR_read, 256, buffer, 1) == -EBADF);
     CHECK(linux_call(__NR_read, -1, buffer, 1) == -EBADF);
-    CHECK(linux_call(__NR_dup2, 0, 64) == -EBADF);
+    CHECK(linux_call(__NR_dup2, 0, 256) == -EBADF);
 }
 
 TEST_CASE("descriptors run out with EMFILE, and nothing is lost", "[foreign]") {
@@ -172,7 +173,7 @@ TEST_CASE("descriptors run out with EMFILE, and nothing is lost", "[foreign]") {
     long fd = 0;
     while ((fd = linux_call(__NR_open, "/dev/null", O_RDWR)) >= 0) open.push_back(fd);
     CHECK((fd == -EMFILE || fd == -ENFILE));
-    CHECK(open.size() == 61);
+    CHECK(open.size() == 253);
     for (long one : open) CHECK(linux_call(__NR_close, one) == 0);
     CHECK(linux_call(__NR_open, "/dev/zero", O_RDONLY) == 3);
     CHECK(linux_call(__NR_close, 3) == 0);
@@ -195,7 +196,7 @@ TEST_CASE("special files", "[foreign]") {
     CHECK(linux_call(__NR_stat, "/", &status) == 0);
     CHECK(S_ISDIR(status.st_mode));
     CHECK(linux_call(__NR_open, "/etc/passwd", O_RDONLY) == -ENOENT);
-    CHECK(linux_call(__NR_open, "/new", O_WRONLY | O_CREAT) == -EROFS);
+    CHECK(linux_call(__NR_open, "/etc/hosts", O_WRONLY) == -EROFS);
     CHECK(linux_call(__NR_openat, AT_FDCWD, "/dev/urandom", O_RDONLY) == 3);
     char other[64] = {};
     CHECK(linux_call(__NR_read, 3, buffer, 64) == 64);
@@ -304,7 +305,7 @@ TEST_CASE("time, identity and what is not there", "[foreign]") {
 
 TEST_CASE("every error has an errno of its kind", "[foreign]") {
     CHECK(ant::foreign::failure(ant::Error::none) == 0);
-    for (unsigned i = 1; i <= 42; ++i) {
+    for (unsigned i = 1; i <= 52; ++i) {
         if (std::strcmp(ant::error_text(static_cast<ant::Error>(i)), "unknown error") == 0) continue;
         const long result = ant::foreign::failure(static_cast<ant::Error>(i));
         CHECK(result < 0);
