@@ -9,6 +9,7 @@
 #include "programs.hpp"
 #include "recovery.hpp"
 #include "replacements.hpp"
+#include "shutdown.hpp"
 #include "starts.hpp"
 #include "state.hpp"
 #include "symbols.hpp"
@@ -48,6 +49,7 @@ constinit Starts starts{state, launcher, listings};
 constinit Recovery recovery{state, programs, config, listings, notices};
 constinit Replacements replacements{state, programs, recovery, listings};
 constinit DiskPrograms disk_programs{state, programs};
+constinit Shutdown shut_down{notices};
 Server* server = nullptr;
 // Rules of boot.conf ahead of this one may have been carried out by a guardian before.
 std::uint32_t begun_before = 0;
@@ -220,11 +222,7 @@ Outcome on_programs(Call call) {
     return call.reply_with(list);
 }
 
-Outcome on_power(Call call) {
-    const auto request = call.params<guardian::Power>();
-    if (request.action > static_cast<std::uint32_t>(abi::PowerAction::reboot)) return Error::invalid_argument;
-    return sys::raw(sys::Syscall::power, request.action, request.status).error;
-}
+Outcome on_power(Call call) { return shut_down.begin(call); }
 
 Outcome on_symbol(Call call) {
     auto answer = call.params<guardian::Symbol>();
@@ -278,7 +276,7 @@ void release_unused_programs() {
 std::uint64_t before_receive() {
     go_on_booting();
     release_unused_programs();
-    const std::uint64_t pause_us = earlier(recovery.pause_us(), disk_programs.pause_us());
+    const std::uint64_t pause_us = earlier(earlier(recovery.pause_us(), disk_programs.pause_us()), shut_down.pause_us());
     return notices.flush() ? pause_us : earlier(pause_us, Notices::retry_us);
 }
 
@@ -299,6 +297,7 @@ int main() {
     self.on(guardian::poke, on_poke);
     self.on(guardian::stop_after, on_stop_after);
     disk_programs.listen(self);
+    shut_down.listen(self);
     self.on_event(on_event);
     self.before_receive(before_receive);
     self.on_start(begin);

@@ -88,8 +88,9 @@ inline constexpr Function<Name> kill{"kill", static_cast<std::uint16_t>(Op::kill
 inline constexpr Function<Replace, Replaced> replace{"replace", static_cast<std::uint16_t>(Op::replace),
                                                      attribute::waiting | attribute::privileged};
 inline constexpr Function<Nothing, Programs> programs{"programs", static_cast<std::uint16_t>(Op::programs), attribute::repeated};
+// Waits for the file server, but not for long.
 inline constexpr Function<Power> power{"power", static_cast<std::uint16_t>(Op::power),
-                                       attribute::repeated | attribute::privileged};
+                                       attribute::waiting | attribute::privileged};
 inline constexpr Function<Symbol, Symbol> symbol{"symbol", static_cast<std::uint16_t>(Op::symbol), attribute::repeated};
 inline constexpr Function<Poke> poke{"poke", static_cast<std::uint16_t>(Op::poke), attribute::repeated | attribute::privileged};
 inline constexpr Function<StopAfter> stop_after{"stop-after", static_cast<std::uint16_t>(Op::stop_after), attribute::privileged};
