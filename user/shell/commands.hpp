@@ -52,6 +52,19 @@ int stop_server(Arguments&);
 int run_program(Arguments&);
 int run_bench(Arguments&);
 
+// Files
+int list_files(Arguments&);
+int print_file(Arguments&);
+int write_text(Arguments&);
+int remove_file(Arguments&);
+int make_directory(Arguments&);
+int move_file(Arguments&);
+int sync_files(Arguments&);
+int list_mounts(Arguments&);
+int list_disks(Arguments&);
+int mount_disk(Arguments&);
+int unmount_disk(Arguments&);
+
 // Network
 int show_network(Arguments&);
 int ping_host(Arguments&);
