@@ -108,14 +108,15 @@ void Requests::process_ended() {
     constexpr std::size_t list_bytes = 8 * abi::page_size;
     auto area = Ica::reserve(list_bytes);
     if (!area) return;
-    std::array<bool, 4096> alive{};
+    std::array<std::uint32_t, 1024> alive;
+    std::size_t count = 0;
     const auto collect = [&]<class R>(abi::ListKind kind, const R*, auto&& counts) -> Result<> {
         for (std::size_t start = 0;;) {
             const sys::Listing got = ANT_TRY(sys::list(kind, area->address(), start));
             if (got.records == 0 || got.record_bytes < sizeof(R)) return {};
             for (std::size_t i = 0; i < got.records; ++i) {
                 const auto& record = *reinterpret_cast<const R*>(area->address() + i * got.record_bytes);
-                if (record.slot < alive.size() && counts(record)) alive[record.slot] = true;
+                if (counts(record) && count < alive.size()) alive[count++] = record.slot;
             }
             start += got.records;
         }
@@ -125,11 +126,11 @@ void Requests::process_ended() {
     });
     const auto servers = collect(abi::ListKind::servers, static_cast<const abi::ServerRecord*>(nullptr),
                                  [](const abi::ServerRecord& s) { return s.vacant != 0; });
-    if (!processes || !servers) return;
+    if (!processes || !servers || count == alive.size()) return;
     for (;;) {
         std::uint32_t gone = 0;
         const auto look = [&](std::uint32_t slot) {
-            if (slot >= alive.size() || !alive[slot]) gone = slot;
+            if (std::find(alive.begin(), alive.begin() + count, slot) == alive.begin() + count) gone = slot;
         };
         handles_.each([&](const HandleRecord& handle) { look(handle.slot); });
         for (unsigned i = 0; i < wait_count_; ++i) look(waits_[i].slot);
