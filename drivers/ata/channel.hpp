@@ -211,8 +211,7 @@ private:
         host_.pause_us(5);
         bus_.out8(ports_.control, control::no_interrupt);
         enter(Phase::settle, settle_us);
-        selected_ = nobody;
-        probed_ = 0;
+        selected_ = probed_ = 0;  // a reset selects the first one
     }
     void enter(Phase phase, std::uint64_t limit_us) {
         phase_ = phase;
@@ -241,13 +240,13 @@ private:
     bool wait_for_device() {
         for (unsigned i = 0; i < quick_polls; ++i) {
             says_ = quiet_status();
-            if ((says_ | 0x80) == 0xff) return true;  // nobody there
-            if ((says_ & status::busy) == 0) return true;
+            if (nobody_there() || (says_ & status::busy) == 0) return true;
         }
         if (host_.now_us() < limit_us_) return false;
         says_ = status::floating;
         return true;
     }
+    [[nodiscard]] bool nobody_there() const { return (says_ | status::busy) == (status::floating | status::busy); }
     bool look_for_device() {
         if (selected_ != probed_) {
             selected_ = probed_;
@@ -255,7 +254,7 @@ private:
             settle_status();
         }
         if (!wait_for_device()) return false;
-        if ((says_ | 0x80) == 0xff || !signature_of_disk()) {
+        if (nobody_there() || !signature_of_disk()) {
             next_device();
             return true;
         }
@@ -271,7 +270,7 @@ private:
     }
     bool identify() {
         if (!wait_for_device()) return false;
-        if ((says_ | 0x80) == 0xff || (says_ & status::request) == 0) {
+        if (nobody_there() || (says_ & status::request) == 0) {
             next_device();
             return true;
         }
@@ -306,8 +305,9 @@ private:
         state_.abilities[probed_] = found.abilities();
         return true;
     }
+    // While one is busy the other cannot be selected, either.
     void next_device() {
-        if (++probed_ < devices) return enter(Phase::look, is_lost() ? lost_limit_us : reset_limit_us);
+        if (!nobody_there() && ++probed_ < devices) return enter(Phase::look, is_lost() ? lost_limit_us : reset_limit_us);
         (void)read(reg::status);  // takes back what interrupt the set-up has left
         clear_master_status();
         phase_ = Phase::ready;
