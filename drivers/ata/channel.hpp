@@ -211,7 +211,8 @@ private:
         host_.pause_us(5);
         bus_.out8(ports_.control, control::no_interrupt);
         enter(Phase::settle, settle_us);
-        selected_ = probed_ = 0;  // a reset selects the first one
+        selected_ = nobody;  // a reset should select the first one, but not every controller does
+        probed_ = 0;
     }
     void enter(Phase phase, std::uint64_t limit_us) {
         phase_ = phase;
@@ -248,12 +249,13 @@ private:
     }
     [[nodiscard]] bool nobody_there() const { return (says_ | status::busy) == (status::floating | status::busy); }
     bool look_for_device() {
-        if (selected_ != probed_) {
+        if (!wait_for_device()) return false;
+        if (selected_ != probed_ && !nobody_there()) {
             selected_ = probed_;
             write(reg::device, device_byte(probed_));
             settle_status();
+            if (!wait_for_device()) return false;
         }
-        if (!wait_for_device()) return false;
         if (nobody_there() || !signature_of_disk()) {
             next_device();
             return true;
