@@ -40,7 +40,7 @@ inline CommandFis plain_fis(const disk::Command& command) {
     const std::uint8_t write = command.through ? opcode::write_dma_fua_ext : opcode::write_dma_ext;
     const std::uint8_t code = command.kind == disk::Kind::flush  ? opcode::flush_cache_ext
                               : command.kind == disk::Kind::read ? opcode::read_dma_ext
-                                                               : write;
+                                                                 : write;
     CommandFis fis = command_fis(code, command.sector);
     fis.count = static_cast<std::uint8_t>(command.sectors);
     fis.count_high = static_cast<std::uint8_t>(command.sectors >> 8);

@@ -167,9 +167,7 @@ private:
         issue(0, false);
     }
 
-    [[nodiscard]] std::uint32_t done() const {
-        return state_.running & ~read(state_.queued ? port::sata_active : port::issue);
-    }
+    [[nodiscard]] std::uint32_t done() const { return state_.running & ~read(state_.queued ? port::sata_active : port::issue); }
     // The drive says so in its last FIS. Not every adapter raises a task-file error for it, or keeps the command issued.
     [[nodiscard]] bool refused(std::uint32_t slots) const {
         if (state_.queued) return (memory().received.set_device_bits[2] & task_file::bad) != 0;
@@ -209,7 +207,8 @@ private:
         write(port::interrupt_enable, 0);
         if (reset) {
             state_.reset_wanted = true;
-            if (std::exchange(state_.log_wanted, false)) state_.careful = static_cast<std::uint32_t>(std::popcount(state_.running));
+            if (std::exchange(state_.log_wanted, false))
+                state_.careful = static_cast<std::uint32_t>(std::popcount(state_.running));
         }
         change_command(0, command::start);
         enter(Phase::stop_list, stop_limit_us);
@@ -348,8 +347,9 @@ private:
     // A drive has its unit's number as long as this process lives; another one in its place gets none.
     [[nodiscard]] bool fits(const ant::block::Unit& now) const {
         const ant::block::Unit& before = state_.drive.unit;
-        return before.sectors == 0 || (std::memcmp(now.model, before.model, sizeof now.model) == 0 &&
-                                       std::memcmp(now.serial, before.serial, sizeof now.serial) == 0 && now.sectors == before.sectors);
+        return before.sectors == 0 ||
+               (std::memcmp(now.model, before.model, sizeof now.model) == 0 &&
+                std::memcmp(now.serial, before.serial, sizeof now.serial) == 0 && now.sectors == before.sectors);
     }
     // Which of the queued commands has failed (ATA: log 10h). A drive that cannot tell is reset, and then does all
     // that was under way one by one: so it shows.

@@ -60,18 +60,19 @@ inline constexpr std::uint32_t enabled = device_to_host | pio_setup | set_device
 
 // PxCMD
 namespace command {
-inline constexpr std::uint32_t start = 1 << 0, spin_up = 1 << 1, power_on = 1 << 2, list_override = 1 << 3,
-                               receive_fis = 1 << 4, receive_running = 1 << 14, list_running = 1 << 15;
-inline constexpr std::uint32_t atapi = 1 << 24, aggressive_power = 1 << 26, interface_mask = 0xfu << 28, interface_active = 1u << 28;
+inline constexpr std::uint32_t start = 1 << 0, spin_up = 1 << 1, power_on = 1 << 2, list_override = 1 << 3, receive_fis = 1 << 4,
+                               receive_running = 1 << 14, list_running = 1 << 15;
+inline constexpr std::uint32_t atapi = 1 << 24, aggressive_power = 1 << 26, interface_mask = 0xfu << 28,
+                               interface_active = 1u << 28;
 }  // namespace command
 
 // PxSSTS, PxSCTL
 namespace link {
 constexpr std::uint32_t detected(std::uint32_t status) { return status & 0xf; }
 constexpr std::uint32_t speed(std::uint32_t status) { return status >> 4 & 0xf; }
-inline constexpr std::uint32_t present = 1, up = 3;                 // of `detected`: a device; a device and a link
-inline constexpr std::uint32_t reset = 1, detect_mask = 0xf;        // PxSCTL.DET
-inline constexpr std::uint32_t no_power_saving = 3 << 8;            // PxSCTL.IPM: neither partial nor slumber
+inline constexpr std::uint32_t present = 1, up = 3;           // of `detected`: a device; a device and a link
+inline constexpr std::uint32_t reset = 1, detect_mask = 0xf;  // PxSCTL.DET
+inline constexpr std::uint32_t no_power_saving = 3 << 8;      // PxSCTL.IPM: neither partial nor slumber
 }  // namespace link
 
 // PxSIG

@@ -27,20 +27,20 @@ constexpr bool on_its_way(Phase phase) { return phase > Phase::unused && phase <
 
 struct PortState {
     Phase phase;
-    bool queued;         // the commands that run are NCQ commands
-    bool reset_wanted;   // COMRESET before it goes on
-    bool log_wanted;     // a queued command has failed
-    bool expected;       // there was a drive
-    disk::End blame;     // what is told of the culprits
-    std::uint8_t depth;  // NCQ commands at once; 0: no NCQ
-    std::uint8_t attempts;    // to get ready, since it was last
-    std::uint32_t running;    // slots whose commands have not ended
-    std::uint32_t over;       // slots whose commands have, which nobody has been told
-    std::uint32_t culprits;   // slots whose commands are to blame for what is being repaired
-    std::uint32_t careful;    // so many commands are still to be done one by one
-    std::uint64_t until_us;   // end of the phase
-    std::uint64_t spin_up_us; // not before
-    std::uint64_t memory;     // PortMemory
+    bool queued;               // the commands that run are NCQ commands
+    bool reset_wanted;         // COMRESET before it goes on
+    bool log_wanted;           // a queued command has failed
+    bool expected;             // there was a drive
+    disk::End blame;           // what is told of the culprits
+    std::uint8_t depth;        // NCQ commands at once; 0: no NCQ
+    std::uint8_t attempts;     // to get ready, since it was last
+    std::uint32_t running;     // slots whose commands have not ended
+    std::uint32_t over;        // slots whose commands have, which nobody has been told
+    std::uint32_t culprits;    // slots whose commands are to blame for what is being repaired
+    std::uint32_t careful;     // so many commands are still to be done one by one
+    std::uint64_t until_us;    // end of the phase
+    std::uint64_t spin_up_us;  // not before
+    std::uint64_t memory;      // PortMemory
     std::uint32_t token[max_slots];
     disk::End end[max_slots];  // of those that are over
     disk::Drive drive;
@@ -52,7 +52,7 @@ struct State {
     bool memory_allowed;  // the adapter may reach memory
     bool stuck;           // only a reset of the adapter helps
     bool queueing;
-    std::uint8_t slots;   // of a command list
+    std::uint8_t slots;  // of a command list
     std::uint32_t implemented;
     std::uint32_t active;  // ports where something goes on
     std::uint32_t resets;  // of ports, and of the adapter

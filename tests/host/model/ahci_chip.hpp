@@ -79,10 +79,10 @@ public:
 
     // What happens outside -----------------------------------------------------------------------------------------
     bool bus_master = true;
-    bool like_qemu = false;       // errors of queued commands raise no task-file error, and what is under way goes on when stopped
-    bool hold = false;            // commands are done only by `work`
-    unsigned stop_reads = 1;      // how often a port that stops still reads as running
-    bool stuck = false;           // a port that is stopped goes on running until the adapter is reset
+    bool like_qemu = false;   // errors of queued commands raise no task-file error, and what is under way goes on when stopped
+    bool hold = false;        // commands are done only by `work`
+    unsigned stop_reads = 1;  // how often a port that stops still reads as running
+    bool stuck = false;       // a port that is stopped goes on running until the adapter is reset
     bool stuck_in_reset = false;
     bool loses_interrupts = false;
     bool has_handoff = false;
@@ -139,7 +139,8 @@ public:
         if (offset >= port::first) return read_port(port_[(offset - port::first) / port::size], offset % port::size);
         switch (offset) {
             case hba::capabilities:
-                return 1u << 31 | (queueing ? capability::queueing : 0) | (staggered ? capability::staggered_spin_up : 0) | 31u << 8 | 5;
+                return 1u << 31 | (queueing ? capability::queueing : 0) | (staggered ? capability::staggered_spin_up : 0) |
+                       31u << 8 | 5;
             case hba::control:
                 if ((control_ & control::reset) != 0 && !stuck_in_reset) control_ = control::ahci_enable;
                 return control_;
@@ -455,8 +456,7 @@ private:
         auto* at = static_cast<std::uint8_t*>(data);
         for (unsigned i = 0; i < regions; ++i) {
             const std::uint64_t length = (region[i].last_byte & 0x3f'ffff) + 1;
-            if (region[i].last_byte >= max_region_bytes || length % 2 != 0 || region[i].address % 2 != 0)
-                throw wrong("region");
+            if (region[i].last_byte >= max_region_bytes || length % 2 != 0 || region[i].address % 2 != 0) throw wrong("region");
             if (length > bytes) throw wrong("regions longer than the transfer");
             std::uint8_t* memory = memory_.at(region[i].address | std::uint64_t{region[i].address_high} << 32, length);
             if (to_drive)
@@ -528,7 +528,7 @@ private:
     Memory memory_;
     std::uint32_t implemented_;
     std::uint32_t control_ = 0, acknowledged_ = 0, handoff_ = 0;
-        std::array<Port, max_ports> port_{};
+    std::array<Port, max_ports> port_{};
 };
 
 }  // namespace ahci::model

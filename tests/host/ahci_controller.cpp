@@ -31,7 +31,8 @@ public:
     std::uint64_t take(std::size_t pages) {
         const std::uint64_t address = next_;
         next_ += pages * ant::abi::page_size;
-        return next_ <= end_ ? address : 0;
+        if (next_ > end_) throw std::runtime_error("no memory");
+        return address;
     }
     // The driver's, from the other end; all of it is gone with a failure.
     std::uint64_t take_for_driver(std::size_t pages) { return end_ -= pages * ant::abi::page_size; }
@@ -105,9 +106,8 @@ struct Machine {
             Job& job = jobs[token];
             if (job.started || job.end) continue;
             const bool alone = job.kind == disk::Kind::flush && std::any_of(jobs.begin(), jobs.end(), is_started);
-            const bool after_flush = std::any_of(jobs.begin(), jobs.end(), [](const Job& other) {
-                return is_started(other) && other.kind == disk::Kind::flush;
-            });
+            const bool after_flush = std::any_of(
+                jobs.begin(), jobs.end(), [](const Job& other) { return is_started(other) && other.kind == disk::Kind::flush; });
             if (alone || after_flush || !controller->room(0)) return;
             const disk::Piece piece{static_cast<std::uint32_t>(job.address - ant::abi::ica_base), job.sectors * 512};
             job.started = true;
