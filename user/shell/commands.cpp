@@ -19,7 +19,7 @@ constexpr Command commands[] = {
     {"log", "", "the inner core's log", show_log},
     {"boot", "[--json]", "how long booting took", show_boot},
     {"replace", "NAME[=PROGRAM]... [--as-paper]", "replaces servers while their clients go on", replace_server},
-    {"start", "PROGRAM [AS]", "starts a program in the background", start_program},
+    {"start", "PROGRAM [AS [ARGUMENT...]]", "starts a program in the background", start_program},
     {"stop", "NAME", "ends a server for good", stop_server},
     {"run", "[--user N] PROGRAM [ARGUMENT...]", "runs a program and waits for its end; Ctrl-C kills it", run_program},
     {"kill", "NAME", "ends a process; a server that is restarted comes back", kill_process},

@@ -82,8 +82,8 @@ int run(std::string_view program, const Arguments& words, unsigned first, std::u
 }  // namespace
 
 int start_program(Arguments& arguments) {
-    if (arguments.size() < 2 || arguments.size() > 3) return status::show_usage;
-    const auto request = start_request(arguments[1], arguments[2], arguments, arguments.size());
+    if (arguments.size() < 2) return status::show_usage;
+    const auto request = start_request(arguments[1], arguments[2], arguments, 3);
     if (!request) return fail(request.error());
     const auto started = guardian_client.call(guardian::start, *request);
     if (!started) return fail(started.error());
