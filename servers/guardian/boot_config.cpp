@@ -143,8 +143,8 @@ constexpr Keyword keywords[] = {
 // nullptr, or why the words make no sense.
 const char* parse_settings(std::string_view line, Rule& rule) {
     for (auto word = next_word(line); !word.empty(); word = next_word(line)) {
-        if (word == "for-each-pci" || word == "restart") {
-            (word == "restart" ? rule.restart : rule.for_each_pci) = true;
+        if (word == "for-each-pci" || word == "restart" || word == "token") {
+            (word == "restart" ? rule.restart : word == "token" ? rule.token : rule.for_each_pci) = true;
             continue;
         }
         const Keyword* found = nullptr;

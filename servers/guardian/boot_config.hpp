@@ -45,6 +45,7 @@ struct Rule {
     Name as;                                    // slot; empty = the program's name
     bool start = false;                         // at boot
     bool restart = false;                       // when it fails
+    bool token = false;                         // gets a secret as TOKEN, which the console shows
     bool for_each_pci = false;                  // one instance for each card of the manifest's PCI id
     Name with;                                  // for_each_pci: the program that is started beside each instance
     Name only_in, not_in;                       // boot modes

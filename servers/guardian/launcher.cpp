@@ -92,6 +92,7 @@ Result<Launched> Launcher::create(const Plan& plan, std::string_view slot) {
     Strings<1024> environment;
     const auto base = slot.substr(0, plan.instance.number == 0 ? slot.size() : slot.rfind('.'));
     bool fits = command_line_.add_environment(base, slot, environment);
+    if (!plan.token.empty()) fits = fits && environment.add("TOKEN=", plan.token);
     if (!plan.instance.partner.empty()) {
         fits = fits && environment.add("INET=", instance_name(plan.instance.partner, plan.instance.number).view()) &&
                environment.add("NIC=", instance_name(plan.instance.driver, plan.instance.number).view());
@@ -187,6 +188,7 @@ Result<Launched> Launcher::start(const Launch& launch) {
     const Rule& rule = config_.rule_for(rule_name(program->name.view()));
     Plan plan{program, &rule, {}};
     plan.user = launch.user;
+    plan.token = launch.token;
     plan.arguments = launch.arguments;
     plan.argument_count = launch.argument_count;
     return rule.for_each_pci ? start_driver(plan, launch.as) : create(plan, launch.as);

@@ -14,6 +14,7 @@ struct Launch {
     std::string_view arguments;  // strings with a NUL each, without the program's name
     unsigned argument_count = 0;
     std::optional<std::uint32_t> user{};  // otherwise that of the rule, or 0
+    std::string_view token{};             // "": none
 };
 
 struct Launched {
@@ -52,6 +53,7 @@ private:
         std::string_view arguments{};
         unsigned argument_count = 0;
         std::optional<std::uint32_t> user{};
+        std::string_view token{};
     };
 
     Result<Launched> create(const Plan& plan, std::string_view slot);

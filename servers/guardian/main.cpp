@@ -115,15 +115,20 @@ Name slot_of(unsigned index) {
     return instance_name(base, static_cast<unsigned>(same));
 }
 
-void start_program(std::string_view program, std::string_view slot) {
-    const auto started = launcher.start({program, slot, {}});
+void start_program(std::string_view program, std::string_view slot, std::string_view token = {}) {
+    const auto started = launcher.start({.program = program, .as = slot, .arguments = {}, .token = token});
+    if (started && !token.empty()) notices.say("%s: token %s", Name{slot}.text, token.data());
     const bool done_before = state.root.next_rule < begun_before && !started && started.error() == Error::exists;
     if (!started && !done_before) notices.add("%s does not start: %s", Name{program}.text, error_text(started.error()));
 }
 
 void start_rule(unsigned index) {
     const Rule& rule = config.rules()[index];
-    if (!rule.for_each_pci) return start_program(rule.program.view(), rule.as.empty() ? slot_of(index).view() : rule.as.view());
+    if (!rule.for_each_pci) {
+        char token[33] = {};
+        if (rule.token) ant::format(token, sizeof token, "%016lx%016lx", startup().random[0], startup().random[1]);
+        return start_program(rule.program.view(), rule.as.empty() ? slot_of(index).view() : rule.as.view(), token);
+    }
     if (launcher.start_cards(rule) != 0 || rule.with.empty()) return;
     // The chip's name in capitals is how people know it.
     Name chip = rule.program;

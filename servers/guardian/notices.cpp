@@ -3,26 +3,32 @@
 #include <ant/interface/console.hpp>
 #include <ant/process.hpp>
 
-#include <cstring>
-
 namespace ant::guardian_server {
 
 void Notices::add(const char* format, ...) {
-    char text[sizeof(Line::text)];
+    char text[160];
     std::va_list arguments;
     va_start(arguments, format);
     format_list(text, sizeof text, format, arguments);
     va_end(arguments);
     log("%s", text);
+    say("guardian: %s", text);
+}
+
+void Notices::say(const char* format, ...) {
     if (count_ == max_lines) return;
-    std::memcpy(lines_[count_++].text, text, sizeof text);
+    std::va_list arguments;
+    va_start(arguments, format);
+    format_list(lines_[count_].text, sizeof(Line::text), format, arguments);
+    va_end(arguments);
+    ++count_;
     attempts_ = 0;
 }
 
 bool Notices::flush() {
     while (count_ != 0) {
         console::Text text;
-        text.bytes = static_cast<std::uint32_t>(ant::format(text.text, sizeof text.text, "guardian: %s\n", lines_[0].text));
+        text.bytes = static_cast<std::uint32_t>(ant::format(text.text, sizeof text.text, "%s\n", lines_[0].text));
         if (!console_.send(console::write, text)) {
             if (++attempts_ < max_attempts) return false;
             count_ = 0;

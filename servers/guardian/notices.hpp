@@ -13,6 +13,8 @@ class Notices {
 public:
     // To the core's log at once, to the console when it is there.
     [[gnu::format(printf, 2, 3)]] void add(const char* format, ...);
+    // A line for the console alone, as it is.
+    [[gnu::format(printf, 2, 3)]] void say(const char* format, ...);
     // Offers what is left. -> whether all is said, or given up
     bool flush();
     static constexpr std::uint64_t retry_us = 1000;
@@ -20,7 +22,7 @@ public:
 private:
     static constexpr unsigned max_lines = 8, max_attempts = 3000;
     struct Line {
-        char text[160];
+        char text[176];
     };
     Client console_{"console"};
     std::array<Line, max_lines> lines_{};

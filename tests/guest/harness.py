@@ -160,6 +160,10 @@ class Machine:
     def url(self, path: str = "/") -> str:
         return f"http://127.0.0.1:{self.ports['web']}{path}"
 
+    def token(self) -> str:
+        """For uploads; the console has shown it before the prompt."""
+        return re.search(r"^web: token (\w+)$", self.console.transcript, re.MULTILINE)[1]
+
     def wait_for_network(self, timeout: float = 120) -> None:
         deadline = time.monotonic() + timeout
         while True:

@@ -46,7 +46,7 @@ struct Saved {
     std::uint32_t work_bytes;  // another size is another layout
     std::uint32_t listener;
     std::uint32_t polling;
-    std::uint32_t token_shown;
+    std::uint32_t reserved;
     std::uint64_t inbox;
     Site site;
     SavedConnection connection[max_connections];
@@ -260,22 +260,6 @@ void check_times() {
         if (!connection.free()) connection.check_time(now);
 }
 
-// Who may upload is told when there are files.
-bool token_shown = false, asked_for_files = false;
-
-void ask_for_files() {
-    if (!token_shown && !asked_for_files) asked_for_files = static_cast<bool>(web::file_server.send(file::mounts));
-}
-
-Outcome on_mounts(const CallResult& result) {
-    asked_for_files = false;
-    if (result.error != Error::none || token_shown) return {};
-    if (reinterpret_cast<const file::Mounts*>(result.control + abi::parameter_base)->count == 0) return {};
-    console::print("web: token %s\n", site.token.data());
-    token_shown = true;
-    return {};
-}
-
 Connection* waiting_for(std::uint64_t control) {
     for (Connection& connection : connections)
         if (connection.waits_for(control)) return &connection;
@@ -298,9 +282,15 @@ Outcome on_open(const CallResult& result) {
     return {};
 }
 
-void make_token() {
+// Who may upload has read it at the console: at boot the guardian has shown it.
+void choose_token() {
+    if (const char* token = environment("TOKEN"); token != nullptr) {
+        ant::format(site.token.data(), site.token.size(), "%s", token);
+        return;
+    }
     const auto& random = startup().random;
     ant::format(site.token.data(), site.token.size(), "%016lx%016lx", random[0], random[1]);
+    console::print("%s: token %s\n", startup().name, site.token.data());
 }
 
 struct Web {
@@ -325,13 +315,9 @@ struct Web {
         for (Connection& connection : connections)
             if (!connection.free() && connection.socket().id() == socket) return connection.work(readiness, inbox);
     }
-    static void polled() {
-        check_times();
-        ask_for_files();
-    }
+    static void polled() { check_times(); }
     static void listen(Server& server) {
         server.on_result(web::file_server, file::open, on_open);
-        server.on_result(web::file_server, file::mounts, on_mounts);
         server.on_result(web::file_server, file::read, on_file);
         server.on_result(web::file_server, file::write, on_file);
         server.on_result(web::file_server, file::sync, on_file);
@@ -356,19 +342,16 @@ struct Web {
         auto area = Ica::reserve(area_bytes);
         if (!area) panic("no memory for a receive buffer");
         inbox = std::move(*area);
-        make_token();
-        ask_for_files();
+        choose_token();
     }
     static void save(Saved& saved) {
         saved.work_bytes = sizeof(Work);
-        saved.token_shown = token_shown ? 1 : 0;
         saved.inbox = inbox.address();
         saved.site = site;
         for (unsigned i = 0; i < max_connections; ++i) saved.connection[i] = connections[i].saved();
     }
     static bool restore(const Saved& saved) {
         if (saved.work_bytes != sizeof(Work)) return false;
-        token_shown = saved.token_shown != 0;
         site = saved.site;
         inbox = Ica::adopt(saved.inbox, pages_for(area_bytes));
         for (unsigned i = 0; i < max_connections; ++i)
