@@ -12,6 +12,7 @@ from antlib.progress import Failure, Progress, say
 
 FIELD = re.compile(r"(\w+)=(\S+)")
 RESILIENCE_RUNS = 3
+REPLACE_SAMPLES = 100
 COUNTS = ("cr3", "invlpg", "msr", "fpu", "mmio")
 
 
@@ -40,7 +41,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--size", metavar="MIB", type=int,
                         help="of each transfer of `resilience` (default: as much as takes a little over 1 s, or 2 s)")
     parser.add_argument("--only", metavar="KIND", default="",
-                        help="of `resilience`: transfers whose name begins so, such as inet.recv.100ms")
+                        help="of `replace`: one server; of `resilience`: transfers whose name begins so, such as inet.recv.100ms")
     parser.add_argument("--timeout", metavar="S", type=float, default=900, help="of each bench")
 
 
@@ -68,8 +69,8 @@ def main(options) -> int:
 
 
 def guest_arguments(name: str, options) -> list[int | str]:
-    if name == "replace" and options.samples:
-        return [options.samples]
+    if name == "replace" and (options.samples or options.only):
+        return [options.samples or REPLACE_SAMPLES, *filter(None, [options.only])]
     if name == "resilience":
         return [options.samples or RESILIENCE_RUNS, options.size or 0, *filter(None, [options.only])]
     return []

@@ -1,4 +1,4 @@
-// bench-recovery SAMPLES: replaces, crashes and hangs servers under load, and prints how long each part of it took.
+// bench-recovery SAMPLES [SERVER]: replaces, crashes and hangs servers, or that one, under load, and prints how long each part of it took.
 // In a machine with two cards; rtl8139 and inet have a transfer running through them and 100 more connections open.
 #include "figures.hpp"
 #include "network_load.hpp"
@@ -195,7 +195,9 @@ Result<bool> measure_all() {
     ANT_TRY(load.start_transfer());
     bool good = true;
     const unsigned samples = wanted_samples();
+    const std::string_view only = argument(2);
     for (Target& target : targets) {
+        if (!only.empty() && only != target.name) continue;
         if (!target.under_load) load.end();
         for (const Way way : {Way::planned, Way::crash, Way::hang})
             good &= measure(target, way, way == Way::hang ? (samples + hangs_per_sample - 1) / hangs_per_sample : samples);
