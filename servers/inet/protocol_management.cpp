@@ -66,7 +66,7 @@ Result<> Protocol::start(const Tables& tables) {
     lease_records_ = tables.lease;
     neighbour_records_ = tables.neighbours;
     heap_.bytes = LWIP_MEM_ALIGN_SIZE(MEM_SIZE) + abi::page_size;
-    heap_.address = ANT_TRY(sys::ica_reserve(heap_.bytes / abi::page_size));
+    heap_.address = ANT_TRY(tables.heap(heap_.bytes));
     ant_lwip_heap = reinterpret_cast<std::uint8_t*>(heap_.address);
     key_ = {startup().random[0] ^ time_stamp(), startup().random[1]};
     ping_id_ = static_cast<std::uint16_t>(random());

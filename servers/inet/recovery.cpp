@@ -60,7 +60,7 @@ Result<Tables> Tables::adopt(const sys::State& registered) {
     const bool complete = tables.sockets.capacity() == Sockets::max_sockets &&
                           tables.connections.capacity() == Connections::capacity &&
                           tables.sends.capacity() == SentAreas::capacity && tables.net && tables.lease &&
-                          tables.neighbours.capacity() == neighbour_capacity && tables.areas;
+                          tables.neighbours.capacity() == neighbour_capacity && tables.areas.capacity() == AreaUse::count;
     if (!complete || tables.directory() == 0) return Failure(Error::state_refused);
     return tables;
 }
@@ -72,16 +72,20 @@ std::uint64_t Tables::directory() const {
     return info && info->pages * abi::page_size >= ReceiveStore::directory_bytes ? use.address : 0;
 }
 
+// A packet that was under way is neither moved nor overwritten.
+Result<std::uint64_t> Tables::heap(std::uint64_t bytes) const {
+    AreaUse use{};
+    const auto left =
+        areas.load(AreaUse::heap, use) == record::Found::good ? sys::ica_info(use.address) : Failure(Error::not_found);
+    if (left && !left->on_loan && left->pages * abi::page_size >= bytes) return use.address;
+    const std::uint64_t address = ANT_TRY(sys::ica_reserve(bytes / abi::page_size));
+    Records<AreaUse>{areas}.commit(AreaUse::heap, {address, bytes / abi::page_size});
+    return address;
+}
+
 void Tables::sweep() const {
     AreaKeeper keeper;
-    store.for_each_area([&](std::uint64_t area) { keeper.keep(area); });
-    const auto keep_own = [&](std::uint64_t area) {
-        if (sys::ica_info(area)) keeper.keep(area);
-    };
-    keep_own(directory());
-    sends.each([&](unsigned, const SendRecord& record) { keep_own(record.address); });
-    for (const std::uint64_t page : ReceiveStore::pages_of(directory()))
-        if (page != 0) keep_own(page);
+    each_area([&](std::uint64_t area) { keeper.keep(area); });
     if (const auto swept = keeper.sweep(); !swept) log("inet: areas cannot be released: %s", error_text(swept.error()));
 }
 
@@ -121,10 +125,8 @@ Result<> Recovery::run() {
         restore_connection(index, r);
         return true;
     }));
-    ANT_TRY(load(tables_.sockets, [this](unsigned index, const SocketRecord& r) {
-        if (Socket* socket = sockets_.by_id(r.id); socket != nullptr && index < Sockets::max_sockets) finish(*socket, r);
-        return true;
-    }));
+    for (const SocketRecord& r : records())
+        if (Socket* socket = sockets_.by_id(r.id); socket != nullptr) finish(*socket, r);
     restore_accept_queues();
     close_orphans();
     return {};
@@ -132,11 +134,13 @@ Result<> Recovery::run() {
 
 bool Recovery::restore_socket(unsigned index, const SocketRecord& record) {
     if (!plausible(index, Sockets::index_bits, record)) return false;
+    records_[count_++] = record;
     Socket& socket = sockets_.construct(index, static_cast<inet::SocketType>(record.type), record.owner, record.id);
     socket.take_over(record);
     socket.received_.start(record.read);
     if (socket.state() == Socket::State::closing) List<Socket, LiveTag>::remove(&socket);
-    const bool simple = !socket.is_stream() || socket.state() == Socket::State::fresh || socket.state() == Socket::State::listening;
+    const bool simple =
+        !socket.is_stream() || socket.state() == Socket::State::fresh || socket.state() == Socket::State::listening;
     if (!simple) return true;
     if (const auto created = socket.create_again(record); !created)
         log("inet: socket %u cannot be restored: %s", record.id, error_text(created.error()));
@@ -148,8 +152,7 @@ void Recovery::restore_connection(unsigned index, const TcpRecord& record) {
     Socket* socket = half_open ? nullptr : sockets_.by_id(record.socket);
     if (socket != nullptr && (!socket->is_stream() || socket->tcp_ != nullptr || socket->gone_)) socket = nullptr;
     const Socket* listening = sockets_.by_id(record.listener);
-    tcp_pcb* listener =
-        listening != nullptr && listening->state() == Socket::State::listening ? listening->tcp_ : nullptr;
+    tcp_pcb* listener = listening != nullptr && listening->state() == Socket::State::listening ? listening->tcp_ : nullptr;
     if ((half_open && listener == nullptr) || (socket != nullptr && !restore_streams(*socket, record)))
         return tables_.connections.erase(index);
     const std::uint32_t unread = socket != nullptr ? socket->received_.bytes() : 0;
@@ -213,11 +216,11 @@ void Recovery::restore_accept_queues() {
     };
     static Waiting waiting[Sockets::max_sockets];
     std::size_t count = 0;
-    tables_.sockets.each([&](unsigned, const SocketRecord& record) {
+    for (const SocketRecord& record : records()) {
         sockets_.accept_order_ = std::max(sockets_.accept_order_, record.accept_order);
         Socket* socket = record.listener != 0 ? sockets_.by_id(record.id) : nullptr;
         if (socket != nullptr) waiting[count++] = {record.accept_order, socket, record.listener};
-    });
+    }
     std::sort(waiting, waiting + count, [](const Waiting& a, const Waiting& b) { return a.order < b.order; });
     for (const Waiting& w : std::span{waiting, count}) {
         Socket* listener = sockets_.by_id(w.listener);

@@ -7,6 +7,8 @@
 
 #include <ant/server.hpp>
 
+#include <span>
+
 namespace ant::inet_server {
 
 // The tables of the state ICA.
@@ -26,14 +28,30 @@ struct Tables {
     static Result<Tables> adopt(const sys::State& registered);
 
     [[nodiscard]] std::uint64_t directory() const;
-    // The areas that the records name, and no others, remain. First of all: a process that fails while it goes on for
-    // another must not leave its areas to the next.
+    // lwIP's memory: that of the process before, as it was left, unless a driver still reads from it.
+    [[nodiscard]] Result<std::uint64_t> heap(std::uint64_t bytes) const;
+    // f(address) for each area that the records name.
+    template <class F>
+    void each_area(F&& f) const;
+    // Only those remain.
     void sweep() const;
     void copy_network(const Tables& from);
 
 private:
     explicit Tables(const RecordStore& store);
 };
+
+template <class F>
+void Tables::each_area(F&& f) const {
+    store.for_each_area(f);
+    const auto own = [&](std::uint64_t area) {
+        if (sys::ica_info(area)) f(area);
+    };
+    areas.each([&](unsigned, const AreaUse& use) { own(use.address); });
+    sends.each([&](unsigned, const SendRecord& record) { own(record.address); });
+    for (const std::uint64_t page : ReceiveStore::pages_of(directory()))
+        if (page != 0) own(page);
+}
 
 class Recovery {
 public:
@@ -49,11 +67,14 @@ private:
     void restore_connection(unsigned index, const TcpRecord& record);
     bool restore_streams(Socket& socket, const TcpRecord& record);
     void finish(Socket& socket, const SocketRecord& record);
+    [[nodiscard]] std::span<const SocketRecord> records() const { return {records_, count_}; }
     void restore_accept_queues();
     void close_orphans();
 
     Sockets& sockets_;
     Tables& tables_;
+    SocketRecord records_[Sockets::max_sockets];  // of those that were restored
+    unsigned count_ = 0;
     tcp_pcb* orphans_[Connections::capacity];
     unsigned orphan_count_ = 0;
 };

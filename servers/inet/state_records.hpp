@@ -46,16 +46,16 @@ struct SendRecord {
     std::uint64_t position;  // in the stream, of the first byte; its low half is the sequence number
     std::uint32_t pages, offset, length;
     std::uint32_t socket;
-    std::uint64_t call;   // that brought the last bytes
-    std::uint32_t taken;  // and how many of its bytes have been taken
+    std::uint64_t call;    // that brought the last bytes
+    std::uint32_t taken;   // and how many of its bytes have been taken
     std::uint32_t copied;  // 1: the area is inet's own, and may get more bytes
 };
 static_assert(sizeof(SendRecord) == 48);
 
 // In the page of a call (ControlIca::reserved): what has to be known of it if it comes again.
 struct CallNote {
-    std::uint64_t call;         // to which this belongs
-    std::uint64_t deadline_ns;  // until when it waits; 0: not known yet
+    std::uint64_t call;           // to which this belongs
+    std::uint64_t deadline_ns;    // until when it waits; 0: not known yet
     std::uint64_t parameters[2];  // the first ones, which a result may overwrite
     std::uint64_t done;           // 1: nothing is left to do but to answer
     std::uint64_t reserved;
@@ -65,7 +65,8 @@ static_assert(sizeof(CallNote) == sizeof(abi::ControlIca::reserved));
 // Areas of inet itself.
 struct AreaUse {
     static constexpr unsigned directory = 0;  // places of received pages
-    static constexpr unsigned count = 1;
+    static constexpr unsigned heap = 1;       // lwIP's
+    static constexpr unsigned count = 2;
     std::uint64_t address;
     std::uint64_t pages;
 };

@@ -1,5 +1,5 @@
-// bench-recovery SAMPLES [SERVER]: replaces, crashes and hangs servers, or that one, under load, and prints how long each part of it took.
-// In a machine with two cards; rtl8139 and inet have a transfer running through them and 100 more connections open.
+// bench-recovery SAMPLES [SERVER]: replaces, crashes and hangs servers, or that one, under load, and prints how long each part of
+// it took. In a machine with two cards; rtl8139 and inet have a transfer running through them and 100 more connections open.
 #include "figures.hpp"
 #include "network_load.hpp"
 
