@@ -11,6 +11,8 @@ extern "C" {
 void ant_foreign_entry();
 int ant_c_main(int argc, char** argv, char** environment) asm("main");
 [[noreturn]] int __libc_start_main(int (*main)(int, char**, char**), int argc, char** argv);
+// Defined by a program that needs more stack than the core gives.
+[[gnu::weak]] extern const unsigned long ant_stack_bytes;
 }
 
 namespace {
@@ -71,6 +73,20 @@ void put_auxiliary(StartBlock& block, const ant::abi::StartupInfo& info) {
     block.put_pair(AT_NULL, 0);
 }
 
+[[noreturn]] void enter(int argc, char** argv) { __libc_start_main(ant_c_main, argc, argv); }
+
+// On a stack of that size, with nothing mapped below it.
+[[noreturn]] void enter_on_large_stack(int argc, char** argv, std::uint64_t bytes) {
+    constexpr std::uint64_t stack_end = std::uint64_t{31} << 40;  // far from everything else: see memory_calls.cpp
+    const auto mapped = ant::sys::memory_map(stack_end - bytes, bytes, ant::abi::Protection::read_write);
+    if (!mapped) ant::panic("no stack of %lu KiB: %s", bytes / 1024, error_text(mapped.error()));
+    asm volatile("movq %0, %%rsp\n\txorl %%ebp, %%ebp\n\tcallq *%1\n\tud2"
+                 :
+                 : "r"(stack_end), "r"(enter), "D"(argc), "S"(argv)
+                 : "memory");
+    __builtin_unreachable();
+}
+
 }  // namespace
 
 extern "C" [[noreturn]] void ant_c_start(const ant::abi::StartupInfo* info) {
@@ -86,7 +102,10 @@ extern "C" [[noreturn]] void ant_c_start(const ant::abi::StartupInfo* info) {
     const char* environment = block.put_strings(reinterpret_cast<const char*>(info->arguments), info->argc);
     block.put_strings(environment, info->envc);
     put_auxiliary(block, *info);
-    __libc_start_main(ant_c_main, static_cast<int>(info->argc), reinterpret_cast<char**>(words + 1));
+    const auto argc = static_cast<int>(info->argc);
+    auto** argv = reinterpret_cast<char**>(words + 1);
+    if (&ant_stack_bytes != nullptr) enter_on_large_stack(argc, argv, ant_stack_bytes);
+    enter(argc, argv);
 }
 
 extern "C" long ant_foreign_call(long number, long a, long b, long c, long d, long e, long f) {

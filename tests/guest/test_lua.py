@@ -53,6 +53,13 @@ def test_computing(guest):
     assert lua(guest, " ".join(program.split())) == "5133\ttrue\t12.090146\t3000\n"
 
 
+def test_depth(guest):
+    """200 calls through C, the most that Lua allows, fit on the stack."""
+    program = """function f(n) return n == 0 and 'x' or (string.gsub('a', 'a', function() return f(n - 1) end)) end
+        print(pcall(f, 180)) print(select(2, pcall(f, 250)):match('C stack overflow'))"""
+    assert lua(guest, " ".join(program.split())) == "true\tx\nC stack overflow\n"
+
+
 def test_memory(guest):
     """Tens of MiB, and an error instead of an end when there is no more."""
     assert lua(guest, "local t = {} for i = 1, 300000 do t[i] = 's' .. i end print(#t, collectgarbage('count') > 20000)") \
