@@ -74,6 +74,7 @@ private:
         std::memcpy(record.serial, drive.unit.serial, sizeof record.serial);
         record.port = port;
         records_.commit(count_, record);
+        ant::log("unit %u: %s, %lu MiB, at port %u", count_, drive.unit.model, drive.unit.sectors >> 11, port);
         entries_[count_++] = {port, &drive};
     }
     [[nodiscard]] ant::block::Unit missing(unsigned unit) const {

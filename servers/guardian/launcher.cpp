@@ -37,7 +37,7 @@ class ArgumentBlock {
 public:
     [[nodiscard]] bool add(std::string_view strings) {
         if (strings.size() > sizeof text_ - bytes_) return false;
-        std::memcpy(text_ + bytes_, strings.data(), strings.size());
+        if (!strings.empty()) std::memcpy(text_ + bytes_, strings.data(), strings.size());
         bytes_ += strings.size();
         return true;
     }

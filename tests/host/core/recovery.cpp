@@ -303,6 +303,17 @@ TEST_CASE("a passed-on call comes back to a slot whose relay has failed", "[reco
     t.w.check();
 }
 
+TEST_CASE("ports of the device are for a driver that asks for them", "[recovery]") {
+    World w;
+    const Process& asks = w.start("ata", {.device = 5, .flags = restart | abi::process_flag::device_ports});
+    const Process& does_not = w.start("nic", {.device = 6, .flags = restart});
+    REQUIRE(asks.slot->port_ranges == 1);
+    CHECK(asks.slot->ports[0].first == 0xc040);
+    CHECK(asks.special);
+    CHECK(does_not.slot->port_ranges == 0);
+    CHECK(!does_not.special);
+}
+
 TEST_CASE("the device of a failed driver is quiet, its interrupts wait for the next", "[recovery]") {
     World w;
     Process& driver = w.start("nic", {.device = 11, .flags = restart});

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,10 +22,12 @@ using sys::Syscall;
 namespace {
 
 // The least that read_manifest takes for a program: ELF header, one program header, one note.
-std::vector<std::byte> program_file(const char* name) {
+std::vector<std::byte> program_file(const char* name, std::uint32_t pci_class = 0, std::uint32_t mask = 0xff'ffff) {
     constexpr std::size_t header_bytes = 64, segment_bytes = 56;
     abi::ManifestNote note;
     std::strcpy(note.manifest.name, name);
+    note.manifest.pci_class = pci_class;
+    note.manifest.pci_class_mask = mask;
     std::vector<std::byte> file(header_bytes + segment_bytes + sizeof note);
     const auto put = [&](std::size_t at, std::uint64_t value, std::size_t bytes) { std::memcpy(&file[at], &value, bytes); };
     put(0, 0x0001'0102'464c'457f, 8);
@@ -96,6 +99,8 @@ struct World {
         };
         on(Syscall::process_create) = [this](const fake::Call&) { return Raw{Error::none, 100 + ++created, 9, 0, 0, 0}; };
         for (const char* name : {"a", "b"}) add_file(archive, name, program_file(name));
+        add_file(archive, "ide", program_file("ide", 0x01'0180, 0xff'ff80));
+        add_file(archive, "sata", program_file("sata", 0x01'0601));
         Root& root = state.root;
         const auto area = [&](std::size_t bytes) { return AreaBytes{core.reserve(pages_for(bytes)), bytes}; };
         root.listings = area(Listings::area_bytes);
@@ -309,6 +314,36 @@ TEST_CASE("the next guardian finds programs and images", "[guardian]") {
     REQUIRE((image && again));
     CHECK(*again == *image);
     CHECK(world.images == 1);
+}
+
+TEST_CASE("programs for several kinds of cards share the names of slots", "[guardian]") {
+    World world;
+    const std::map<std::uint64_t, std::uint32_t> cards{
+        {9, 0x01'0180}, {32, 0x01'0601}, {40, 0x01'010a}, {48, 0x01'018a}, {56, 0x01'0601}};  // 40: no bus master
+    on(Syscall::pci_read) = [&cards](const fake::Call& call) {
+        if (call.a == 8) return Raw{Error::none, call.b == 0 ? 0x7000'8086U : call.b == 0x0c ? 0x80'0000U : 0U, 0, 0, 0, 0};
+        const auto card = cards.find(call.a);
+        if (card == cards.end()) return Raw{Error::none, 0xffff'ffff, 0, 0, 0, 0};
+        return Raw{Error::none, call.b == 0 ? 0x7010'8086U : call.b == 8 ? std::uint64_t{card->second} << 8 : 0U, 0, 0, 0, 0};
+    };
+    std::vector<std::string> made;
+    on(Syscall::process_create) = [&made](const fake::Call& call) {
+        const auto& request = *reinterpret_cast<const abi::ProcessRequest*>(call.a);
+        made.push_back(std::string{request.name} + "=" + request.program + "@" + std::to_string(request.device));
+        return Raw{Error::none, 100 + made.size(), 9, 0, 0, 0};
+    };
+    world.config.parse("start ide as disk for-each-pci\nstart sata as disk for-each-pci\nstart none as disk for-each-pci\n",
+                       [](unsigned, const char*) { FAIL(); });
+    world.launcher.find_cards();
+    for (const Rule& rule : world.config.rules()) (void)world.launcher.start_cards(rule);
+    CHECK(made == std::vector<std::string>{"disk=ide@9", "disk.2=ide@48", "disk.1=sata@32", "disk.3=sata@56"});
+    // Started by hand, a program gets a card of its own kind.
+    const auto slot = world.launcher.slot_for({"sata", "", {}});
+    REQUIRE(slot);
+    CHECK(slot->view() == "disk.1");
+    CHECK(world.launcher.start({"sata", "disk.3", {}}));
+    CHECK(made.back() == "disk.3=sata@56");
+    CHECK(!world.launcher.start({"sata", "disk", {}}));
 }
 
 TEST_CASE("a start that is delivered again makes no second process", "[guardian]") {
