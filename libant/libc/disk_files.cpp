@@ -30,7 +30,7 @@ std::uint32_t open_flags(int flags) {
     set(O_TRUNC, flag::truncate);
     set(O_DIRECTORY, flag::directory);
     set(O_NOFOLLOW, flag::no_follow);
-    set(O_SYNC | O_DSYNC, flag::sync);
+    set(O_SYNC, flag::sync);  // O_DSYNC is a part of it
     return result;
 }
 

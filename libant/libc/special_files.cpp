@@ -7,6 +7,7 @@ namespace ant::foreign {
 namespace {
 
 constexpr std::string_view hosts = "127.0.0.1\tlocalhost\n";
+constexpr std::string_view users = "root:x:0:0:root:/home:/bin/sh\n";  // for the home directory
 
 // What the resolver of the C library reads: the name server that inet learned from DHCP.
 std::string_view resolver_configuration() {
@@ -34,6 +35,7 @@ OpenFile special_file(std::string_view path) {
     if (path == "/dev/random" || path == "/dev/urandom") return file_of(OpenFile::Kind::random);
     if (path == "/dev/tty" || path == "/dev/console") return file_of(OpenFile::Kind::terminal);
     if (path == "/etc/hosts") return file_of(OpenFile::Kind::text, hosts);
+    if (path == "/etc/passwd") return file_of(OpenFile::Kind::text, users);
     if (path == "/etc/resolv.conf") return file_of(OpenFile::Kind::text, resolver_configuration());
     return OpenFile{};
 }
