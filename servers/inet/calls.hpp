@@ -33,9 +33,7 @@ inline std::uint64_t area_bytes(std::uint64_t address) {
 }
 
 // Written anew when the call comes for the first time; of one that comes again the parameters are put right.
-inline CallNote& note_of(Call call) {
-    return *reinterpret_cast<CallNote*>(call.control() + offsetof(abi::ControlIca, reserved));
-}
+inline CallNote& note_of(Call call) { return *reinterpret_cast<CallNote*>(call.control() + offsetof(abi::ControlIca, reserved)); }
 void begin_note(Call call);
 
 // An area that a call should not have brought along must not stay.

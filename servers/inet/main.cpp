@@ -15,8 +15,8 @@
 
 ANT_MANIFEST(.version = INET_VERSION, .name = "inet", .priority = ant::abi::priority::server,
              .privileges = ant::abi::privilege::list, .state_writes = ant::inet_server::Tables::format,
-             .state_reads = 1 | 1 << ant::inet_server::Tables::format, .deadline_us = 100'000, .quota_pages = 8192,
-             .quota_calls = 256, .restart = 1, .callees = "rtl8139");
+             .state_reads = ant::inet_server::Tables::readable, .deadline_us = 100'000, .quota_pages = 8192, .quota_calls = 256,
+             .restart = 1, .callees = "rtl8139");
 
 namespace ant::inet_server {
 
@@ -52,15 +52,23 @@ void begin(Result<Tables> with) {
     sockets.start(tables->sockets, tables->directory(), first_generation());
 }
 
-void start() { begin(Tables::create()); }
+void start() { begin(Tables::create(server->write_format())); }
 
 // A record is damaged: nothing of what has been restored is to be trusted. The next process finds the network's records,
 // and no others.
 [[noreturn]] void start_clean() {
-    auto clean = Tables::create();
+    auto clean = Tables::create(server->write_format());
     if (!clean) panic("%s: no state: %s", startup().name, error_text(clean.error()));
     clean->copy_network(*tables);
     panic("%s: the state is damaged: sockets and connections are lost", startup().name);
+}
+
+// The format of the program before while on probation, then our own.
+void settle() {
+    const auto changed = tables->change_format(server->write_format());
+    if (!changed)
+        return log("%s: the state stays in format %u: %s", startup().name, tables->store.format(), error_text(changed.error()));
+    protocol.connections().use_records(tables->connections);
 }
 
 // The same after a failure as in a planned replacement.
@@ -71,10 +79,11 @@ void restore(sys::State registered) {
         left->sweep();
     else
         (void)AreaKeeper{}.sweep();
-    begin(usable ? std::move(left) : Tables::create());
+    begin(usable ? std::move(left) : Tables::create(server->write_format()));
     protocol.restore(*server, Requests::transmitted);
     auto& recovery = *std::construct_at(reinterpret_cast<Recovery*>(&recovery_memory), sockets, *tables);
     if (usable && !recovery.run()) start_clean();
+    settle();
     requests.resume();
 }
 
@@ -97,6 +106,7 @@ int main() {
     the_server.redeliver_deferred();
     the_server.on_start(start);
     the_server.on_restore(restore);
+    the_server.on_settled(settle);
     const ant::Error error = the_server.run();
     ant::panic("%s: %s", ant::startup().name, ant::error_text(error));
 }

@@ -26,7 +26,8 @@ struct ProtocolEvents {
 
 class Protocol {
 public:
-    Protocol(const ProtocolEvents& events, void (*commit)()) : events_{events}, commit_{commit}, transmitter_{areas_, heap_, commit} {}
+    Protocol(const ProtocolEvents& events, void (*commit)())
+        : events_{events}, commit_{commit}, transmitter_{areas_, heap_, commit} {}
 
     // Reserves lwIP's memory and starts it. Once.
     Result<> start(const Tables& tables);

@@ -33,23 +33,23 @@ bool plausible(unsigned index, unsigned index_bits, const SocketRecord& r) {
 Tables::Tables(const RecordStore& records)
     : store{records},
       sockets{records.table<SocketRecord>(table::socket)},
-      connections{records.table<TcpRecord>(table::connection)},
+      connections{records, records.format(), table::connection},
       sends{records.table<SendRecord>(table::send)},
       net{records.table<NetRecord>(table::net)},
       lease{records.table<LeaseRecord>(table::lease)},
       neighbours{records.table<NeighbourRecord>(table::neighbour)},
       areas{records.table<AreaUse>(table::area)} {}
 
-Result<Tables> Tables::create() {
+Result<Tables> Tables::create(std::uint32_t in_format) {
     const Table all[] = {table_of<SocketRecord>(table::socket, 1, Sockets::max_sockets),
-                         table_of<TcpRecord>(table::connection, 1, Connections::capacity),
+                         ConnectionRecords::table(in_format, table::connection, Connections::capacity),
                          table_of<SendRecord>(table::send, 1, SentAreas::capacity),
                          table_of<NetRecord>(table::net, 1, 1),
                          table_of<LeaseRecord>(table::lease, 1, 1),
                          table_of<NeighbourRecord>(table::neighbour, 1, neighbour_capacity),
                          table_of<AreaUse>(table::area, 1, AreaUse::count)};
     Ica directory = ANT_TRY(Ica::reserve(ReceiveStore::directory_bytes));
-    Tables tables{ANT_TRY(RecordStore::create(format, all))};
+    Tables tables{ANT_TRY(RecordStore::create(in_format, all))};
     const std::uint64_t pages = directory.pages();
     tables.areas.commit(AreaUse::directory, {directory.detach(), pages});
     return tables;
@@ -62,7 +62,27 @@ Result<Tables> Tables::adopt(const sys::State& registered) {
                           tables.sends.capacity() == SentAreas::capacity && tables.net && tables.lease &&
                           tables.neighbours.capacity() == neighbour_capacity && tables.areas.capacity() == AreaUse::count;
     if (!complete || tables.directory() == 0) return Failure(Error::state_refused);
+    tables.drop_other_formats();
     return tables;
+}
+
+void Tables::drop_other_formats() {
+    for (const std::uint32_t other : {state_format::first, state_format::second})
+        if (other != store.format()) (void)store.drop_table(table::connection, BothFormats::version(other));
+}
+
+Result<> Tables::change_format(std::uint32_t to) {
+    if (to == store.format()) return {};
+    ANT_TRY(store.add_table(ConnectionRecords::table(to, table::connection, Connections::capacity)));
+    ConnectionRecords changed{store, to, table::connection};
+    for (unsigned index = 0; index < Connections::capacity; ++index) {
+        TcpRecord record;
+        if (connections.load(index, record) == record::Found::good) changed.commit(index, record);
+    }
+    ANT_TRY(store.set_format(to));
+    connections = changed;
+    drop_other_formats();
+    return {};
 }
 
 std::uint64_t Tables::directory() const {
@@ -95,8 +115,8 @@ void Tables::copy_network(const Tables& from) {
     from.neighbours.each([this](unsigned index, const NeighbourRecord& record) { neighbours.commit(index, record); });
 }
 
-template <class T, class F>
-Result<> Recovery::load(const Records<T>& records, F f) {
+template <class T, class Table, class F>
+Result<> Recovery::load(const Table& records, F f) {
     for (unsigned index = 0; index < records.capacity(); ++index) {
         T data;
         const record::Found found = records.load(index, data);
@@ -107,7 +127,8 @@ Result<> Recovery::load(const Records<T>& records, F f) {
 }
 
 Result<> Recovery::run() {
-    ANT_TRY(load(tables_.sockets, [this](unsigned index, const SocketRecord& r) { return restore_socket(index, r); }));
+    ANT_TRY(
+        load<SocketRecord>(tables_.sockets, [this](unsigned index, const SocketRecord& r) { return restore_socket(index, r); }));
     sockets_.store().recover([this](std::uint32_t id, Piece& piece) {
         Socket* socket = sockets_.by_id(id);
         if (socket == nullptr || socket->receive_shut_ || socket->state() == Socket::State::closing) return false;
@@ -121,7 +142,7 @@ Result<> Recovery::run() {
         else
             sockets_.areas().retire(area);
     });
-    ANT_TRY(load(tables_.connections, [this](unsigned index, const TcpRecord& r) {
+    ANT_TRY(load<TcpRecord>(tables_.connections, [this](unsigned index, const TcpRecord& r) {
         restore_connection(index, r);
         return true;
     }));

@@ -15,16 +15,17 @@ namespace ant::inet_server {
 struct Tables {
     RecordStore store;
     Records<SocketRecord> sockets;
-    Records<TcpRecord> connections;
+    ConnectionRecords connections;
     Records<SendRecord> sends;
     Records<NetRecord> net;
     Records<LeaseRecord> lease;
     Records<NeighbourRecord> neighbours;
     Records<AreaUse> areas;
 
-    static constexpr std::uint32_t format = 2;
+    static constexpr std::uint32_t format = ConnectionRecords::format;
+    static constexpr std::uint64_t readable = 1 | ConnectionRecords::readable;  // 1: no state at all
     // All empty, with an area for the directory of received pages.
-    static Result<Tables> create();
+    static Result<Tables> create(std::uint32_t in_format);
     static Result<Tables> adopt(const sys::State& registered);
 
     [[nodiscard]] std::uint64_t directory() const;
@@ -36,9 +37,13 @@ struct Tables {
     // Only those remain.
     void sweep() const;
     void copy_network(const Tables& from);
+    // At once, as far as another process is concerned.
+    Result<> change_format(std::uint32_t to);
 
 private:
     explicit Tables(const RecordStore& store);
+    // Of a change that was interrupted, or finished all but this.
+    void drop_other_formats();
 };
 
 template <class F>
@@ -61,8 +66,8 @@ public:
     Result<> run();
 
 private:
-    template <class T, class F>
-    static Result<> load(const Records<T>& records, F f);
+    template <class T, class Table, class F>
+    static Result<> load(const Table& records, F f);
     bool restore_socket(unsigned index, const SocketRecord& record);
     void restore_connection(unsigned index, const TcpRecord& record);
     bool restore_streams(Socket& socket, const TcpRecord& record);

@@ -96,9 +96,7 @@ public:
     [[nodiscard]] unsigned live() const { return pool_.live(); }
 
 private:
-    static bool contains(const SentArea& area, std::uint64_t address) {
-        return address - area.record.address < area.bytes();
-    }
+    static bool contains(const SentArea& area, std::uint64_t address) { return address - area.record.address < area.bytes(); }
     void remove(SentArea& area) {
         if (recent_ == &area) recent_ = nullptr;
         List<SentArea, StreamTag>::remove(&area);
@@ -167,7 +165,8 @@ public:
     // After the process before: areas in any order, then the first byte that is not acknowledged. False: one is missing.
     void recover(SentArea& area) {
         SentArea* later = nullptr;
-        for (SentArea* a = areas_.back(); a != nullptr && a->record.position > area.record.position; a = areas_.before(a)) later = a;
+        for (SentArea* a = areas_.back(); a != nullptr && a->record.position > area.record.position; a = areas_.before(a))
+            later = a;
         areas_.insert_before(&area, later);
     }
     bool recovered(std::uint32_t sequence, SentAreas& all) {

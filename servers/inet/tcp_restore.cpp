@@ -188,7 +188,7 @@ tcp_pcb* restore_listener(std::uint32_t ip, std::uint16_t port, std::uint8_t so_
 
 // Which connections there are ------------------------------------------------------------------------------
 
-void Connections::start(const Records<TcpRecord>& records, Refill refill) {
+void Connections::start(const ConnectionRecords& records, Refill refill) {
     the_connections = this;
     records_ = records;
     refill_ = refill;

@@ -7,7 +7,7 @@
 // answer to an AP, calls it first.
 #pragma once
 
-#include <ant/records.hpp>
+#include "connection_records.hpp"
 
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/tcp.h>
@@ -16,32 +16,6 @@
 #include <span>
 
 namespace ant::inet_server {
-
-// Everything of a control block that lwIP could not work out again. Bytes that were received or are to be sent are not
-// here, but in areas; times are those of the system's clock, which outlives processes.
-struct TcpRecord {
-    std::uint32_t local_ip, remote_ip;  // as lwIP has them: network byte order
-    std::uint16_t local_port, remote_port;
-    std::uint32_t socket;    // number of the socket that it belongs to, 0: none (any more)
-    std::uint32_t listener;  // half open, or waiting to be accepted: number of the listening socket
-    std::uint8_t state;      // tcp_state
-    std::uint8_t ttl, tos, so_options;
-    std::uint16_t flags;  // those of lwIP that outlive a process
-    std::uint16_t mss;
-    std::uint32_t rcv_nxt, right_edge;  // received; announced
-    std::uint32_t lastack, snd_nxt;     // acknowledged; sent
-    std::uint32_t snd_wnd, snd_wnd_max, snd_wl1, snd_wl2;
-    std::uint32_t cwnd, ssthresh;
-    std::int16_t sa, sv, rto;
-    std::uint8_t nrtx, prio;
-    std::uint32_t active_ms;  // when it was last active: sys_now()
-    std::uint32_t keep_idle, keep_intvl;
-    std::uint16_t keep_cnt;
-    std::uint8_t keep_cnt_sent;
-    std::uint8_t persist_backoff, persist_cnt, persist_probe;
-    std::uint8_t snd_scale, rcv_scale;
-};
-static_assert(std::is_trivially_copyable_v<TcpRecord> && sizeof(TcpRecord) == 96);
 
 // Bytes of a stream that are not acknowledged, where they lie: in memory that stays until they are.
 struct SendPiece {
@@ -61,7 +35,9 @@ public:
     using Refill = void (*)(tcp_pcb& pcb);
 
     // After lwip_init. `records` has `capacity` places. There is one object of this class.
-    void start(const Records<TcpRecord>& records, Refill refill);
+    void start(const ConnectionRecords& records, Refill refill);
+    // They lie elsewhere now.
+    void use_records(const ConnectionRecords& records) { records_ = records; }
 
     // New connections of `socket`: before tcp_connect, and after listening began. Those of listeners come by themselves.
     // False: there are too many.
@@ -133,7 +109,7 @@ private:
     bool look_again(Slot& slot);
     TcpRecord record_of(const Slot& slot) const;
 
-    Records<TcpRecord> records_;
+    ConnectionRecords records_;
     Refill refill_ = nullptr;
     std::uint8_t id_ = 0;  // of lwIP's additional argument
     unsigned looks_ = 0;

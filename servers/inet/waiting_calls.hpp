@@ -26,8 +26,8 @@ struct Wait : Linked<Wait, WaitTag>, Linked<Wait, AllTag>, Deadline {
 
     Kind kind = Kind::accept;
     std::uint64_t control = 0;
-    std::uint32_t owner = 0;    // the requester's slot
-    std::uint32_t ticket = 0;   // of a request to protocol management
+    std::uint32_t owner = 0;   // the requester's slot
+    std::uint32_t ticket = 0;  // of a request to protocol management
     Socket* socket = nullptr;
     Outgoing outgoing;          // send
     std::uint64_t sent_ns = 0;  // ping

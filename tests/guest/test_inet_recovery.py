@@ -3,10 +3,11 @@
 import itertools
 import random
 import socket
+import time
 
 import pytest
 
-from harness import Machine
+from harness import Machine, assert_healthy
 from inet_failures import EXCHANGE, SEED, Echo, hundred_connections, stop_in_exchanges, stops, transfers_through
 
 FAILURES = ["crash inet null", "crash inet panic", "kill inet", "hang inet"]
@@ -84,3 +85,55 @@ def test_addresses_stay(guest, command):
     before = guest.run("net").splitlines()[:2]
     guest.command(command)
     assert guest.run("net").splitlines()[:2] == before
+
+
+def connections_through(guest, end: str) -> None:
+    """Connections of several kinds, and an end of inet among them."""
+    streaming, half_closed = Echo(guest), Echo(guest)
+    data = random.Random(2).randbytes(200_000)
+    half_closed.socket.sendall(data[:5000])
+    half_closed.socket.shutdown(socket.SHUT_WR)
+    streaming.socket.sendall(data)
+    guest.command(end)
+    streaming.expect(data)
+    streaming.ask(data)
+    half_closed.expect(data[:5000])
+    assert half_closed.socket.recv(1) == b""
+    half_closed.socket.close()
+    streaming.end()
+
+
+PROBATION = 2.5  # s, and more
+
+
+def program_of(guest) -> str:
+    return next(row["program"] for row in guest.json("servers") if row["name"] == "inet")
+
+
+def test_a_newer_state_format():
+    """inet@2 writes inet's format until its probation is over, and then another one, which inet refuses."""
+    with Machine("inet-formats") as guest:
+        guest.wait_for_network()
+        lasting = Echo(guest)
+        guest.run("replace inet=inet@2")
+        lasting.ask(b"with the old format" * 100)
+        connections_through(guest, "crash inet null")  # on probation: rolled back
+        assert program_of(guest) == "inet"
+        lasting.ask(b"rolled back" * 100)
+
+        guest.run("replace inet=inet@2")
+        guest.run("replace inet=inet")  # the format is the old one still
+        lasting.ask(b"back again" * 100)
+
+        guest.run("replace inet=inet@2")
+        time.sleep(PROBATION)
+        lasting.ask(b"with the new format" * 100)
+        output, status = guest.command("replace inet=inet")
+        assert status != 0 and "state_refused" in output, output
+        assert program_of(guest) == "inet@2"
+        for end in ("crash inet null", "replace inet", "kill inet"):
+            connections_through(guest, end)
+            lasting.ask(end.encode() * 100)
+            assert program_of(guest) == "inet@2"
+        lasting.end()
+        assert_healthy(guest)
