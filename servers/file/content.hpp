@@ -1,25 +1,9 @@
 // The contents of files: where they lie on the disk, writing, truncating.
 #pragma once
 
-#include "volume.hpp"
+#include "extents.hpp"
 
 namespace ant::file_server {
-
-struct Mapping {
-    std::array<Extent, cache::max_extents> extents;
-    unsigned count = 0;
-    std::uint64_t bytes = 0;       // of all
-    std::uint64_t hole_bytes = 0;  // of these not on the disk
-};
-
-inline std::uint64_t size_of(const Inode& inode) { return inode.i_size | std::uint64_t{inode.i_size_high} << 32; }
-inline void set_size(Inode& inode, std::uint64_t size) {
-    inode.i_size = static_cast<std::uint32_t>(size);
-    inode.i_size_high = static_cast<std::uint32_t>(size >> 32);
-}
-
-// Where the bytes lie, as far as the extents suffice. What was reserved and never written counts as a hole.
-Result<> map(Volume& volume, ext2_ino_t number, Inode& inode, std::uint64_t position, std::uint64_t bytes, Mapping& out);
 
 class Content {
 public:
@@ -27,8 +11,8 @@ public:
     Content(Volume& volume, ext2_ino_t number, std::uint64_t call, Memory page) : volume_{volume}, number_{number}, call_{call}, page_{page} {}
 
     // All of it is on the disk already, and the file stays as long as it is.
-    [[nodiscard]] static bool overwrites(const Inode& inode, const Mapping& mapping, std::uint64_t position, std::uint64_t bytes) {
-        return mapping.hole_bytes == 0 && mapping.bytes == bytes && position + bytes <= size_of(inode);
+    [[nodiscard]] static bool overwrites(std::uint64_t size, const Mapping& mapping, std::uint64_t position, std::uint64_t bytes) {
+        return mapping.hole_bytes == 0 && mapping.bytes == bytes && bytes <= size && position <= size - bytes;
     }
     // -> bytes written: fewer if the volume is full.
     Result<std::uint64_t> write(std::uint64_t position, Memory from, std::uint64_t bytes, bool privileged);

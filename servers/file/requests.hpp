@@ -66,11 +66,11 @@ private:
     [[nodiscard]] Memory page() const { return {pages_.address(), 0}; }          // of Content
     [[nodiscard]] Memory inline_page() const { return {pages_.address(), cache::block_bytes}; }
 
-    Result<> read_inline(const HandleRecord& handle, Inode& inode, file::Transfer& transfer, std::uint64_t bytes);
-    Outcome forward(Call call, const Function<cache::Access>& function, const Mapping& mapping, const file::Transfer& transfer,
-                    std::uint32_t flags);
+    Result<> read_inline(const HandleRecord& handle, FileMap& file, file::Transfer& transfer, std::uint64_t bytes);
+    Outcome forward(Call call, const Function<cache::Access>& function, const HandleRecord& handle, const Mapping& mapping,
+                    const file::Transfer& transfer, std::uint32_t flags);
     Result<std::uint64_t> write_data(Call call, const HandleRecord& handle, const file::Transfer& transfer, Memory from);
-    Result<> touch_file(const HandleRecord& handle, Inode& inode);
+    Result<> touch_file(const HandleRecord& handle, const FileMap& file);
 
     void grant_locks();
     [[nodiscard]] bool deadlock(std::uint32_t slot, const LockRecord& wanted) const;
@@ -89,6 +89,7 @@ private:
     std::array<CacheDisk, file::max_mounts> disks_{};
     Tree tree_{volumes_};
     Handles handles_;
+    std::array<FileMap, 64> maps_{};  // by handle
     Locks locks_;
     std::array<Wait, 256> waits_{};
     unsigned wait_count_ = 0;

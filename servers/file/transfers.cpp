@@ -32,14 +32,13 @@ bool has_room(Call call, const file::Transfer& transfer) {
 
 // The parameters of the next stage must not lie on those of this one: if this process ends before it has passed the call on,
 // the next one wants to read them. The page has room for both.
-Outcome Requests::forward(Call call, const Function<cache::Access>& function, const Mapping& mapping, const file::Transfer& transfer,
-                          std::uint32_t flags) {
+Outcome Requests::forward(Call call, const Function<cache::Access>& function, const HandleRecord& handle, const Mapping& mapping,
+                          const file::Transfer& transfer, std::uint32_t flags) {
     constexpr std::uint64_t high = abi::page_size - sizeof(cache::Access);
     const std::uint64_t own = call.frame().parameters & (abi::page_size - 1);
     const std::uint64_t offset = own + sizeof(file::Transfer) <= high ? high : abi::parameter_base;
     auto& access = *reinterpret_cast<cache::Access*>(call.control() + offset);
-    fill(access, disks_[volumes_[handles_.find(transfer.handle, call.requester())->volume].index()].number(), flags,
-         std::span{mapping.extents}.first(mapping.count));
+    fill(access, disks_[handle.volume].number(), flags, std::span{mapping.extents}.first(mapping.count));
     access.offset = transfer.offset;
     access.bytes = static_cast<std::uint32_t>(mapping.bytes);
     const auto id = buffer_cache.identifier(function);
@@ -49,12 +48,12 @@ Outcome Requests::forward(Call call, const Function<cache::Access>& function, co
     return outcome;
 }
 
-Result<> Requests::read_inline(const HandleRecord& handle, Inode& inode, file::Transfer& transfer, std::uint64_t bytes) {
+Result<> Requests::read_inline(const HandleRecord& handle, FileMap& file, file::Transfer& transfer, std::uint64_t bytes) {
     Volume& volume = volumes_[handle.volume];
     auto* const to = reinterpret_cast<std::byte*>(&transfer + 1);
     for (std::uint64_t done = 0; done < bytes;) {
         Mapping mapping;
-        ANT_TRY(map(volume, handle.inode, inode, transfer.position + done, bytes - done, mapping));
+        ANT_TRY(file.map(transfer.position + done, bytes - done, mapping));
         if (mapping.bytes == 0) return Failure(Error::io_error);
         ANT_TRY(volume.disk().read(inline_page() + done, std::span{mapping.extents}.first(mapping.count)));
         done += mapping.bytes;
@@ -68,32 +67,33 @@ Outcome Requests::read(Call call) {
     const auto handle = handles_.find(transfer.handle, call.requester());
     if (!handle) return failed(call, handle.error());
     if ((handle->flags & file::open_flag::read) == 0) return failed(call, Error::denied);
-    if (!has_room(call, transfer)) return failed(call, Error::invalid_argument);
-    Volume& volume = volumes_[handle->volume];
-    Inode inode;
-    if (const auto read = volume.read_inode(handle->inode, inode); !read) return failed(call, read.error());
-    if (LINUX_S_ISDIR(inode.i_mode)) return failed(call, Error::is_directory);
-    const std::uint64_t size = size_of(inode);
+    if (!has_area(call) && !has_room(call, transfer)) return Error::invalid_argument;  // of an area the cache sees to it
+    FileMap& file = maps_[handle->handle % maps_.size()];
+    if (const auto known = file.use(volumes_[handle->volume], handle->inode); !known) return failed(call, known.error());
+    if (LINUX_S_ISDIR(file.mode())) return failed(call, Error::is_directory);
+    const std::uint64_t size = file.size();
     if (transfer.position >= size || transfer.bytes == 0) return Call::reply(0, returned(call));
     const std::uint64_t bytes = std::min<std::uint64_t>(transfer.bytes, size - transfer.position);
     if (!has_area(call)) {
-        const auto done = read_inline(*handle, inode, transfer, bytes);
+        const auto done = read_inline(*handle, file, transfer, bytes);
         return done ? Call::reply(static_cast<std::int64_t>(bytes)) : Outcome{done.error()};
     }
     Mapping mapping;
-    const auto mapped = map(volume, handle->inode, inode, transfer.position, bytes, mapping);
+    const auto mapped = file.map(transfer.position, bytes, mapping);
     if (!mapped) return failed(call, mapped.error());
-    return forward(call, cache::read, mapping, transfer,
+    return forward(call, cache::read, *handle, mapping, transfer,
                    (transfer.flags & file::transfer_flag::read_ahead) != 0 ? cache::access_flag::read_ahead : 0);
 }
 
 // The time of the last change is kept to 10 ms: writes that follow each other do not each write the inode.
-Result<> Requests::touch_file(const HandleRecord& handle, Inode& inode) {
+Result<> Requests::touch_file(const HandleRecord& handle, const FileMap& file) {
     constexpr std::int64_t tick_ns = 10'000'000;
-    const std::int64_t age = now_ns() - time_of(inode.i_mtime, inode.i_mtime_extra);
+    const std::int64_t age = now_ns() - file.modified_ns();
     if (age >= 0 && age < tick_ns) return {};
     Volume& volume = volumes_[handle.volume];
-    return volume.operate(0, [&] {
+    return volume.operate(0, [&]() -> Result<> {
+        Inode inode;
+        ANT_TRY(volume.read_inode(handle.inode, inode));
         touch(inode);
         return volume.write_inode(handle.inode, inode);
     });
@@ -115,7 +115,6 @@ Outcome Requests::write(Call call) {
     const auto handle = handles_.find(transfer.handle, call.requester());
     if (!handle) return failed(call, handle.error());
     if ((handle->flags & file::open_flag::write) == 0) return failed(call, Error::denied);
-    if (!has_room(call, transfer)) return failed(call, Error::invalid_argument);
     Volume& volume = volumes_[handle->volume];
     const bool append = (transfer.flags & file::transfer_flag::append) != 0;
     const bool through = (handle->flags & file::open_flag::sync) != 0;
@@ -124,18 +123,19 @@ Outcome Requests::write(Call call) {
         written = tables_->last_done().value;
     } else if (transfer.bytes != 0) {
         if (has_area(call) && !append && !through) {
-            Inode inode;
+            FileMap& file = maps_[handle->handle % maps_.size()];
             Mapping mapping;
             const auto looked = [&]() -> Result<> {
-                ANT_TRY(volume.read_inode(handle->inode, inode));
-                return map(volume, handle->inode, inode, transfer.position, transfer.bytes, mapping);
+                ANT_TRY(file.use(volume, handle->inode));
+                return file.map(transfer.position, transfer.bytes, mapping);
             }();
             if (!looked) return failed(call, looked.error());
-            if (Content::overwrites(inode, mapping, transfer.position, transfer.bytes)) {
-                if (const auto touched = touch_file(*handle, inode); !touched) return failed(call, touched.error());
-                return forward(call, cache::write, mapping, transfer, 0);
+            if (Content::overwrites(file.size(), mapping, transfer.position, transfer.bytes)) {
+                if (const auto touched = touch_file(*handle, file); !touched) return failed(call, touched.error());
+                return forward(call, cache::write, *handle, mapping, transfer, 0);
             }
         }
+        if (!has_room(call, transfer)) return failed(call, Error::invalid_argument);
         Memory from{call.data(), transfer.offset};
         if (!has_area(call)) {
             from = inline_page();

@@ -170,7 +170,6 @@ Result<ext2_filsys> Volume::fs() {
 
 Result<> Volume::open() {
     fs_ = ANT_TRY(open_fs(read_only() ? 0 : EXT2_FLAG_RW));
-    ++changes_;
     if (read_only()) return {};
     Result<> done = journal_.is_open() ? Result<>{} : resume_journal(fs_);
     if (done) done = checked(ext2fs_read_bitmaps(fs_));
@@ -194,7 +193,7 @@ void Volume::close() {
     quarantine_ = nullptr;
     if (fs_ != nullptr) ext2fs_free(fs_);
     fs_ = nullptr;
-    ++changes_;
+    ++openings_;
 }
 
 // The superblock is written at commits only: its sums are older than the groups' after a failure.
@@ -218,7 +217,7 @@ Result<> Volume::read_inode(ext2_ino_t number, Inode& inode) {
 }
 
 Result<> Volume::write_inode(ext2_ino_t number, Inode& inode) {
-    ++changes_;
+    ++changes_[number % changes_.size()];
     return checked(ext2fs_write_inode_full(fs_, number, reinterpret_cast<ext2_inode*>(&inode), sizeof inode));
 }
 

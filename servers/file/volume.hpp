@@ -40,8 +40,8 @@ public:
     void count_inode(ext2_ino_t number, int change, bool directory);
     // Also at every commit to the journal; within an operation if the list of orphans has changed.
     Result<> write_superblock();
-    // Changes with every change to an inode: what is derived from one is good as long as this is the same.
-    [[nodiscard]] std::uint64_t changes() const { return changes_; }
+    // Grows with every change to this inode (and to some others): what is derived from it is good as long as this is the same.
+    [[nodiscard]] std::uint64_t changes(ext2_ino_t number) const { return openings_ + changes_[number % changes_.size()]; }
 
     // An operation: begin, changes through libext2fs, finish. All or nothing.
     Result<> begin();
@@ -114,7 +114,8 @@ private:
     std::array<std::uint64_t, max_groups / 64> groups_{};  // whose bitmaps or descriptors have changed
     std::array<std::uint64_t, Transaction::capacity> last_blocks_{};  // of the last transaction in the journal
     unsigned last_count_ = 0;
-    std::uint64_t changes_ = 1;
+    std::uint64_t openings_ = 1;  // of libext2fs's view
+    std::array<std::uint64_t, 256> changes_{};
     std::int64_t dirty_since_ = 0;
     Ica buffer_;  // one block to work on
 };

@@ -2,6 +2,7 @@
 file system in order."""
 
 import random
+import re
 import time
 
 import pytest
@@ -26,7 +27,8 @@ def check_disk(machine: Machine) -> None:
 
 
 def names(machine: Machine, folder: str) -> set[str]:
-    return {line.split()[2] for line in machine.run(f"run file-check list {folder}").splitlines()} - {".", ".."}
+    # Other programs may print in between.
+    return set(re.findall(r"^\d+ \d+ (\S+)$", machine.run(f"run file-check list {folder}"), re.MULTILINE)) - {".", ".."}
 
 
 def test_files(guest):

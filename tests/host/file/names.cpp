@@ -152,6 +152,7 @@ TEST_CASE("any order of writes and truncations gives the same bytes as in memory
                 if (expected.size() < position + data.size()) expected.resize(position + data.size());
                 expected.replace(position, data.size(), data);
             }
+            if (random() % 5 == 0) REQUIRE(*world.read("/f") == expected);
             if (random() % 10 == 0) world.restart();
             if (random() % 10 == 0) must(world.volume().sync());
         }

@@ -193,12 +193,12 @@ Result<> World::rename(const std::string& from, const std::string& to) {
 
 Result<std::string> World::read(const std::string& path) {
     const Node node = ANT_TRY(tree().find(path.c_str(), 0, true));
-    Inode inode;
-    ANT_TRY(node.volume->read_inode(node.inode, inode));
-    std::string out(size_of(inode), '?');
+    FileMap& file = process->maps[node.inode % process->maps.size()];
+    ANT_TRY(file.use(*node.volume, node.inode));
+    std::string out(file.size(), '?');
     for (std::uint64_t done = 0; done < out.size();) {
         Mapping mapping;
-        ANT_TRY(map(*node.volume, node.inode, inode, done, out.size() - done, mapping));
+        ANT_TRY(file.map(done, out.size() - done, mapping));
         for (unsigned i = 0; i < mapping.count; ++i) {
             const Extent& extent = mapping.extents[i];
             if (extent.position == cache::hole)

@@ -60,6 +60,7 @@ struct Process {
     BlockCache blocks;
     Volumes volumes;
     Tree tree{volumes};
+    std::array<FileMap, 4> maps;
 };
 
 class World {
