@@ -20,24 +20,64 @@ Result<bool> Content::is_hole(Inode& inode, std::uint64_t block) {
     return mapping.hole_bytes != 0;
 }
 
-// After this all blocks of the range are on the disk, and none counts as never written.
+// After this all blocks of the range are on the disk, and none counts as never written. (ext2fs_fallocate would also fill
+// what lies between the range and the next extent, with whatever the disk has there.)
 Result<> Content::allocate(Inode& inode, std::uint64_t first, std::uint64_t count) {
     const ext2_filsys fs = ANT_TRY(volume_.fs());
-    // ZERO_BLOCKS lets it lengthen an extent; the io_manager does not zero, the caller writes all of them.
-    constexpr int flags = EXT2_FALLOCATE_FORCE_INIT | EXT2_FALLOCATE_ZERO_BLOCKS | EXT2_FALLOCATE_INIT_BEYOND_EOF;
-    ANT_TRY(checked(ext2fs_fallocate(fs, flags, number_, plain(inode), ~0ULL, first, count)));
-    if ((inode.i_flags & EXT4_EXTENTS_FL) == 0) return {};
-    for (;;) {
-        Run reserved{};
-        ANT_TRY(each_run(fs, number_, inode, first, first + count, [&](const Run& run) -> Result<bool> {
-            if (run.unwritten) reserved = run;
-            return !run.unwritten;
+    if ((inode.i_flags & EXT4_EXTENTS_FL) == 0) return Failure(Error::not_supported);
+    for (const std::uint64_t end = first + count;;) {
+        Run missing{};
+        std::uint64_t goal = 0;  // behind the block before
+        ANT_TRY(each_run(fs, number_, inode, first != 0 ? first - 1 : 0, end, [&](const Run& run) -> Result<bool> {
+            missing = run;
+            if (!run.hole) goal = run.place + run.count;
+            return (!run.hole && !run.unwritten) || run.first + run.count <= first;
         }));
-        if (!reserved.unwritten) return {};
-        const Extents extents = ANT_TRY(Extents::open(fs, number_, inode));
-        for (std::uint64_t i = 0; i < reserved.count; ++i)
-            ANT_TRY(checked(ext2fs_extent_set_bmap(extents.get(), reserved.first + i, reserved.place + i, 0)));
+        if (missing.first < first) {
+            missing.count -= std::min(missing.count, first - missing.first);
+            missing.place += first - missing.first;
+            missing.first = first;
+        }
+        if (missing.count == 0 || (!missing.hole && !missing.unwritten)) return {};
+        first = ANT_TRY(missing.hole ? fill(inode, missing, goal) : convert(inode, missing));
     }
+}
+
+// Puts new blocks into the hole, as many as lie behind each other. -> the block of the file behind them
+Result<std::uint64_t> Content::fill(Inode& inode, const Run& hole, std::uint64_t goal) {
+    const ext2_filsys fs = ANT_TRY(volume_.fs());
+    constexpr std::uint64_t longest = EXT_INIT_MAX_LEN;
+    if (goal == 0) goal = ext2fs_find_inode_goal(fs, number_, plain(inode), hole.first);
+    blk64_t place = 0, count = 0;
+    ANT_TRY(checked(ext2fs_new_range(fs, 0, goal, std::min(hole.count, longest), nullptr, &place, &count)));
+    ext2fs_block_alloc_stats_range(fs, place, static_cast<blk_t>(count), 1);
+    ANT_TRY(checked(ext2fs_iblk_add_blocks(fs, plain(inode), count)));
+    const Extents extents = ANT_TRY(Extents::open(fs, number_, inode));
+    (void)ext2fs_extent_goto(extents.get(), hole.first);  // the one before, or the first
+    ext2fs_extent other{};
+    const errcode_t code = ext2fs_extent_get(extents.get(), EXT2_EXTENT_CURRENT, &other);
+    if (code != 0 && code != EXT2_ET_NO_CURRENT_NODE) return Failure(error_of(code));
+    const bool joins = code == 0 && (other.e_flags & EXT2_EXTENT_FLAGS_UNINIT) == 0 && other.e_lblk + other.e_len == hole.first &&
+                       other.e_pblk + other.e_len == place && other.e_len + count <= longest;
+    if (joins) {
+        other.e_len += static_cast<std::uint32_t>(count);
+        ANT_TRY(checked(ext2fs_extent_replace(extents.get(), 0, &other)));
+    } else {
+        ext2fs_extent fresh{place, hole.first, static_cast<std::uint32_t>(count), 0};
+        const int where = code == 0 && other.e_lblk < hole.first ? EXT2_EXTENT_INSERT_AFTER : 0;
+        ANT_TRY(checked(ext2fs_extent_insert(extents.get(), where, &fresh)));
+        ANT_TRY(checked(ext2fs_extent_fix_parents(extents.get())));
+    }
+    return hole.first + count;
+}
+
+// Blocks that were reserved and never written.
+Result<std::uint64_t> Content::convert(Inode& inode, const Run& run) {
+    const ext2_filsys fs = ANT_TRY(volume_.fs());
+    const Extents extents = ANT_TRY(Extents::open(fs, number_, inode));
+    for (std::uint64_t i = 0; i < run.count; ++i)
+        ANT_TRY(checked(ext2fs_extent_set_bmap(extents.get(), run.first + i, run.place + i, 0)));
+    return run.first + run.count;
 }
 
 Result<> Content::put(const Mapping& mapping, Memory from) {

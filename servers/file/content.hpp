@@ -23,6 +23,8 @@ public:
 private:
     Result<> write_part(Inode& inode, std::uint64_t position, Memory from, std::uint64_t bytes);
     Result<> allocate(Inode& inode, std::uint64_t first, std::uint64_t count);
+    Result<std::uint64_t> fill(Inode& inode, const Run& hole, std::uint64_t goal);
+    Result<std::uint64_t> convert(Inode& inode, const Run& run);
     Result<> put(const Mapping& mapping, Memory from);
     Result<> put_edge(Inode& inode, std::uint64_t block, std::uint64_t position, Memory from, std::uint64_t bytes);
     Result<bool> is_hole(Inode& inode, std::uint64_t block);

@@ -63,8 +63,6 @@ struct Io {
         return write(channel, block, count, from);
     }
     static errcode_t flush(io_channel) { return 0; }
-    // New blocks of a file: the server writes all of them before their operation is done.
-    static errcode_t zero(io_channel, unsigned long long, unsigned long long) { return 0; }
 };
 
 namespace {
@@ -84,7 +82,7 @@ struct_io_manager manager = {.magic = EXT2_ET_MAGIC_IO_MANAGER,
                              .write_blk64 = Io::write,
                              .discard = nullptr,
                              .cache_readahead = nullptr,
-                             .zeroout = Io::zero,
+                             .zeroout = nullptr,
                              .reserved = {}};
 
 }  // namespace
