@@ -21,6 +21,7 @@ class Controller {
 public:
     using State = ahci::State;
     static constexpr unsigned max_ports = ahci::max_ports;
+    static constexpr bool hands_over = true;
 
     Controller(Bus& bus, Host& host, State& state, ant::block::Statistics& statistics)
         : bus_{bus}, host_{host}, state_{state}, statistics_{statistics} {}

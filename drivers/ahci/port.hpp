@@ -387,7 +387,7 @@ private:
         write(port::interrupt_enable, interrupt::link);
         state_.attempts = 0;
         state_.careful = 0;
-        state_.log_wanted = state_.expected = state_.drive.present = false;
+        state_.log_wanted = state_.expected = false;
         give_back(true);
         return false;
     }

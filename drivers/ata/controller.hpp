@@ -11,6 +11,7 @@ template <PortBus Bus, class Host>
 class Controller {
 public:
     static constexpr unsigned max_ports = 4;
+    static constexpr bool hands_over = false;
     struct State {
         ChannelState channel[2];
     };

@@ -1,5 +1,6 @@
-// In which order requests came to the slot. The core delivers the calls of a failed process again, but the one in work
-// first, which was the newest; so the order is kept where the next process finds it.
+// What the next process has to know of the requests of this one: in which order they came to the slot, for the core delivers
+// the calls of a failed process again, but the one in work first, which was the newest; and, in a planned replacement, how far
+// those have come whose commands go on in the chip.
 #pragma once
 
 #include <array>
@@ -8,6 +9,13 @@
 namespace disk {
 
 inline constexpr unsigned max_requests = 256;  // at once; further ones are refused
+
+struct Progress {
+    std::uint32_t unit, done, under_way;  // of the request's bytes
+    std::uint8_t attempts;
+    bool flushes;
+    bool handed_over;  // a command is under way: the request's index is its token
+};
 
 // In the live area, zero at first. An entry is written before the call is put aside, and forgotten after it has been
 // answered: so a call that comes again and is not here is the newest.
@@ -21,6 +29,7 @@ public:
             if (index == max_requests) return index;
             entries_[index].number = ++last_;
             entries_[index].call = call;
+            entries_[index].progress.handed_over = false;
         }
         claimed(index, true);
         return index;
@@ -30,6 +39,24 @@ public:
         entries_[index].call = 0;
         claimed(index, false);
         free_ = index;
+    }
+
+    void hand_over(unsigned index, const Progress& progress) { entries_[index].progress = progress; }
+    // In the next process; once only, since it goes on from there.
+    [[nodiscard]] Progress take_over(unsigned index) {
+        const Progress progress = entries_[index].progress;
+        entries_[index].progress.handed_over = false;
+        return progress;
+    }
+    // No process takes over, or the next one begins anew.
+    void keep() {
+        for (Entry& entry : entries_) entry.progress.handed_over = false;
+    }
+    // A command is under way of a call that is not here.
+    [[nodiscard]] bool any_handed_over() const {
+        for (const Entry& entry : entries_)
+            if (entry.call != 0 && entry.progress.handed_over) return true;
+        return false;
     }
 
     // In a process that takes over.
@@ -49,6 +76,7 @@ public:
 private:
     struct Entry {
         std::uint64_t call, number;
+        Progress progress;
     };
 
     void claimed(unsigned index, bool on) {

@@ -11,7 +11,9 @@
 //   calls
 //                                  quiet() (areas of the process before are free from then on), takes its own areas, resets,
 //                                  and begins to look for drives
-//   void resume()                  the process before left it with nothing under way: nothing is written to the hardware
+//   static constexpr bool hands_over   State says everything about commands and resets under way, too
+//   void resume()                  the process before left it in good order, and with nothing under way unless hands_over:
+//                                  nothing is written to the hardware
 //   bool settled()                 every port has been looked at: the drives are known
 //   const Drive& drive(port)
 //   bool room(port)                one more command can be started

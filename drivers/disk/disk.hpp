@@ -30,16 +30,19 @@ public:
     ant::Outcome read(Call call) { return transfer(call, Kind::read); }
     ant::Outcome write(Call call) { return transfer(call, Kind::write); }
     ant::Outcome flush(Call call) {
+        quiet_ = false;
         if (carries_data(call)) return outcome(call, Error::invalid_argument);
         return take(call, Kind::flush,
                     {.unit = call.params<ant::block::UnitId>().unit, .flags = 0, .sector = 0, .offset = 0, .bytes = 0});
     }
     ant::Outcome units(Call call) {
+        quiet_ = false;
         if (carries_data(call)) return outcome(call, Error::invalid_argument);
         if (open_) return call.reply_with(units_.list());
         return take(call, Kind::flush, {.unit = asks_units, .flags = 0, .sector = 0, .offset = 0, .bytes = 0});
     }
     ant::Outcome statistics(Call call) {
+        quiet_ = false;
         if (carries_data(call)) return outcome(call, Error::invalid_argument);
         return call.reply_with(statistics_);
     }
@@ -47,7 +50,9 @@ public:
     // Events -------------------------------------------------------------------------------------------------
     void interrupt() {
         ++statistics_.interrupts;
+        if (!all_here_) return;  // it may be about one that is to come
         quiet_ = false;
+        if (!open_) settle();
         controller_.interrupt(ended());
         go_on();
     }
@@ -55,12 +60,13 @@ public:
     [[nodiscard]] std::uint64_t before_receive() {
         if (stopped_) [[unlikely]] {  // the replacement was called off
             stopped_ = false;
+            arrivals_.keep();
             go_on();
         }
         if (open_ && !controller_.busy()) return ant::no_limit;
         // Without a look at the clock: one is due when the last wait was long, and now and then.
         if (!std::exchange(quiet_, true)) {
-            if (++unlooked_ % receives_per_look != 0) return wait_us_;
+            if (!all_here_ || ++unlooked_ % receives_per_look != 0) return wait_us_;
         } else {
             all_here_ = true;  // what is delivered again comes before anything else
         }
@@ -68,10 +74,22 @@ public:
         return open_ && !controller_.busy() ? ant::no_limit : wait_us_;
     }
 
-    // Planned replacement: what the chip has is finished, if that does not take long. -> whether nothing is under way
+    // Planned replacement: commands go on in the chip, for the next process, if the controller can hand them over; else they are
+    // finished, if that does not take long. -> whether the next process can go on
     [[nodiscard]] bool stop() {
         stopped_ = true;
         if (!open_) return false;
+        if constexpr (Controller::hands_over) {
+            hand_over();
+            return true;
+        }
+        return drain();
+    }
+    // In the next process.
+    void resume() { resumed_ = true; }
+
+private:
+    bool drain() {
         const std::uint64_t limit = host_.now_us() + drain_limit_us;
         while (controller_.busy() && host_.now_us() < limit) {
             controller_.interrupt(ended());
@@ -79,8 +97,17 @@ public:
         }
         return !controller_.busy();
     }
+    void hand_over() {
+        for (unsigned unit = 0; unit < units_.count(); ++unit)
+            for (const Request* request = queues_[unit].first; request != nullptr; request = request->next)
+                arrivals_.hand_over(index_of(*request), {.unit = unit,
+                                                         .done = request->done,
+                                                         .under_way = request->under_way,
+                                                         .attempts = request->attempts,
+                                                         .flushes = request->flushes,
+                                                         .handed_over = request->state == Request::State::started});
+    }
 
-private:
     static constexpr std::uint32_t asks_units = ~std::uint32_t{0};  // in place of a unit
     static constexpr unsigned receives_per_look = 64;
     static constexpr std::uint64_t drain_pause_us = 20;
@@ -112,6 +139,7 @@ private:
         return (call.frame().flags & (ant::abi::flag::data_mask | ant::abi::flag::data_list)) != 0;
     }
     ant::Outcome transfer(Call call, Kind kind) {
+        quiet_ = false;
         const auto transfer = TransferCall::parse(call, kind, [this](std::uint64_t area) { return host_.pages_of(area); });
         if (!transfer) return outcome(call, transfer.error());
         return take(call, kind, *transfer);
@@ -134,15 +162,26 @@ private:
                    .state = Request::State::waiting,
                    .attempts = 0,
                    .flushes = false};
-        quiet_ = false;
         if (!open_) {
             all_here_ |= !call.redelivered();
+            go_on_from(arrivals_.take_over(index), request);
             insert(request);
         } else {
             append(queues_[transfer.unit], request);
             start_from(transfer.unit);
         }
         return Call::defer();
+    }
+    // The process before has handed over a command of it.
+    static void go_on_from(const Progress& before, Request& request) {
+        if (!before.handed_over) return;
+        if (request.transfer.unit != before.unit)
+            ant::panic("a request for unit %u was for %u", request.transfer.unit, before.unit);
+        request.done = before.done;
+        request.under_way = before.under_way;
+        request.attempts = before.attempts;
+        request.flushes = before.flushes;
+        request.state = Request::State::started;
     }
     [[nodiscard]] Error check(Kind kind, const ant::block::Transfer& transfer) const {
         const Drive* drive = drive_of(transfer.unit);
@@ -162,7 +201,10 @@ private:
         request.next = nullptr;
         (queue.last != nullptr ? queue.last->next : queue.first) = &request;
         queue.last = &request;
-        if (queue.waiting == nullptr) queue.waiting = &request;
+        if (request.state == Request::State::started)
+            ++queue.started;
+        else if (queue.waiting == nullptr)
+            queue.waiting = &request;
     }
     static void remove(Queue& queue, Request& request) {
         (request.previous != nullptr ? request.previous->next : queue.first) = request.next;
@@ -322,6 +364,7 @@ private:
     // Time -----------------------------------------------------------------------------------------------------
     void look() {
         const std::uint64_t now = host_.now_us();
+        if (!open_) settle();
         wait_us_ = controller_.look(now, ended());
         for (unsigned unit = 0; open_ && unit < units_.count(); ++unit)
             if (const Request* late = find_late(queues_[unit], now); late != nullptr)
@@ -344,7 +387,8 @@ private:
 
     // The drives are known, and all calls of the process before are here: they can be checked now, and put in order.
     void settle() {
-        if (!controller_.settled() || !all_here_) return;
+        if (!all_here_ || !(resumed_ || controller_.settled())) return;
+        if (arrivals_.any_handed_over()) ant::panic("a command is under way for a call that is gone");
         open_ = true;
         arrivals_.forget_unclaimed();
         units_.match(Controller::max_ports, [this](unsigned port) -> const Drive& { return controller_.drive(port); });
@@ -361,6 +405,7 @@ private:
     }
     ant::Outcome check_early(const Request& request) {
         const Call call{request.control};
+        if (request.state == Request::State::started) return Call::defer();
         if (request.transfer.unit == asks_units) return call.reply_with(units_.list());
         const Error error = check(request.kind, request.transfer);
         return error == Error::none ? Call::defer() : outcome(call, error);
@@ -379,6 +424,7 @@ private:
     std::uint64_t wait_us_ = ant::abi::poll;
     bool open_ = false;      // requests can be started
     bool all_here_ = false;  // the calls that the process before had
+    bool resumed_ = false;   // from a process that has stopped in good order
     bool stopped_ = false;
     bool quiet_ = false;  // nothing has happened since `before_receive`
 };

@@ -76,6 +76,7 @@ private:
         live().layout = Hardware::layout;
         live().check = 0;
         live().state = {};
+        live().arrivals.keep();
         ant::sys::phase(ant::abi::Phase::state);
         hardware_.emplace(device());
         make_disk();
@@ -102,6 +103,7 @@ private:
         hardware_.emplace(device());
         make_disk();
         hardware_->controller().resume();
+        disk_->resume();
         ant::sys::phase(ant::abi::Phase::device);
     }
     static void save() { live().check = disk_->stop() ? live().sum() : 0; }

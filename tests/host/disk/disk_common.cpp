@@ -1,6 +1,8 @@
 // The common part of disk drivers over a controller that does what a test says: order, checks, errors, time-outs, failures.
 #include "fixture.hpp"
 
+#include <algorithm>
+
 namespace disk::test {
 namespace {
 
@@ -34,9 +36,11 @@ struct Board {
     }
 };
 
+template <bool can_hand_over>
 struct Scripted {
     struct State {};
     static constexpr unsigned max_ports = 2;
+    static constexpr bool hands_over = can_hand_over;
     Scripted(Board& on, State&, block::Statistics&) : board{on} {}
 
     Board& board;
@@ -74,31 +78,33 @@ struct Scripted {
     [[nodiscard]] bool busy() const { return !board.started.empty() || !board.over.empty(); }
 };
 
-struct World : Machine<Scripted> {
+template <bool can_hand_over>
+struct WorldOf : Machine<Scripted<can_hand_over>> {
     Board board;
-    World() { restart(); }
+    WorldOf() { restart(); }
     void restart() {
         board.started.clear();
-        begin(false, board);
+        this->begin(false, board);
         open();
     }
     // A receive with nothing to deliver.
     void open() {
-        (void)disk->before_receive();
-        (void)disk->before_receive();
+        (void)this->disk->before_receive();
+        (void)this->disk->before_receive();
     }
     void end(std::size_t index, End end = End::done) {
         board.over.emplace_back(board.started[index].token, end);
         board.started.erase(board.started.begin() + static_cast<std::ptrdiff_t>(index));
-        disk->interrupt();
+        this->disk->interrupt();
     }
     [[nodiscard]] std::vector<std::uint64_t> sectors() const {
         std::vector<std::uint64_t> out;
         for (const Started& s : board.started) out.push_back(s.command.sector);
         return out;
     }
-    Error error_of(std::uint64_t control) { return host.answers.at(control).error; }
+    Error error_of(std::uint64_t control) { return this->host.answers.at(control).error; }
 };
+using World = WorldOf<false>;
 using Sectors = std::vector<std::uint64_t>;
 
 }  // namespace
@@ -219,7 +225,8 @@ TEST_CASE("lists that make no sense are refused", "[disk]") {
     CHECK(refused({0, 0, 0, 0, 8192}, {{area, 2, 1}, {area, 2, 1}}) == Error::invalid_argument);  // the last is not used
     CHECK(refused({0, 0, 0, 0, 8704}, {{area, 2, 1}, {area, 2, 2}}) == Error::invalid_argument);  // read-only
     CHECK(refused({0, 0, 0, 0, 8704}, {{area, 2, 1}, {0, 2, 1}}) == Error::invalid_argument);
-    CHECK(refused({0, 0, 0, 0, 8704}, {{area, 2, 1}, {area, 2, 3}}) == Error::none);
+    CHECK(refused({0, 0, 0, 0, 8704}, {{area, 2, 1}, {area, 2, 3}}) == Error::invalid_argument);  // moved and lent
+    CHECK(refused({0, 0, 0, 0, 8704}, {{area, 2, 3}, {area, 2, 3}}) == Error::none);
     // Parameters that end before the list does.
     const auto control = w.list_call({0, 0, 0, 0, 8704}, {{area, 2, 1}, {area, 2, 1}});
     reinterpret_cast<ControlIca*>(control)->frames[0].parameter_bytes -= 8;
@@ -231,7 +238,7 @@ TEST_CASE("pieces of a list, cut into commands", "[disk]") {
     World w;
     w.board.drives[0].max_sectors = 16;
     const std::uint64_t a = w.filled(1, 1), b = w.filled(3, 1), c = w.filled(2, 1);
-    const auto call = w.list_call({0, 0, 40, 0, 4096 + 12288 + 1024}, {{a, 1, 1}, {b, 3, 3}, {c, 2, 1}});
+    const auto call = w.list_call({0, 0, 40, 0, 4096 + 12288 + 1024}, {{a, 1, 1}, {b, 3, 1}, {c, 2, 1}});
     w.deliver(call, Kind::read);
     const auto physical = [](std::uint64_t address) { return static_cast<std::uint32_t>(address - ant::abi::ica_base); };
     const auto pieces = [&] {
@@ -254,9 +261,8 @@ TEST_CASE("pieces of a list, cut into commands", "[disk]") {
     CHECK(w.host.answers.at(call).value == 17408);
     CHECK(w.host.answers.at(call).list);
     const auto* list = reinterpret_cast<const ant::abi::DataList*>(call + ant::abi::parameter_base);
-    REQUIRE(list->count == 2);  // the lent one stays where it is
-    CHECK(list->entries[0].address == a);
-    CHECK(list->entries[1].address == c);
+    REQUIRE(list->count == 3);  // all go back
+    CHECK(list->entries[2].address == c);
 }
 
 TEST_CASE("errors: tried again, then told", "[disk]") {
@@ -403,6 +409,41 @@ TEST_CASE("a planned replacement finishes what is under way", "[disk]") {
         w.end(0);
     }
     CHECK(w.error_of(second) == Error::none);
+}
+
+TEST_CASE("a planned replacement hands over what is under way", "[disk]") {
+    WorldOf<true> w;
+    const std::uint64_t area = w.filled(4, 1), before = w.host.clock;
+    const auto write = w.write(0, 0, 512, area);
+    const auto read = w.read(0, 8, 512, area, 0, 3);
+    const auto same = w.read(0, 0, 512, area, 0, 3);  // waits for the write
+    const auto other = w.read(1, 0, 512, area, 0, 3);
+    REQUIRE(w.board.started.size() == 3);
+    CHECK(w.disk->stop());
+    CHECK(w.host.clock == before);
+    SECTION("to the next process, however the calls come") {
+        std::rotate(w.calls.begin(), w.calls.begin() + 2, w.calls.end());
+        w.begin(true, w.board);
+        w.disk->resume();
+        w.end(1);  // of a call that is still to come
+        CHECK(!w.answered(read));
+        w.deliver_again();
+        w.open();
+        w.disk->interrupt();  // the line is still raised
+        CHECK(w.answered(read));
+        CHECK(w.sectors() == Sectors{0, 0});
+        w.end(0);
+        CHECK(w.answered(write));
+        CHECK(w.board.started.back().command.sector == 0);
+        w.end(0);
+        w.end(0);
+    }
+    SECTION("to nobody, when it is called off") {
+        w.open();
+        while (!w.board.started.empty()) w.end(0);
+        CHECK(!w.live->arrivals.any_handed_over());
+    }
+    for (const std::uint64_t control : {write, read, same, other}) CHECK(w.error_of(control) == Error::none);
 }
 
 TEST_CASE("a drive that does not come to an end is not waited for", "[disk]") {
