@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from disk_load import counters, empty_disk, load, slow, with_errors
+from disk_load import assert_nothing_leaked, counters, empty_disk, load, slow, with_errors
 from harness import Machine, assert_healthy, free_pages
 from antlib import qemu
 
@@ -69,7 +69,7 @@ def test_failures_while_the_chip_works(image):
         for how in ("kill", "replace", "mixed"):
             ended = load(guest, 3, 500, f"{how} 40")
             assert ended["failures"] >= 10 and ended["wrong"] == 0 and ended["errors"] == 0
-        assert abs(free_pages(guest) - before) <= 64
+        assert_nothing_leaked(guest, before)
         assert_healthy(guest)
 
 

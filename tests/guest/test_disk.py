@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from disk_load import counters, empty_disk, load
+from disk_load import assert_nothing_leaked, counters, empty_disk, load
 from harness import Machine, assert_healthy, free_pages
 from antlib import qemu
 
@@ -42,7 +42,7 @@ def test_nothing_is_lost_and_nothing_comes_in_another_order(guest, how, seed):
     assert ended["wrong"] == 0 and ended["errors"] == 0
     assert ended["failures"] >= (1600 // int(how.split()[1]) // 2 if how else 0)
     assert counters(guest)["errors"] == begin["errors"] == 0
-    assert abs(free_pages(guest) - before) <= 64
+    assert_nothing_leaked(guest, before)
     assert_healthy(guest)
 
 
