@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from disk_programs import run_with_kills
 from harness import Machine
 
 
@@ -66,3 +67,17 @@ def test_memory(guest):
         == "300000\ttrue\n"
     output, status = guest.command("run lua -e \"print(#string.rep('x', 100000000))\"")
     assert status == 1 and "not enough memory" in output
+
+
+def test_each_change_of_a_name_is_done_once(guest):
+    """Files come, are renamed and go while the servers under them are killed; whatever is done twice or not at all is an error."""
+    guest.run("mkdir /home/names")
+    program = """for i = 1, 150 do local new, name = '/home/names/new' .. i, '/home/names/name' .. i % 10
+        local f = assert(io.open(new, 'w')) assert(f:write(i)) assert(f:close()) assert(os.rename(new, name)) assert(not io.open(new))
+        f = assert(io.open(name)) assert(f:read('n') == i) f:close() f = assert(io.open('/home/names/log', 'a'))
+        assert(f:write(i, ' ')) assert(f:close()) if i % 3 == 0 then assert(os.remove(name)) end end
+        assert(io.open('/home/names/done', 'w'))"""
+    assert run_with_kills(guest, "namer", f'lua -e "{" ".join(program.split())}"', ("file", "cache", "disk")) > 0
+    expected = {f"name{i % 10}" for i in range(141, 151) if i % 3 != 0} | {"done", "log"}
+    assert {row["name"] for row in guest.json("ls /home/names")} == expected
+    assert guest.run("cat /home/names/log").split() == [str(i) for i in range(1, 151)]
