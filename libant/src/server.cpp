@@ -274,7 +274,7 @@ Server::ResultHandler Server::find_result_handler(std::uint32_t function) {
         entry.function = function;
         return entry.handler;
     }
-    return default_result;
+    return other_result_;
 }
 
 // Nobody waits for this result here: a relayed one goes on to its requester as it came, of an own call

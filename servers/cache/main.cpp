@@ -1,141 +1,180 @@
-// cache: the buffer cache (P-ipc 5).
+// cache: the buffer cache server (P-ipc 5).
+#include "server.hpp"
+
 #include <ant/abi/manifest.hpp>
 #include <ant/ica.hpp>
-#include <ant/interface/block.hpp>
 #include <ant/interface/cache.hpp>
 #include <ant/server.hpp>
 
-#include <algorithm>
-#include <array>
-#include <cstring>
+#include <bit>
+#include <new>
 
-ANT_MANIFEST(.version = 1, .name = "cache", .priority = 18, .deadline_us = 250'000, .quota_pages = 8192, .quota_calls = 128,
-             .restart = 1, .callees = "disk guardian console");
+ANT_MANIFEST(.version = 1, .name = "cache", .priority = 18, .state_writes = ant::cache_server::state_format,
+             .state_reads = 1 | 1 << ant::cache_server::state_format, .deadline_us = 250'000, .quota_pages = 8192,
+             .quota_calls = 128, .restart = 1, .callees = "disk guardian console");
 
 namespace ant::cache_server {
+
 namespace {
 
-constinit std::array<Client, 8> drivers{Client{"disk"},   Client{"disk.1"}, Client{"disk.2"}, Client{"disk.3"},
-                                        Client{"disk.4"}, Client{"disk.5"}, Client{"disk.6"}, Client{"disk.7"}};
-constinit std::array<Client*, cache::max_disks> driver_of{};
-constinit cache::Disks known{};
-constexpr std::uint64_t for_ever = no_limit;
+// Built by main(), in memory that costs the program's file nothing.
+template <class T>
+struct Later {
+    alignas(T) std::byte bytes[sizeof(T)];
+};
+constinit Later<Cache> memory{};
 
-void find_disks() {
-    known.count = 0;
-    for (Client& driver : drivers) {
-        const auto units = driver.call(block::units, {}, {}, for_ever);
-        if (!units) continue;
-        for (std::uint32_t u = 0; u < units->result.count && known.count < cache::max_disks; ++u) {
-            const block::Unit& unit = units->result.unit[u];
-            cache::Disk& disk = known.disk[known.count];
-            disk = {};
-            std::strncpy(disk.driver, driver.slot(), sizeof disk.driver - 1);
-            std::memcpy(disk.model, unit.model, sizeof disk.model);
-            disk.unit = u;
-            disk.flags = unit.flags;
-            disk.bytes = unit.sectors * block::sector_bytes;
-            driver_of[known.count++] = &driver;
-        }
+// Of the quota, one half is for blocks; the other one is for areas of requests.
+unsigned default_blocks() { return ant_manifest.manifest.quota_pages / 2; }
+
+// Life ------------------------------------------------------------------------------------------------
+
+std::optional<RecordStore> store;
+
+State tables() { return {store->table<DiskRecord>(table::disk), store->table<DirtyRecord>(table::dirty)}; }
+
+void create_store() {
+    const Table wanted[] = {table_of<DiskRecord>(table::disk, 1, cache::max_disks),
+                            table_of<DirtyRecord>(table::dirty, 1, default_blocks())};
+    auto created = RecordStore::create(state_format, wanted);
+    if (!created) panic("no state: %s", error_text(created.error()));
+    store = *created;
+}
+
+template <class T>
+std::span<T> reserve(std::size_t count) {
+    auto area = Ica::reserve(count * sizeof(T));
+    if (!area) panic("no memory for the table of blocks: %s", error_text(area.error()));
+    return {reinterpret_cast<T*>(area->detach()), count};
+}
+
+void begin() {
+    const State state = tables();
+    const unsigned limit = state.dirty.capacity();
+    the_cache().start(state, reserve<Block>(limit), reserve<Block*>(std::bit_ceil(limit)));
+}
+
+void start() {
+    create_store();
+    begin();
+}
+
+bool believable(const State& state) {
+    if (!state.disks || !state.dirty || store->any_damaged()) return false;
+    bool good = true;
+    state.dirty.each([&](unsigned, const DirtyRecord& record) {
+        DiskRecord disk;
+        good = good && disk_of(record.key) < cache::max_disks &&
+               state.disks.load(disk_of(record.key), disk) == record::Found::good &&
+               number_of(record.key) < (disk.bytes + block_bytes - 1) / block_bytes;
+    });
+    return good;
+}
+
+// All that the process before had, but records and dirty blocks. False: a block is not ours.
+bool sweep() {
+    AreaKeeper keeper;
+    store->for_each_area([&keeper](std::uint64_t area) { keeper.keep(area); });
+    tables().dirty.each([&keeper](unsigned, const DirtyRecord& record) { keeper.keep(record.page); });
+    return keeper.sweep().has_value();
+}
+
+// What cannot be trusted is not written to a disk. The disks keep their numbers, as far as that is known.
+void start_clean() {
+    log("the state is damaged: what was not on the disks is lost");
+    const std::optional<RecordStore> before = store;
+    create_store();
+    if (before) {
+        State now = tables();
+        before->table<DiskRecord>(table::disk).each([&now](unsigned n, const DiskRecord& disk) { now.disks.commit(n, disk); });
     }
+    (void)sweep();
 }
 
-const cache::Disk* disk_at(std::uint32_t number) {
-    if (number >= known.count) find_disks();
-    return number < known.count ? &known.disk[number] : nullptr;
+// The same after a failure as in a planned replacement.
+void restore(sys::State registered) {
+    auto left = RecordStore::adopt(registered);
+    if (left) store = *left;
+    if (registered.address == 0)
+        create_store();
+    else if (!left || !believable(tables()) || !sweep())
+        start_clean();
+    begin();
 }
 
-Outcome on_disks(Call call) {
-    find_disks();
-    return call.reply_with(known);
-}
+// Requests -----------------------------------------------------------------------------------------------
 
-Result<> transfer(std::uint32_t disk, const Function<block::Transfer>& function, std::uint64_t position, std::uint32_t bytes,
-                  const Ica& buffer) {
-    const std::uint64_t first = position / block::sector_bytes;
-    const std::uint64_t end = (position + bytes + block::sector_bytes - 1) / block::sector_bytes;
-    const block::Transfer what{known.disk[disk].unit, 0, first, 0, static_cast<std::uint32_t>((end - first) * block::sector_bytes)};
-    const bool read = function.op == block::read.op;
-    ANT_TRY(driver_of[disk]->call(function, what, read ? lend_write(buffer) : lend_read(buffer), for_ever));
-    return {};
-}
-
-Result<> access(std::uint32_t disk, const cache::Extent& extent, std::byte* data, bool write, const Ica& buffer) {
-    for (std::uint64_t done = 0; done < extent.bytes;) {
-        const std::uint64_t position = extent.position + done;
-        const std::uint32_t inside = position % block::sector_bytes;
-        const auto bytes = static_cast<std::uint32_t>(std::min(extent.bytes - done, buffer.size() - block::sector_bytes));
-        ANT_TRY(transfer(disk, block::read, position, bytes, buffer));
-        if (write) {
-            std::memcpy(buffer.data() + inside, data + done, bytes);
-            ANT_TRY(transfer(disk, block::write, position, bytes, buffer));
-        } else {
-            std::memcpy(data + done, buffer.data() + inside, bytes);
-        }
-        done += bytes;
-    }
-    return {};
-}
-
-Outcome on_access(Call call, bool write) {
-    const auto& params = call.params<cache::Access>();
-    const std::uint32_t mode = call.frame().flags & abi::flag::data_mask;
-    const Data back = mode == static_cast<std::uint32_t>(abi::DataMode::move) ? Data{call.data(), abi::DataMode::move} : Data{};
-    Outcome outcome = Error::invalid_argument;
-    outcome.data = back;
-    const cache::Disk* disk = disk_at(params.disk);
-    const auto area = sys::ica_info(call.data());
-    if (!area || disk == nullptr || params.count > cache::max_extents ||
-        std::uint64_t{params.offset} + params.bytes > area->pages * abi::page_size)
-        return outcome;
-    auto buffer = Ica::reserve(64 * 1024);
-    if (!buffer) {
-        outcome.error = buffer.error();
-        return outcome;
-    }
-    auto* data = reinterpret_cast<std::byte*>(call.data() + params.offset);
-    for (const cache::Extent& extent : std::span{params.extent, params.count}) {
-        Result<> done{};
-        if (extent.position == cache::hole)
-            std::memset(data, 0, extent.bytes);
-        else
-            done = access(params.disk, extent, data, write, *buffer);
-        if (!done) {
-            outcome.error = done.error();
-            return outcome;
-        }
-        data += extent.bytes;
-    }
-    outcome.error = Error::none;
-    outcome.value = params.bytes;
+Outcome outcome_of(const std::optional<Answer>& answer) {
+    if (!answer) return Call::defer();
+    Outcome outcome = answer->error;
+    outcome.value = answer->value;
+    if (answer->area != 0) outcome.data = {answer->area, abi::DataMode::move};
     return outcome;
 }
 
-Outcome on_read(Call call) { return on_access(call, false); }
-Outcome on_write(Call call) { return on_access(call, true); }
+constexpr auto mode_number(abi::DataMode mode) { return static_cast<std::uint32_t>(mode); }
 
-Outcome on_flush(Call call) {
-    const std::uint32_t number = call.params<cache::DiskId>().disk;
-    const cache::Disk* disk = disk_at(number);
-    if (disk == nullptr) return Error::not_found;
-    const auto done = driver_of[number]->call(block::flush, {disk->unit, 0}, {}, for_ever);
-    return done ? Error::none : done.error();
+// Several areas are not taken. Those that were moved go back.
+Outcome refuse_list(Call call) {
+    Outcome outcome = Error::invalid_argument;
+    auto& list = call.params<abi::DataList>();
+    std::uint32_t back = 0;
+    for (const auto& entry : call.data_list())
+        if (entry.mode == mode_number(abi::DataMode::move)) list.entries[back++] = entry;
+    list.count = back;
+    outcome.list = back != 0;
+    return outcome;
 }
 
-Outcome on_statistics(Call call) { return call.reply_with(cache::Statistics{}); }
+Outcome transfer(Call call, RequestKind kind) {
+    const std::uint32_t flags = call.frame().flags;
+    if ((flags & abi::flag::data_list) != 0) return refuse_list(call);
+    const std::uint32_t mode = flags & abi::flag::data_mask;
+    if (call.data() == 0) return call.redelivered() ? Error::restarted : Error::invalid_argument;
+    const auto area = sys::ica_info(call.data());
+    if (!area) return area.error();
+    const bool owned = mode == mode_number(abi::DataMode::move);
+    return outcome_of(the_cache().transfer(kind, {call.control(), &call.params<cache::Access>(), call.data(),
+                                                  area->pages * abi::page_size, owned, mode != mode_number(abi::DataMode::lend_read), call.redelivered()}));
+}
+
+Outcome on_read(Call call) { return transfer(call, RequestKind::read); }
+Outcome on_write(Call call) { return transfer(call, RequestKind::write); }
+Outcome on_flush(Call call) { return outcome_of(the_cache().flush(RequestKind::flush, call.control(), call.params<cache::DiskId>())); }
+Outcome on_forget(Call call) { return outcome_of(the_cache().flush(RequestKind::forget, call.control(), call.params<cache::DiskId>())); }
+Outcome on_disks(Call call) {
+    if (call.parameter_bytes() < sizeof(cache::Disks)) return Error::invalid_argument;
+    return outcome_of(the_cache().find_disks(call.control()));
+}
+Outcome on_statistics(Call call) { return call.reply_with(the_cache().statistics()); }
+
+Outcome on_result(const CallResult& result) {
+    const bool known = the_cache().result(result.control, result.error, reinterpret_cast<const void*>(result.control + abi::parameter_base));
+    if (!known && result.data != 0) (void)sys::ica_release(result.data);
+    return {};
+}
 
 }  // namespace
+
+Cache& the_cache() { return reinterpret_cast<Cache&>(memory); }
+
 }  // namespace ant::cache_server
 
 int main() {
     using namespace ant;
     using namespace ant::cache_server;
-    static Server server{startup().name};
-    server.on(cache::disks, on_disks);
-    server.on(cache::read, on_read);
-    server.on(cache::write, on_write);
-    server.on(cache::flush, on_flush);
-    server.on(cache::forget, on_flush);
-    server.on(cache::statistics, on_statistics);
-    panic("cannot serve: %s", error_text(server.run()));
+    static Server own{startup().name};
+    new (&memory) Cache;
+    own.on(cache::disks, on_disks);
+    own.on(cache::read, on_read);
+    own.on(cache::write, on_write);
+    own.on(cache::flush, on_flush);
+    own.on(cache::forget, on_forget);
+    own.on(cache::statistics, on_statistics);
+    own.on_other_result(on_result);
+    own.before_receive([] { return the_cache().work(); });
+    own.redeliver_deferred();
+    own.on_start(start);
+    own.on_restore(restore);
+    panic("cannot serve: %s", error_text(own.run()));
 }

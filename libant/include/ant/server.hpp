@@ -134,6 +134,8 @@ public:
     void on_result(Client& client, const Function<P, R>& function, ResultHandler handler) {
         handle_result({&client, function.name, function.op, handler});
     }
+    // Results that no other handler is for.
+    void on_other_result(ResultHandler handler) { other_result_ = handler; }
     void on_event(EventHandler handler) { event_ = handler; }
     // Called before each receive; returns the longest time to wait there in us (no_limit = for ever; abi::poll).
     // To be set before run().
@@ -220,6 +222,7 @@ private:
     std::array<const char*, max_ops> names_{};  // nullptr: not offered
     std::array<std::uint16_t, max_ops> attributes_{};
     std::array<ResultEntry, 16> results_{};
+    ResultHandler other_result_ = default_result;
     EventHandler event_ = nullptr;
     std::uint64_t (*before_receive_)() = nullptr;
     void (*save_)() = nullptr;
