@@ -35,7 +35,7 @@ struct Block : Links {
     Block* in_bucket;
     Piece* pieces;  // that wait while it is read
     Key key;
-    std::uint64_t page;  // its address; a free block keeps it. 0: none yet
+    std::uint64_t page;    // its address; a free block keeps it. 0: none yet
     std::uint32_t stamp;   // dirty: when it became so, in flushes of its disk
     std::uint32_t issued;  // writing: the stamp of what is being written
     BlockState state;

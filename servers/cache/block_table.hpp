@@ -43,9 +43,7 @@ public:
 private:
     static constexpr unsigned first_pause = 64, last_pause = 1 << 20;
 
-    [[nodiscard]] Block*& bucket(Key key) const {
-        return buckets_[(key * 0x9e37'79b9'7f4a'7c15 >> 32) & (buckets_.size() - 1)];
-    }
+    [[nodiscard]] Block*& bucket(Key key) const { return buckets_[(key * 0x9e37'79b9'7f4a'7c15 >> 32) & (buckets_.size() - 1)]; }
     [[nodiscard]] List<Block>& list_of(const Block& block) { return block.active ? active_ : inactive_; }
     [[nodiscard]] Block* unused();
     [[nodiscard]] std::uint64_t new_page();

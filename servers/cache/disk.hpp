@@ -13,10 +13,10 @@ namespace ant::cache_server {
 struct Disk {
     DiskRecord record{};
     List<Block> fresh, batch, failed;
-    std::uint32_t dirty = 0;   // in these lists and being written
-    std::uint32_t writes = 0;  // transfers under way
-    std::uint32_t stamp = 0;   // flushes that were asked for
-    bool wanted = false;       // all that is fresh: a batch as soon as this one has begun to be written
+    std::uint32_t dirty = 0;      // in these lists and being written
+    std::uint32_t writes = 0;     // transfers under way
+    std::uint32_t stamp = 0;      // flushes that were asked for
+    bool wanted = false;          // all that is fresh: a batch as soon as this one has begun to be written
     std::uint64_t oldest_ns = 0;  // when the first fresh one became so
 
     // Flushes: those whose blocks are being written; those that wait for the drive to take a flush; those that it has.

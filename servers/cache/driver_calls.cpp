@@ -159,8 +159,14 @@ void Cache::units_done(DriverCall& call, Error error, const block::Units* units)
 
 // A disk that is known keeps its number; one that has another in its place is gone.
 void Cache::note_unit(unsigned driver, unsigned number, const block::Unit& unit) {
-    DiskRecord wanted{.driver = driver, .unit = number, .flags = unit.flags, .gone = 0,
-                      .bytes = unit.sectors * block::sector_bytes, .serial = {}, .model = {}, .reserved = 0};
+    DiskRecord wanted{.driver = driver,
+                      .unit = number,
+                      .flags = unit.flags,
+                      .gone = 0,
+                      .bytes = unit.sectors * block::sector_bytes,
+                      .serial = {},
+                      .model = {},
+                      .reserved = 0};
     std::memcpy(wanted.serial, unit.serial, sizeof wanted.serial);
     std::memcpy(wanted.model, unit.model, sizeof wanted.model);
     wanted.model[sizeof wanted.model - 1] = '\0';

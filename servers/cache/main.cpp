@@ -134,14 +134,19 @@ Outcome transfer(Call call, RequestKind kind) {
     const auto area = sys::ica_info(call.data());
     if (!area) return area.error();
     const bool owned = mode == mode_number(abi::DataMode::move);
-    return outcome_of(the_cache().transfer(kind, {call.control(), &call.params<cache::Access>(), call.data(),
-                                                  area->pages * abi::page_size, owned, mode != mode_number(abi::DataMode::lend_read), call.redelivered()}));
+    return outcome_of(
+        the_cache().transfer(kind, {call.control(), &call.params<cache::Access>(), call.data(), area->pages * abi::page_size,
+                                    owned, mode != mode_number(abi::DataMode::lend_read), call.redelivered()}));
 }
 
 Outcome on_read(Call call) { return transfer(call, RequestKind::read); }
 Outcome on_write(Call call) { return transfer(call, RequestKind::write); }
-Outcome on_flush(Call call) { return outcome_of(the_cache().flush(RequestKind::flush, call.control(), call.params<cache::DiskId>())); }
-Outcome on_forget(Call call) { return outcome_of(the_cache().flush(RequestKind::forget, call.control(), call.params<cache::DiskId>())); }
+Outcome on_flush(Call call) {
+    return outcome_of(the_cache().flush(RequestKind::flush, call.control(), call.params<cache::DiskId>()));
+}
+Outcome on_forget(Call call) {
+    return outcome_of(the_cache().flush(RequestKind::forget, call.control(), call.params<cache::DiskId>()));
+}
 Outcome on_disks(Call call) {
     if (call.parameter_bytes() < sizeof(cache::Disks)) return Error::invalid_argument;
     return outcome_of(the_cache().find_disks(call.control()));
@@ -149,7 +154,8 @@ Outcome on_disks(Call call) {
 Outcome on_statistics(Call call) { return call.reply_with(the_cache().statistics()); }
 
 Outcome on_result(const CallResult& result) {
-    const bool known = the_cache().result(result.control, result.error, reinterpret_cast<const void*>(result.control + abi::parameter_base));
+    const bool known =
+        the_cache().result(result.control, result.error, reinterpret_cast<const void*>(result.control + abi::parameter_base));
     if (!known && result.data != 0) (void)sys::ica_release(result.data);
     return {};
 }

@@ -31,9 +31,9 @@ public:
 private:
     struct Stream {
         unsigned disk;
-        std::uint32_t window;     // 0: has been seen once
-        std::uint64_t next;       // block
-        std::uint64_t ahead;      // read up to here
+        std::uint32_t window;  // 0: has been seen once
+        std::uint64_t next;    // block
+        std::uint64_t ahead;   // read up to here
         std::uint64_t last_use;
         // Or goes on in the middle of its last block.
         [[nodiscard]] bool follows(unsigned of, std::uint64_t first) const {

@@ -97,8 +97,10 @@ void Cache::read_ahead(const Request& request) {
     }
     if (first == nullptr) return;
     const std::uint64_t end = (last->position + last->bytes + block_bytes - 1) / block_bytes;
-    const ReadAhead::Range range = streams_.note(request.disk, first->position / block_bytes, end, request.has(cache::access_flag::read_ahead));
-    if (range.count != 0) read_ahead(request.disk, range.first, std::min(range.first + range.count, disks_[request.disk].blocks()));
+    const ReadAhead::Range range =
+        streams_.note(request.disk, first->position / block_bytes, end, request.has(cache::access_flag::read_ahead));
+    if (range.count != 0)
+        read_ahead(request.disk, range.first, std::min(range.first + range.count, disks_[request.disk].blocks()));
 }
 
 // Nobody waits for these: as far as there is room.

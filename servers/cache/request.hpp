@@ -15,8 +15,8 @@ struct Request : Links {
     const cache::Access* access;  // read, write: in the control ICA
     std::uint64_t area;
     RequestKind kind;
-    bool owned;    // the area is ours until the answer, and goes back with it; otherwise it is lent to us
-    bool stalled;  // in a list of those that go on when something is free again
+    bool owned;     // the area is ours until the answer, and goes back with it; otherwise it is lent to us
+    bool stalled;   // in a list of those that go on when something is free again
     bool flushing;  // waits as a flush does
     bool direct;    // some of it goes straight between disk and area
     std::uint8_t disk;

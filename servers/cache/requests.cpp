@@ -218,9 +218,7 @@ void Cache::resume(List<Request>& stalled) {
 }
 
 // Nothing will become free by itself.
-bool Cache::hopeless() const {
-    return under_way_.count() == 0 && unsent_.empty() && singles_.empty() && dirty_ == failed_;
-}
+bool Cache::hopeless() const { return under_way_.count() == 0 && unsent_.empty() && singles_.empty() && dirty_ == failed_; }
 
 void Cache::finish(Request& request) {
     if (request.stalled || request.waiting != 0 || !request.complete()) return;

@@ -34,8 +34,8 @@ Result<std::uint64_t> units(unsigned driver) { return clients[driver].send(block
 Result<std::uint64_t> flush(unsigned driver, std::uint32_t unit) { return clients[driver].send(block::flush, {unit, 0}); }
 
 Result<std::uint64_t> transfer(unsigned driver, bool write, const block::Transfer& transfer, std::uint64_t area) {
-    return clients[driver].send(function(write), transfer,
-                                {area, write ? abi::DataMode::lend_read : abi::DataMode::lend_write}, abi::flag::io_wait);
+    return clients[driver].send(function(write), transfer, {area, write ? abi::DataMode::lend_read : abi::DataMode::lend_write},
+                                abi::flag::io_wait);
 }
 
 Result<std::uint64_t> transfer_list(unsigned driver, bool write, const block::Transfer& transfer,
@@ -56,7 +56,8 @@ bool forward(std::uint64_t control, unsigned driver, bool write, const block::Tr
 }
 
 Error answer(std::uint64_t control, Error error, std::int64_t value, std::uint64_t area) {
-    const Result<> answered = Server::answer(control, error, value, {area, area != 0 ? abi::DataMode::move : abi::DataMode::none});
+    const Result<> answered =
+        Server::answer(control, error, value, {area, area != 0 ? abi::DataMode::move : abi::DataMode::none});
     if (answered || answered.error() == Error::abandoned || answered.error() == Error::on_loan)
         return answered ? Error::none : answered.error();
     // The area is the requester's no longer: it shall not wait for it.

@@ -49,7 +49,8 @@ void Cache::want_write_back() {
 
 void Cache::write_back(Disk& disk) {
     if (disk.record.gone != 0) return give_up_batch(disk);
-    if (disk.batch.empty() && !disk.fresh.empty() && (disk.wanted || host::now_ns() - disk.oldest_ns >= age_ns)) disk.begin_batch();
+    if (disk.batch.empty() && !disk.fresh.empty() && (disk.wanted || host::now_ns() - disk.oldest_ns >= age_ns))
+        disk.begin_batch();
     while (!disk.batch.empty() && disk.writes < max_writes && calls_.left() > calls_for_reads / 2) write_next(disk);
     if (!disk.next_flush.empty() && disk.this_flush.empty()) flush_drive(disk);
 }

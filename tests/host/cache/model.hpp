@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <map>
 #include <memory>
 #include <random>
@@ -55,9 +54,9 @@ struct ClientCall {
     ant::cache::Access access;
     u64 area = 0;
     bool owned = true;
-    u8 value = 0;                      // write: of all its bytes
-    std::vector<u64> possible;         // read: sets of values, per byte. flush: of the whole disk
-    std::vector<u64> concurrent;       // write: writes that were under way at some time while it was
+    u8 value = 0;                 // write: of all its bytes
+    std::vector<u64> possible;    // read: sets of values, per byte. flush: of the whole disk
+    std::vector<u64> concurrent;  // write: writes that were under way at some time while it was
     bool answered = false, held = false, forwarded = false;
     Error error = Error::none;
     std::int64_t result = 0;
@@ -82,7 +81,7 @@ struct World {
 
     // Drivers
     bool drive_once(unsigned choice = 0);  // the choice-th of the calls that may be done now
-    void settle();                        // until nothing is under way
+    void settle();                         // until nothing is under way
     void work();
     void sleep(u64 ns) {
         now += ns;
@@ -99,7 +98,16 @@ struct World {
     void check_flush(const ClientCall& call);
     void check_bytes(const ClientCall& call);
     void write_answered(ClientCall& call);
-    void each_byte(const ClientCall& call, const std::function<void(u64 position, u64 offset)>& f);
+    // f(position on the disk, offset in the area)
+    template <class F>
+    static void each_byte(const ClientCall& c, F&& f) {
+        u64 offset = c.access.offset;
+        for (u32 e = 0; e < c.access.count; ++e) {
+            const Extent& extent = c.access.extent[e];
+            for (u64 i = 0; i < extent.bytes; ++i, ++offset)
+                f(extent.position == ant::cache::hole ? ant::cache::hole : extent.position + i, offset);
+        }
+    }
     void perform(Transferring& t);
     bool may_go(std::size_t n) const;
     void lend(u64 area) { ++areas.at(area).loans; }
@@ -128,10 +136,10 @@ struct World {
     u64 next_control = 0x1000, now = 1;
     u64 next_value = 1;
     unsigned pages = 0, most_pages = ~0u;
-    unsigned refuse_one_in = 0;  // calls to drivers
-    u64 points = 0, crash_at = 0;  // 0: never
+    unsigned refuse_one_in = 0;                           // calls to drivers
+    u64 points = 0, crash_at = 0;                         // 0: never
     u64 reads = 0, writes = 0, flushes = 0, crashes = 0;  // that drivers did
-    bool gone = false;        // drivers answer no_server
+    bool gone = false;                                    // drivers answer no_server
 };
 
 }  // namespace model

@@ -17,9 +17,9 @@ struct Run : World {
     unsigned failed = 0;
 
     Run(u64 seed, bool with_crashes, bool with_errors) : World{seed}, crashes_wanted{with_crashes}, errors_wanted{with_errors} {
-        add_drive(0, 4096 * (20 + below(100)) + 512 * below(8));
+        add_drive(0, 4096 * (20 + below(60)) + 512 * below(8));
         add_drive(0, 4096 * 16 + 512 * below(8));
-        add_drive(1, 4096 * 300 + 512 * below(8));
+        add_drive(1, 4096 * 120 + 512 * below(8));
         boot(16u << below(6));
         find_disks();
         settle();
@@ -47,7 +47,7 @@ struct Run : World {
                     e.position = random() % size / 512 * 512;
                     break;
                 default:  // much
-                    e.bytes = 4096 * (1 + below(100));
+                    e.bytes = 4096 * (1 + below(80));
                     e.position = random() % size / 4096 * 4096;
             }
             e.bytes = std::min(e.bytes, size - e.position);
@@ -123,11 +123,11 @@ void runs(bool crashes, bool errors) {
     const char* given = std::getenv("ANT_SEED");
     const u64 seed = given != nullptr ? std::strtoull(given, nullptr, 0) : std::random_device{}();
     u64 ended = 0;
-    const unsigned count = given != nullptr ? 1 : 12;
+    const unsigned count = given != nullptr ? 1 : 8;
     for (u64 i = 0; i < count; ++i) {
         INFO("ANT_SEED=" << seed + i);
         Run run{seed + i, crashes, errors};
-        for (unsigned n = 0; n < 700; ++n) run.step();
+        for (unsigned n = 0; n < 400; ++n) run.step();
         run.end();
         ended += run.crashes;
     }

@@ -12,8 +12,8 @@ constexpr u64 block = 4096;
 
 // One drive of 4 MiB and a part of a block, known to the cache.
 struct Scene : World {
-    explicit Scene(unsigned blocks = 1024, u64 bytes = 1024 * block + 1536) : World{1} {
-        add_drive(0, bytes);
+    explicit Scene(unsigned blocks = 1024) : World{1} {
+        add_drive(0, 1024 * block + 1536);
         boot(blocks);
         const u64 found = find_disks();
         settle();
