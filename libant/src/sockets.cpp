@@ -14,6 +14,12 @@ constexpr std::uint64_t poll_slack_us = 5'000'000;
 // What fits into the parameter area behind inet::Receive.
 constexpr std::size_t inline_receive_bytes = abi::parameter_capacity - sizeof(inet::Receive);
 
+// A number in an answer. inet may have been damaged before it fails: nobody must read or write past a buffer for that.
+Result<std::size_t> at_most(std::size_t most, std::int64_t value) {
+    if (value < 0 || static_cast<std::uint64_t>(value) > most) return Failure(Error::io_error);
+    return static_cast<std::size_t>(value);
+}
+
 }  // namespace
 
 Client& Socket::default_server() { return default_inet; }
@@ -41,6 +47,7 @@ Result<> Socket::listen(std::uint32_t backlog) {
 
 Result<Socket> Socket::accept(inet::Address* peer) {
     const auto accepted = ANT_TRY(server_->call(inet::accept, {id_, 0}, {}, no_limit));
+    if (accepted.result.socket == id_) return Failure(Error::io_error);  // the call as it was sent
     if (peer != nullptr) *peer = accepted.result.peer;
     return Socket{*server_, accepted.result.socket};
 }
@@ -63,14 +70,12 @@ Result<std::size_t> Socket::send(std::span<const std::byte> data, std::uint32_t 
             params = head;
             if (!data.empty()) __builtin_memcpy(&params + 1, data.data(), data.size());
         };
-        const auto sent = ANT_TRY(server_->call_in_place(inet::send, fill, head.bytes, {}, no_limit));
-        return static_cast<std::size_t>(sent.value);
+        return at_most(head.bytes, ANT_TRY(server_->call_in_place(inet::send, fill, head.bytes, {}, no_limit)).value);
     }
     const Ica& area = *ANT_TRY(transfer::area());
     head.bytes = static_cast<std::uint32_t>(data.size() < area.size() ? data.size() : area.size());
     __builtin_memcpy(area.data(), data.data(), head.bytes);
-    const auto sent = ANT_TRY(server_->call(inet::send, head, lend_read(area), no_limit));
-    return static_cast<std::size_t>(sent.value);
+    return at_most(head.bytes, ANT_TRY(server_->call(inet::send, head, lend_read(area), no_limit)).value);
 }
 
 Result<std::size_t> Socket::send(Ica&& area, std::size_t offset, std::size_t bytes, std::uint32_t flags) {
@@ -88,8 +93,7 @@ Result<std::size_t> Socket::receive(std::span<std::byte> data, std::uint32_t fla
     const std::size_t most = data.size() < area.size() ? data.size() : area.size();
     const inet::Receive params{id_, flags, {}, 0, static_cast<std::uint32_t>(most)};
     const auto received = ANT_TRY(server_->call(inet::recv, params, lend_write(area), no_limit));
-    const auto bytes = static_cast<std::size_t>(received.value);
-    if (bytes > most) return Failure(Error::io_error);
+    const std::size_t bytes = ANT_TRY(at_most(most, received.value));
     __builtin_memcpy(data.data(), area.data(), bytes);
     if (from != nullptr) *from = received.result.address;
     return bytes;
@@ -99,8 +103,7 @@ Result<std::size_t> Socket::receive_inline(std::span<std::byte> data, std::uint3
     const auto most = static_cast<std::uint32_t>(data.size());
     const auto fill = [&](inet::Receive& params) { params = {id_, flags, {}, 0, most}; };
     const auto received = ANT_TRY(server_->call_in_place(inet::recv, fill, most, {}, no_limit));
-    const auto bytes = static_cast<std::size_t>(received.value);
-    if (bytes > most) return Failure(Error::io_error);
+    const std::size_t bytes = ANT_TRY(at_most(most, received.value));
     if (bytes != 0) __builtin_memcpy(data.data(), received.result + 1, bytes);
     if (from != nullptr) *from = received.result->address;
     return bytes;
@@ -108,8 +111,7 @@ Result<std::size_t> Socket::receive_inline(std::span<std::byte> data, std::uint3
 
 Result<std::size_t> Socket::receive(const Ica& area, std::size_t bytes, std::uint32_t flags) {
     const inet::Receive params{id_, flags, {}, 0, static_cast<std::uint32_t>(bytes)};
-    const auto received = ANT_TRY(server_->call(inet::recv, params, lend_write(area), no_limit));
-    return static_cast<std::size_t>(received.value);
+    return at_most(bytes, ANT_TRY(server_->call(inet::recv, params, lend_write(area), no_limit)).value);
 }
 
 Result<std::uint64_t> Socket::option(inet::Option option) const {
@@ -137,7 +139,7 @@ Result<std::size_t> poll(std::span<inet::PollEntry> entries, std::uint64_t timeo
     const bool limited = timeout_us < ~std::uint64_t{0} - poll_slack_us;
     const auto polled = ANT_TRY(server.call_in_place(inet::poll, fill, 0, {}, limited ? timeout_us + poll_slack_us : no_limit));
     for (std::size_t i = 0; i < entries.size(); ++i) entries[i].ready = polled.result->entry[i].ready;
-    return static_cast<std::size_t>(polled.value);
+    return at_most(entries.size(), polled.value);
 }
 
 Result<std::uint32_t> resolve(const char* name, Client& server) {

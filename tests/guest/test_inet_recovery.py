@@ -9,6 +9,7 @@ import pytest
 
 from harness import Machine, assert_healthy
 from inet_failures import EXCHANGE, SEED, Echo, hundred_connections, stop_in_exchanges, stops, transfers_through
+from transfers import download, guest_sum
 
 FAILURES = ["crash inet null", "crash inet panic", "kill inet", "hang inet"]
 ENDS = ["replace inet", "crash inet null"]
@@ -137,3 +138,21 @@ def test_a_newer_state_format():
             assert program_of(guest) == "inet@2"
         lasting.end()
         assert_healthy(guest)
+
+
+def test_wrong_answers(guest):
+    """Applications outlive an inet that answers nonsense: at worst one connection ends."""
+    pids = {row["name"]: row["pid"] for row in guest.json("ps")}
+    for number in range(12):
+        busy = Echo(guest)
+        busy.socket.sendall(random.Random(number).randbytes(50_000))
+        guest.command("crash inet bad_reply")
+        busy.socket.close()
+    guest.command("crash inet null")
+    last = Echo(guest)
+    last.ask(b"still here" * 1000)
+    last.end()
+    assert download(guest, 1_000_000, 1).finish() == guest_sum(guest, 1_000_000, 1)
+    for name in ("web", "echo", "iperf"):
+        assert pids[name] == next(row["pid"] for row in guest.json("ps") if row["name"] == name)
+    assert_healthy(guest)

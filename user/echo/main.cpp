@@ -123,8 +123,9 @@ struct Echo {
             if (!connection.free() && connection.socket().id() == socket) return connection.work();
     }
     static void polled() {}
-    static void close_all() {
-        for (Connection& connection : connections) connection.close();
+    static void close_lost() {
+        for (Connection& connection : connections)
+            if (!connection.free() && !inet_knows(connection.socket().id())) connection.close();
     }
     static void start() {}
     static void save(Saved& saved) {

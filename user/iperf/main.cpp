@@ -185,9 +185,9 @@ struct Iperf {
         if (session != sessions.end()) work(*session);
     }
     static void polled() {}
-    static void close_all() {
+    static void close_lost() {
         for (Session& session : sessions)
-            if (session.role != Session::Role::none) end(session);
+            if (session.role != Session::Role::none && !inet_knows(session.socket)) end(session);
     }
     static void start() { reserve_buffers(); }
     static void save(Saved& saved) {

@@ -335,8 +335,9 @@ struct Web {
         for (Connection& connection : connections)
             if (!connection.free() && connection.socket().id() == socket) connection.poll_alone();
     }
-    static void close_all() {
-        for (Connection& connection : connections) connection.close();
+    static void close_lost() {
+        for (Connection& connection : connections)
+            if (!connection.free() && !inet_knows(connection.socket().id())) connection.close();
     }
     static void start() {
         auto area = Ica::reserve(area_bytes);

@@ -17,6 +17,12 @@ inline Result<Socket> open_listener(std::uint16_t port, std::uint32_t backlog) {
     return socket;
 }
 
+// Whether inet has that socket, and as ours.
+inline bool inet_knows(std::uint32_t socket) {
+    const auto address = Socket::default_server().call(inet::local_address, {socket, 0});
+    return address || address.error() == Error::not_connected;
+}
+
 // The sockets that one poll waits for. The poll is an asynchronous call: its result comes to the server loop, so
 // that the program stays a server that answers others. The result names the sockets, so that a process that has
 // taken the asker's place understands it as well.

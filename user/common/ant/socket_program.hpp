@@ -7,7 +7,7 @@
 //   accept(Socket& listener)  the listener is ready
 //   ready(std::uint32_t socket, std::uint16_t readiness)
 //   polled()                  after each poll
-//   close_all()               inet does not know our sockets any more
+//   close_lost()              closes the connections that inet does not know (inet_knows)
 //   start(); save(Saved&); bool restore(const Saved&)   false: it makes no sense
 // and if it waits for others than its sockets:
 //   listen(Server&)           registers what it wants to hear
@@ -71,9 +71,9 @@ private:
         }
         if (result.error == Error::restarted) return {};  // our sockets are as they were
         if (result.error != Error::none) {
-            // inet is not there yet, or it has started clean: what it knew of us is gone.
-            listener_.close();
-            Program::close_all();
+            // inet is not there yet, or it has started clean, or some number is wrong: what it knows goes on.
+            if (listener_ && !inet_knows(listener_.id())) listener_.close();
+            Program::close_lost();
             return {};
         }
         PollSet::deliver(result, [](std::uint32_t socket, std::uint16_t readiness) {
