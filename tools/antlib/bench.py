@@ -11,8 +11,7 @@ from antlib.paths import BUILD, IMAGE, ROOT
 from antlib.progress import Failure, Progress, say
 
 FIELD = re.compile(r"(\w+)=(\S+)")
-RESILIENCE_RUNS = 3
-REPLACE_SAMPLES = 100
+REPLACE_SAMPLES, RESILIENCE_RUNS = 100, 3
 COUNTS = ("cr3", "invlpg", "msr", "fpu", "mmio")
 
 
@@ -41,7 +40,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--size", metavar="MIB", type=int,
                         help="of each transfer of `resilience` (default: as much as takes a little over 1 s, or 2 s)")
     parser.add_argument("--only", metavar="KIND", default="",
-                        help="of `replace`: one server; of `resilience`: transfers whose name begins so, such as inet.recv.100ms")
+                        help="of `resilience`: transfers whose name begins so, such as inet.recv.100ms; of `replace`: this server")
     parser.add_argument("--timeout", metavar="S", type=float, default=900, help="of each bench")
 
 
@@ -69,8 +68,8 @@ def main(options) -> int:
 
 
 def guest_arguments(name: str, options) -> list[int | str]:
-    if name == "replace" and (options.samples or options.only):
-        return [options.samples or REPLACE_SAMPLES, *filter(None, [options.only])]
+    if name == "replace":
+        return [options.samples or REPLACE_SAMPLES, options.only]
     if name == "resilience":
         return [options.samples or RESILIENCE_RUNS, options.size or 0, *filter(None, [options.only])]
     return []

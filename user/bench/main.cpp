@@ -20,14 +20,7 @@ int run_above(const char* program, std::initializer_list<std::string_view> argum
     return ended ? static_cast<int>(ended->exit_status) : 1;
 }
 
-// Of one server only, if it is named.
-int measure_replace() {
-    const bool all = argument(3)[0] == '\0';
-    const int first = all ? run_above("bench-replace", {}) : 0;
-    const int second = run_above("bench-recovery", {argument(2), argument(3)});
-    return first != 0 ? first : second;
-}
-
+int measure_replace() { return run_above("bench-replace", {argument(2), argument(3)}); }
 int measure_resilience() { return run_above("bench-resilience", {argument(2), argument(3), argument(4)}); }
 
 struct Bench {
