@@ -26,7 +26,6 @@ namespace ant::core {
 
 namespace {
 
-constexpr u32 guardian_deadline_us = 1'000'000;
 constexpr u64 old_device_limit = u64{4} << 30;  // areas are for DMA by 32-bit devices too
 
 struct Range {
@@ -140,7 +139,8 @@ Process& create_guardian(const arch::BootInfo& info) {
     request.priority = abi::priority::guardian;
     request.privileges = ~u32{0};
     request.flags = abi::process_flag::restart;
-    request.deadline_us = guardian_deadline_us;
+    request.version = abi::guardian_program::version;
+    request.deadline_us = abi::guardian_program::deadline_us;
     request.device = abi::no_device;
     request.irq[0] = request.irq[1] = abi::no_irq;
     request.quota_pages = request.quota_calls = ~u32{0};

@@ -77,7 +77,7 @@ u64 expire_guardian(u64 time) {
     Slot& slot = *guardian.slot;
     // Somebody else may have taken care of it, or has ended it for good.
     if (!is_guardian(slot) || slot.process != nullptr || slot.replacement != nullptr) return never;
-    const Error error = restart_slot(slot, *guardian.image);
+    const Error error = restart_slot(slot, *guardian.image, abi::guardian_program::version);
     if (error == Error::bad_image) contradiction("the guardian has failed, and its program in memory is damaged");
     if (error != Error::none) start_after(guardian.pause_us, time);  // no memory just now
     return guardian.due;

@@ -140,7 +140,7 @@ Result<ImageLayout> parse_image(std::span<const std::byte> file) {
 }
 
 void set_up_image(Image& image, Pfn first, u32 pages, const ImageLayout& layout, bool known) {
-    image = {first, pages, 1, (image.generation + 1) & 0xffff, known, false, 0, layout};
+    image = {first, pages, 1, (image.generation + 1) & 0xffff, known, 0, false, 0, layout};
     image.hash = hash_image(image);
 }
 
@@ -168,6 +168,7 @@ Result<u32> create_image(Slot& slot, u64 address, u64 bytes) {
     unlink_area(slot, area);
     info.kind = PageKind::image;
     set_up_image(*image, area, info.pages, *layout, true);
+    image->owner = slot.id();
     return static_cast<u32>(image - images) | image->generation << 8;
 }
 
@@ -184,6 +185,14 @@ Result<> release_image(u32 number) {
     image->known = false;
     drop_image(*image);
     return {};
+}
+
+void release_images(const Slot& owner) {
+    for (Image& image : images) {
+        if (!image.known || image.owner != owner.id()) continue;
+        image.known = false;
+        drop_image(image);
+    }
 }
 
 void use_image(Image& image) { ++image.users; }

@@ -37,6 +37,7 @@ struct Image {
     u32 users = 0;  // processes, plus one while it is known by number
     u32 generation = 0;
     bool known = false;
+    u32 owner = 0;         // slot that created it and may release it
     bool damaged = false;  // found to differ from what it was
     u64 hash = 0;          // of all that processes get from it
     ImageLayout layout;
@@ -49,6 +50,8 @@ void set_up_image(Image& image, Pfn first, u32 pages, const ImageLayout& layout,
 // The area leaves the slot. -> image number
 Result<u32> create_image(Slot& slot, u64 area, u64 bytes);
 Result<> release_image(u32 number);
+// Those that the slot has created and not released.
+void release_images(const Slot& owner);
 Image* image_by_number(u32 number);
 void use_image(Image& image);
 void drop_image(Image& image);

@@ -332,8 +332,8 @@ Result<u32> begin_replacement(Process& asker, const abi::ReplaceRequest& request
     return ticket;
 }
 
-Error restart_slot(Slot& slot, Image& image) {
-    const auto opened = open(slot, image, slot.name, slot.failure.version, priority_in_vacant(slot));
+Error restart_slot(Slot& slot, Image& image, u32 version) {
+    const auto opened = open(slot, image, slot.name, version, priority_in_vacant(slot));
     if (!opened) return opened.error();
     start(**opened, 0);
     return Error::none;

@@ -46,7 +46,7 @@ struct Replacement {
 // System call of the asker.
 Result<u32> begin_replacement(Process& asker, const abi::ReplaceRequest& request);
 // The core itself asks, for a vacant slot.
-Error restart_slot(Slot& slot, Image& image);
+Error restart_slot(Slot& slot, Image& image, u32 version);
 
 // Of the new server: registration. It has the slot, or waits for the old server to hand over, or there is more to do:
 // then it is to be called again.

@@ -266,7 +266,9 @@ Process* sys_image_create(u64 area, u64 bytes, u64, u64, u64) {
 Process* sys_image_release(u64 image, u64, u64, u64, u64) {
     Process& p = caller();
     if (!may(p, abi::privilege::processes)) return refuse(p, Error::denied);
-    return answer(p, release_image(static_cast<u32>(image)));
+    if (image != abi::all_images) return answer(p, release_image(static_cast<u32>(image)));
+    release_images(*p.slot);
+    return finish(p);
 }
 
 Process* sys_process_create(u64 address, u64, u64, u64, u64) {
@@ -306,8 +308,7 @@ Process* sys_process_exit(u64 status, u64 text, u64 bytes, u64, u64) {
     char said[sizeof abi::FaultRecord{}.text] = {};
     if (bytes > sizeof said - 1) bytes = sizeof said - 1;
     if (!copy_in(p, text, {reinterpret_cast<std::byte*>(said), bytes})) said[0] = 0;
-    constexpr u64 panic_status = 254;  // of ant::panic
-    const bool panic = status == panic_status;
+    const bool panic = status == abi::panic_status;
     end_process(p, {panic ? abi::fault_vector::panic : abi::fault_vector::exit, 0, 0, said}, static_cast<u32>(status));
     return schedule();
 }

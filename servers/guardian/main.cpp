@@ -24,12 +24,12 @@
 #include <charconv>
 
 #ifndef ANT_GUARDIAN_VERSION
-#define ANT_GUARDIAN_VERSION 1
+#define ANT_GUARDIAN_VERSION ant::abi::guardian_program::version
 #endif
 
 ANT_MANIFEST(.version = ANT_GUARDIAN_VERSION, .name = "guardian", .priority = ant::abi::priority::guardian,
              .privileges = ~std::uint32_t{0}, .state_writes = ant::guardian_server::state_format,
-             .state_reads = 1 << 0 | 1 << ant::guardian_server::state_format, .deadline_us = 1'000'000, .restart = 1,
+             .state_reads = 1 << 0 | 1 << ant::guardian_server::state_format, .deadline_us = ant::abi::guardian_program::deadline_us, .restart = 1,
              .callees = "*");
 
 namespace {
@@ -90,6 +90,7 @@ void resume(sys::State registered) {
     const bool has_failed = server->registered() == abi::Registered::restarted;
     if (const auto adopted = state.adopt(registered); !adopted) {
         notices.add("starts clean, its state is lost: %s", error_text(adopted.error()));
+        (void)sys::image_release(abi::all_images);  // their numbers are lost, too
         begin();
         begun_before = static_cast<std::uint32_t>(config.rules().size());
         state_lost = true;

@@ -10,6 +10,9 @@
 namespace ant::guardian_server {
 namespace {
 
+// In place of an image's number, while the core makes it.
+constexpr std::uint64_t being_made = ~std::uint64_t{0};
+
 // Copies whole words: areas are longer than the files in them. -> a sum that misses no change of a single word
 std::uint64_t copy_and_sum(const Ica& to, std::span<const std::byte> from) {
     std::uint64_t sum = from.size();
@@ -102,6 +105,8 @@ void Programs::restore() {
                             record.image};
         if (index >= count_) count_ = index + 1;
     });
+    for (const Program& program : all())
+        if (program.image == being_made) return forget_all();
 }
 
 Program* Programs::find(std::string_view name) { return by_number(number(name)); }
@@ -213,7 +218,7 @@ void Programs::release_unused(const Listings& listings) {
         if (read_[i] != 0 && !needed(programs_[max_programs + i], listings)) release(i);
 }
 
-// The core gets a copy. A guardian that fails before it has noted the number leaves an image that nobody uses, no more.
+// The core gets a copy.
 Result<std::uint32_t> Programs::image(Program& program) {
     if (program.manifest == nullptr) return Failure(Error::bad_image);
     if (program.image != 0) return static_cast<std::uint32_t>(program.image);
@@ -223,11 +228,21 @@ Result<std::uint32_t> Programs::image(Program& program) {
         log("%s: the boot archive is damaged", program.name.text);
         return Failure(Error::bad_image);
     }
-    program.image = ANT_TRY(sys::image_create(copy.address(), program.file.bytes));
-    (void)copy.detach();
     program.check = sum;
+    program.image = being_made;
     save(program);
+    const auto made = sys::image_create(copy.address(), program.file.bytes);
+    program.image = made ? *made : 0;
+    save(program);
+    if (!made) return Failure(made.error());
+    (void)copy.detach();
     return static_cast<std::uint32_t>(program.image);
+}
+
+void Programs::forget_all() {
+    (void)sys::image_release(abi::all_images);
+    for (unsigned i = 0; i < count_; ++i) programs_[i].image = 0;
+    save();
 }
 
 void Programs::forget_image(Program& program) {

@@ -78,6 +78,8 @@ private:
     template <class Matches>
     Program* find_loaded(Matches matches);
     void forget_image(Program& program);
+    // The core lets go of all of them: somebody failed before the number of one was on record.
+    void forget_all();
     void save(const Program& program) const;
 
     State& state_;

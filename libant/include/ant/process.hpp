@@ -36,7 +36,7 @@ void wait_us(std::uint64_t microseconds);
 [[gnu::format(printf, 1, 2)]] void log(const char* format, ...);
 
 // An internal contradiction: logs the line, which the fault record gets too, and ends the process with status panic_status.
-inline constexpr std::uint32_t panic_status = 254;
+using abi::panic_status;
 [[noreturn]] [[gnu::format(printf, 1, 2)]] void panic(const char* format, ...);
 [[noreturn]] void exit(std::uint32_t status);
 

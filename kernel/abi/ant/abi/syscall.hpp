@@ -63,7 +63,7 @@ enum class Syscall : std::uint32_t {
 
     // Processes ----------------------------------------------------------------------------------
     image_create,         // (area, bytes): the area becomes a program image of the core -> rdx = image
-    image_release,        // (image): processes that run it keep it
+    image_release,        // (image, or all_images that the slot has created): processes that run it keep it
     process_create,       // (ProcessRequest*): created and started -> rdx = pid, rsi = slot
     process_kill,         // (pid, exit status): a slot with process_flag::restart waits for its next process
     process_exit,         // (status, text, bytes): the text goes into the fault record
@@ -260,6 +260,15 @@ struct StartupInfo {
     char command_line[128];  // of the core
     std::uint64_t boot_time_ns;  // time of day at boot_tsc, since 1970; 0: not known
 };
+inline constexpr std::uint32_t all_images = 0;
+// Exit status of ant::panic.
+inline constexpr std::uint32_t panic_status = 254;
+
+// What the core says of the guardian that it starts itself, and the guardian's manifest of itself.
+namespace guardian_program {
+inline constexpr std::uint32_t version = 1, deadline_us = 1'000'000;
+}
+
 inline constexpr std::uint64_t startup_magic = 0x3154'5241'5453'5441;
 
 }  // namespace ant::abi
