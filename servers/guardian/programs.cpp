@@ -105,7 +105,7 @@ void Programs::restore() {
                             record.image};
         if (index >= count_) count_ = index + 1;
     });
-    for (const Program& program : all())
+    for (const Program& program : programs_)
         if (program.image == being_made) return forget_all();
 }
 
@@ -241,8 +241,11 @@ Result<std::uint32_t> Programs::image(Program& program) {
 
 void Programs::forget_all() {
     (void)sys::image_release(abi::all_images);
-    for (unsigned i = 0; i < count_; ++i) programs_[i].image = 0;
-    save();
+    for (Program& program : programs_) {
+        if (program.image == 0) continue;
+        program.image = 0;
+        save(program);
+    }
 }
 
 void Programs::forget_image(Program& program) {

@@ -125,6 +125,24 @@ TEST_CASE("an area becomes an image, which lives as long as it is known or run",
     w.check();
 }
 
+TEST_CASE("a slot lets go of all images that it has created", "[images]") {
+    World w;
+    Process& p = w.start("loader");
+    Process& q = w.start("other");
+    const auto bytes = plain_elf().build();
+    const auto made_by = [&](Process& maker) {
+        const u64 a = w.area(maker, 3);
+        REQUIRE(copy_out(maker, a, bytes));
+        return w.call(maker, Syscall::image_create, a, bytes.size()).rdx;
+    };
+    const u64 first = made_by(p), second = made_by(p), others = made_by(q);
+    CHECK(w.call(p, Syscall::image_release, abi::all_images).ok());
+    CHECK(image_by_number(static_cast<u32>(first)) == nullptr);
+    CHECK(image_by_number(static_cast<u32>(second)) == nullptr);
+    CHECK(image_by_number(static_cast<u32>(others)) != nullptr);
+    w.check();
+}
+
 TEST_CASE("memory of a process is read and written only where the process may", "[user memory]") {
     World w;
     Process& p = w.start("p");

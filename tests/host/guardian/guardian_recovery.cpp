@@ -390,3 +390,15 @@ TEST_CASE("a start that was interrupted is finished, whatever had been done", "[
         CHECK(started(call).pid == 44);
     }
 }
+
+TEST_CASE("a guardian that fails while the core makes an image leaves none behind", "[guardian]") {
+    World w;
+    on(Syscall::image_create) = [&w](const fake::Call&) {
+        Programs next{w.state};  // of the guardian that goes on from here
+        next.restore();
+        CHECK(w.released_images == std::vector{abi::all_images});
+        CHECK(next.find("a")->image == 0);
+        return Raw{Error::none, 7, 0, 0, 0, 0};
+    };
+    CHECK(w.programs.image(*w.programs.find("a")) == 7);
+}
