@@ -10,6 +10,18 @@ namespace {
 
 constexpr u64 page_mask = page_size - 1;
 
+// What was poked last, until it is executed.
+struct Damage {
+    u32 pid = 0;
+    u64 address = 0;
+};
+constinit Damage damage = {};
+
+void watch_for(const Damage& next) {
+    damage = next;
+    machine::break_at(damage.address);
+}
+
 // -> the page that the process has there instead of the shared one
 Result<Pfn> make_private(Process& p, u64 page_address, Pfn shared) {
     const Segment* segment = segment_at(p.image->layout, page_address);
@@ -44,7 +56,18 @@ Result<> poke(Process& target, u64 address, std::span<const std::byte> bytes) {
     if (pool[pfn].kind != PageKind::own) pfn = ANT_TRY(make_private(target, address & ~page_mask, pfn));
     std::memcpy(static_cast<std::byte*>(machine::page(pfn)) + (address & page_mask), bytes.data(), bytes.size());
     if (arch::cpu().loaded == &target) machine::invalidate(address);  // others load their address space before they run
+    watch_for({target.pid, address});
     return {};
+}
+
+Reached reached_damage(Process& process) {
+    if (damage.address == 0 || process.context.rip != damage.address) return Reached::no;
+    const bool by_target = process.pid == damage.pid;
+    if (by_target || process_by_pid(damage.pid) == nullptr)
+        watch_for({});
+    else
+        process.context.rflags |= arch::resume_flag;
+    return by_target ? Reached::by_target : Reached::by_another;
 }
 
 void stop_after(Process& target, u64 instructions) {

@@ -12,6 +12,10 @@ namespace ant::core {
 // and the next process that runs it has none of this.
 Result<> poke(Process& target, u64 address, std::span<const std::byte> bytes);
 
+// Whether what was poked last is ever executed: the debug exception before it comes here. -> whether it is that one
+enum class Reached { no, by_another, by_target };
+[[nodiscard]] Reached reached_damage(Process& process);
+
 // The process ends after so many of its own instructions, as if by a fault, counted from the next call delivered to it.
 // A system call is one instruction (one that goes in steps: one for each). 0: never mind.
 //

@@ -22,15 +22,19 @@ def chaos(target: str, seed: int, faults: int = FAULTS) -> tuple[subprocess.Comp
 @pytest.mark.parametrize("target", ["rtl8139", "inet"])
 @pytest.mark.parametrize("seed", [1, None])
 def test_faults_are_survived(target, seed):
-    """The inner core never fails. A fault that was not recovered is listed with the command that repeats it: wrong
-    answers of a damaged inet can end the web server, which nobody restarts."""
+    """The inner core never fails, no page is lost, only a driver's device can damage the memory of others, and a server that
+    only stops costs no byte. A fault that was not recovered is listed with the command that repeats it: wrong answers of a
+    damaged inet can end the web server, which nobody restarts."""
     seed = seed if seed is not None else random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}")
     result, count, notes = chaos(target, seed)
     assert count["injected"] == FAULTS, result.stderr
-    assert count["core_crashes"] == count["wild_dma"] == 0, result.stderr
-    assert count["recovered"] + count["unrecovered"] >= count["detected"], result.stderr
-    assert sum("--only" in note for note in notes) >= count["unrecovered"], result.stderr
+    assert count["core_crashes"] == count["pages_lost"] == 0, result.stderr
+    assert count["wild_dma"] == 0 or target == "rtl8139", result.stderr
+    assert count["detected"] <= count["manifested"] <= count["activated"] <= count["injected"], result.stderr
+    listed = [note for note in notes if "--only" in note]
+    assert len(listed) >= count["unrecovered"] >= count["detected"] - count["recovered"], result.stderr
+    assert count["bytes_lost"] == 0, result.stderr
 
 
 def test_seed_repeats_the_faults():

@@ -39,14 +39,17 @@ class Outcome:
     fault: faults.Fault
     cause: str = ""  # as the guest's fault record says; empty: nothing failed
     where: str = ""
-    activated: bool = False
-    recovered: bool = True
-    trouble: list[str] = field(default_factory=list)
+    executed: bool = False
+    unrecovered: str = ""  # why
+    others: list[str] = field(default_factory=list)  # that ended, too
+    trouble: list[str] = field(default_factory=list)  # with transfers
 
     def __str__(self) -> str:
         place = f" in {self.fault.place}" if self.fault.place else ""
         result = self.cause + (f" at {self.where}" if self.where else "") if self.cause else "no failure"
-        return f"fault {self.number}: {self.fault.kind}{place}: {result}" + "".join(f"; {t}" for t in self.trouble)
+        details = [self.unrecovered] if self.unrecovered else []
+        details += self.others + self.trouble
+        return f"fault {self.number}: {self.fault.kind}{place}: {result}" + "".join(f"; {detail}" for detail in details)
 
 
 class CoreCrash(Exception):
@@ -114,17 +117,22 @@ class Guest:
     def last_fault(self) -> int:
         return max((row["number"] for row in self.listing("faults")), default=0)
 
-    def serves(self, name: str) -> bool:
-        """It has a process again, and bytes move."""
+    def executed(self, pid: int) -> bool:
+        """Whether that process got to the instruction that was changed."""
+        return f"injection: pid {pid} reaches" in self.command("log")
+
+    def why_not_served(self, name: str) -> str:
+        """Empty when it has a process again, and bytes move."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             server = self.server(name)
             if server is None:
-                return False  # given up
+                return "it was given up"
             if not server["vacant"]:
-                return self.load.progresses(max(1.0, deadline - time.monotonic()))
+                moves = self.load.progresses(max(1.0, deadline - time.monotonic()))
+                return "" if moves else f"it has a process (pid {server['pid']}), but no transfer comes to its end"
             time.sleep(0.05)
-        return False
+        return "it has no process"
 
     def quiet_memory(self, target: str) -> dict:
         """The areas' listing when nothing is under way, and the target is a new process that has served."""
@@ -210,18 +218,22 @@ class Run:
         guest.load.take_failures()
         before = guest.last_fault()
         try:
+            damaged = (guest.server(self.target) or {}).get("pid", 0)
             for command in fault.commands:
                 guest.command(command.format(name=self.target))
             failed = self.watch(guest, before, outcome)
-            outcome.recovered = guest.serves(self.target)
+            if not failed and fault.place:
+                outcome.executed = guest.executed(damaged)
+            outcome.unrecovered = guest.why_not_served(self.target)
             if not failed and fault.place:
                 guest.command(f"kill {self.target}")  # clean text for the next one
+            outcome.others = [f"{row['name']}: {row['cause']} at {row.get('place', '')}"
+                              for row in guest.failures_since(before) if row["name"] != self.target and row["cause"] != "exit"]
         except ConsoleTimeout:
-            outcome.recovered = False
-            outcome.trouble.append("the console does not answer")
+            outcome.unrecovered = "the console does not answer"
         outcome.trouble += guest.load.take_failures()
         self.judge(outcome)
-        return outcome.recovered
+        return not outcome.unrecovered
 
     def watch(self, guest: Guest, before: int, outcome: Outcome) -> bool:
         """Waits until the fault shows. -> whether it did, by a failure of the target"""
@@ -237,11 +249,11 @@ class Run:
 
     def judge(self, outcome: Outcome) -> None:
         shown = bool(outcome.cause or outcome.trouble)
-        self.count["activated"] += shown or outcome.activated
+        self.count["activated"] += shown or outcome.executed
         self.count["manifested"] += shown
         self.count["detected"] += bool(outcome.cause)
-        self.count["recovered"] += bool(outcome.cause) and outcome.recovered
-        if not outcome.recovered:
+        self.count["recovered"] += bool(outcome.cause) and not outcome.unrecovered
+        if outcome.unrecovered:
             self.count["unrecovered"] += 1
             self.unrecovered.append(self.with_seed(outcome))
         elif outcome.trouble and outcome.fault.stops_only:
@@ -253,8 +265,11 @@ class Run:
     def with_seed(self, outcome: Outcome) -> str:
         return f"{outcome} (--target {self.target} --seed {self.seed} --faults {self.options.faults} --only {outcome.number})"
 
+    def pages_lost(self) -> int:
+        return self.left_over if self.left_over > AT_HAND else 0
+
     def failed(self) -> bool:
-        return bool(self.count["core_crashes"] or self.count["bytes_lost"] or self.left_over > AT_HAND)
+        return bool(self.count["core_crashes"] or self.count["bytes_lost"] or self.pages_lost())
 
 
 def report(run: Run) -> None:
@@ -285,6 +300,7 @@ def main(options) -> int:
         report(run)
     figures = [figure(f"chaos.{run.target}.{name}", run.count[name], "bytes" if name == "bytes_lost" else "faults")
                for run in runs for name in COUNTS]
+    figures += [figure(f"chaos.{run.target}.pages_lost", run.pages_lost(), "pages") for run in runs]
     notes = [f"seed {seed}, {options.faults} faults for each target"]
     notes += [text for run in runs for text in run.unrecovered + run.corrupted]
     bench_output.write(Result("chaos", bench.commit(), "tcg", figures, notes), BUILD / "bench")

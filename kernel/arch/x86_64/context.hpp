@@ -14,7 +14,8 @@ struct UserContext {
     std::uint64_t rbx, rcx, r10, r11, r12, r13, r14, r15;  // 80 .. 136
     std::uint64_t full;                                    // 144
 };
-inline constexpr std::uint64_t trap_flag = 1 << 8;  // in rflags: a debug exception after each instruction
+// In rflags: a debug exception after each instruction; none before the next one, whatever breakpoint is there.
+inline constexpr std::uint64_t trap_flag = 1 << 8, resume_flag = 1 << 16;
 static_assert(offsetof(UserContext, full) == 144 && sizeof(UserContext) == 152);
 
 }  // namespace ant::arch

@@ -51,6 +51,13 @@ inline void invalidate(u64 address) {
     asm volatile("invlpg (%0)" ::"r"(address) : "memory");
 }
 
+// A debug exception right before the instruction at this address is executed, by whatever process. 0: never mind.
+inline void break_at(u64 address) {
+    constexpr u64 always_one = 1 << 10, local_0 = 1;  // of DR7; Intel SDM volume 3, 18.2.4: execution, any length field 0
+    asm volatile("mov %0, %%dr0" ::"r"(address));
+    asm volatile("mov %0, %%dr7" ::"r"(always_one | (address != 0 ? local_0 : 0)));
+}
+
 // PCI bus mastering off: the device stops touching memory. It does not interrupt either, until its next driver is there.
 void quiesce_device(u32 device);
 void allow_device_interrupt(u32 device);

@@ -102,6 +102,34 @@ TEST_CASE("damage to read-only and to written data, and to oneself", "[injection
     w.check();
 }
 
+TEST_CASE("the damaged process is noticed when it gets there, others pass", "[injection]") {
+    World w;
+    Process& victim = w.start("victim");
+    Process& other = w.start("other");
+    Process& tool = w.start("tool");
+    CHECK(reached_damage(victim) == Reached::no);
+    REQUIRE(poke(w, tool, victim, text + 16, "damage").ok());
+    CHECK(hardware().breakpoint == text + 16);
+    victim.context.rip = other.context.rip = text + 15;
+    CHECK(reached_damage(victim) == Reached::no);
+    victim.context.rip = other.context.rip = text + 16;
+    CHECK(reached_damage(other) == Reached::by_another);
+    CHECK((other.context.rflags & arch::resume_flag) != 0);
+    CHECK(hardware().breakpoint == text + 16);
+    SECTION("it is executed once") {
+        CHECK(reached_damage(victim) == Reached::by_target);
+        CHECK((victim.context.rflags & arch::resume_flag) == 0);
+        CHECK(reached_damage(victim) == Reached::no);
+    }
+    SECTION("it never will be: the process has ended") {
+        w.kill(victim);
+        w.finish_endings();
+        CHECK(reached_damage(other) == Reached::by_another);
+        CHECK(reached_damage(other) == Reached::no);
+    }
+    CHECK(hardware().breakpoint == 0);
+}
+
 TEST_CASE("poking is refused without the right, and where there is nothing of the process", "[injection]") {
     World w;
     Process& victim = w.start("victim");

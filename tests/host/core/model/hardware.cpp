@@ -107,6 +107,8 @@ void leave_space(u64 root) {
     load_root(0);
     arch::cpu().loaded = nullptr;
 }
+void break_at(u64 address) { hardware().breakpoint = address; }
+
 void invalidate(u64 address) {
     std::erase_if(hardware().stale,
                   [address](const model::Stale& s) { return s.address == (address & ~u64{core::page_size - 1}); });

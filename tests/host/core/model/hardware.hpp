@@ -65,6 +65,7 @@ public:
     std::function<void()> at_open_interrupts;  // the core lets interrupts in
     u64 loaded = 0;                            // CR3
     std::vector<Stale> stale;
+    u64 breakpoint = 0;  // an address, 0: none
 
     [[nodiscard]] std::byte* ram(Pfn pfn) { return ram_.get() + core::physical_of(pfn); }
     [[nodiscard]] std::size_t pages() const { return pages_; }

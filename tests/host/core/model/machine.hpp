@@ -74,6 +74,7 @@ abi::PortRange device_ports(u32 device, unsigned bar);
 void quiesce_device(u32 device);
 void allow_device_interrupt(u32 device);
 
+void break_at(u64 address);
 void invalidate(u64 address);
 void load_root(u64 root);
 void leave_space(u64 root);
