@@ -79,6 +79,7 @@ int main(void) {
     struct sockaddr_in at_a, at_b;
     int a = bound_socket(&at_a), b = bound_socket(&at_b);
     check("sockets", a >= 0 && b >= 0);
+    if (a < 0 || b < 0) return 1;
     test_datagrams(a, b, &at_a, &at_b);
     test_messages(a, b, &at_b);
     test_waiting(b);

@@ -11,7 +11,6 @@
 
 using namespace ant;
 using namespace ant::test;
-using abi::Receipt;
 
 namespace {
 

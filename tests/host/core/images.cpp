@@ -68,9 +68,10 @@ TEST_CASE("malformed program files are refused", "[images]") {
     CHECK(changed([](ElfFile& f) { f.segments[2].memory_bytes = 50; }) == bad);  // less than the file has
     CHECK(changed([](ElfFile& f) { f.segments[2].memory_bytes = u64{1} << 40; }) == bad);
     CHECK(changed([](ElfFile& f) { f.segments[2].memory_bytes = ~u64{0}; }) == bad);
-    CHECK(changed([](ElfFile& f) {
-              for (u64 i = 0; i < 9; ++i) f.segments.push_back({.flags = 4, .offset = 4096, .address = 0x500000 + i * 4096});
-          }) == bad);
+    const auto with_nine_more = [](ElfFile& f) {
+        for (u64 i = 0; i < 9; ++i) f.segments.push_back({.flags = 4, .offset = 4096, .address = 0x500000 + i * 4096});
+    };
+    CHECK(changed(with_nine_more) == bad);
     CHECK(parse_image({}).error() == bad);
     const auto bytes = plain_elf().build();
     for (std::size_t n = 0; n < 64 + 3 * 56; ++n) CHECK(parse_image(std::span(bytes).first(n)).error() == bad);

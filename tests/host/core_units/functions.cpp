@@ -63,7 +63,8 @@ TEST_CASE("a slot registers under its own name only", "[functions]") {
 TEST_CASE("a number above 255 or an unknown attribute is refused", "[functions]") {
     World w;
     Process& store = w.start("store");
-    for (const u32 op : {0x1000U, 0x8000'0000U, 0x1'0000U}) CHECK(add(w, store, "store.put", op).error == Error::invalid_argument);
+    for (const u32 op : {0x1000U, 0x8000'0000U, 0x1'0000U})
+        CHECK(add(w, store, "store.put", op).error == Error::invalid_argument);
     CHECK(find(w, store, "store.put").error == Error::not_found);
     CHECK(add(w, store, "store.put", 255).ok());
 }

@@ -32,8 +32,9 @@ struct Machine {
                     return it->second.header << 16;
                 case 0x18:
                     return it->second.buses;
+                default:
+                    return 0;
             }
-            return 0;
         };
         auto take = [&](std::uint32_t address, std::uint32_t, std::uint32_t) { found.push_back(address); };
         PciScan{read, take}.run();

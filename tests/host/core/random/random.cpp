@@ -50,6 +50,6 @@ TEST_CASE("half a million random steps from a fixed seed agree with the referenc
 TEST_CASE("half a million random steps from a new seed agree with the reference", "[random]") {
     const char* given = std::getenv("ANT_SEED");
     const std::uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
-    std::cout << "ANT_SEED=" << seed << std::endl;
+    std::cout << "ANT_SEED=" << seed << '\n' << std::flush;
     run(seed);
 }
