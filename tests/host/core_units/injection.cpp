@@ -107,7 +107,6 @@ TEST_CASE("the damaged process is noticed when it gets there, others pass", "[in
     Process& victim = w.start("victim");
     Process& other = w.start("other");
     Process& tool = w.start("tool");
-    CHECK(reached_damage(victim) == Reached::no);
     REQUIRE(poke(w, tool, victim, text + 16, "damage").ok());
     CHECK(hardware().breakpoint == text + 16);
     victim.context.rip = other.context.rip = text + 15;
