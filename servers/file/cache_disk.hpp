@@ -21,8 +21,8 @@ public:
     using Disk::write;
 
 private:
-    Result<> transfer(const Function<cache::Access>& function, Memory memory, std::span<const Extent> extents, std::uint32_t flags,
-                      abi::DataMode mode);
+    Result<> transfer(const Function<cache::Access>& function, Memory memory, std::span<const Extent> extents,
+                      std::uint32_t flags, abi::DataMode mode);
     std::uint32_t number_ = 0;
 };
 

@@ -9,7 +9,7 @@ namespace ant::file_server {
 
 namespace {
 
-constexpr std::uint64_t max_blocks = 0xffff'ffff;  // of a file with extents
+constexpr std::uint64_t max_blocks = 0xffff'ffff;           // of a file with extents
 constexpr std::uint64_t cut_step = std::uint64_t{1} << 30;  // as much as one operation has room for
 
 }  // namespace
@@ -132,7 +132,8 @@ Result<std::uint64_t> Content::write(std::uint64_t position, Memory from, std::u
     const std::uint64_t kept = for_tree + (privileged ? 0 : ext2fs_r_blocks_count(fs->super));
     for (bool again = false;; again = true) {
         const std::uint64_t free = volume_.free_blocks() > kept ? volume_.free_blocks() - kept : 0;
-        const std::uint64_t possible = std::min(bytes, free * size + (free != 0 && position % size != 0 ? size - position % size : 0));
+        const std::uint64_t possible =
+            std::min(bytes, free * size + (free != 0 && position % size != 0 ? size - position % size : 0));
         Inode inode;
         ANT_TRY(volume_.read_inode(number_, inode));
         Mapping mapping;
@@ -187,7 +188,8 @@ Result<> Content::cut_to(std::uint64_t size, std::uint64_t call_of_steps) {
         ANT_TRY(volume_.read_inode(number_, inode));
         const std::uint64_t now = size_of(inode);
         const bool last = now <= size || now - size <= cut_step;
-        ANT_TRY(volume_.operate(last ? call_ : call_of_steps, [&] { return cut(last ? size : now - cut_step); }, 0, number_));
+        ANT_TRY(volume_.operate(
+            last ? call_ : call_of_steps, [&] { return cut(last ? size : now - cut_step); }, 0, number_));
         if (last) return {};
     }
 }
@@ -196,22 +198,24 @@ Result<> Content::release() {
     Inode inode;
     ANT_TRY(volume_.read_inode(number_, inode));
     if (size_of(inode) > cut_step) ANT_TRY(cut_to(0, call_));
-    return volume_.operate(call_, [&]() -> Result<> {
-        ANT_TRY(volume_.read_inode(number_, inode));
-        ANT_TRY(remove_orphan(volume_, number_, inode));
-        const ext2_filsys fs = ANT_TRY(volume_.fs());
-        if (ext2fs_inode_has_valid_blocks2(fs, plain(inode)) != 0)
-            ANT_TRY(checked(ext2fs_punch(fs, number_, plain(inode), nullptr, 0, ~0ULL)));
-        if (ext2fs_file_acl_block(fs, plain(inode)) != 0)
-            ANT_TRY(checked(ext2fs_free_ext_attr(fs, number_, &inode)));
-        const bool directory = LINUX_S_ISDIR(inode.i_mode);
-        set_size(inode, 0);
-        inode.i_links_count = 0;
-        inode.i_dtime = static_cast<std::uint32_t>(now_ns() / ns_per_s);
-        ANT_TRY(volume_.write_inode(number_, inode));
-        volume_.count_inode(number_, -1, directory);
-        return {};
-    }, 0, number_);
+    return volume_.operate(
+        call_,
+        [&]() -> Result<> {
+            ANT_TRY(volume_.read_inode(number_, inode));
+            ANT_TRY(remove_orphan(volume_, number_, inode));
+            const ext2_filsys fs = ANT_TRY(volume_.fs());
+            if (ext2fs_inode_has_valid_blocks2(fs, plain(inode)) != 0)
+                ANT_TRY(checked(ext2fs_punch(fs, number_, plain(inode), nullptr, 0, ~0ULL)));
+            if (ext2fs_file_acl_block(fs, plain(inode)) != 0) ANT_TRY(checked(ext2fs_free_ext_attr(fs, number_, &inode)));
+            const bool directory = LINUX_S_ISDIR(inode.i_mode);
+            set_size(inode, 0);
+            inode.i_links_count = 0;
+            inode.i_dtime = static_cast<std::uint32_t>(now_ns() / ns_per_s);
+            ANT_TRY(volume_.write_inode(number_, inode));
+            volume_.count_inode(number_, -1, directory);
+            return {};
+        },
+        0, number_);
 }
 
 Result<> add_orphan(Volume& volume, ext2_ino_t number, Inode& inode) {

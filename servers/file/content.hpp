@@ -8,10 +8,12 @@ namespace ant::file_server {
 class Content {
 public:
     // `call`: what is on record as done with the operation.
-    Content(Volume& volume, ext2_ino_t number, std::uint64_t call, Memory page) : volume_{volume}, number_{number}, call_{call}, page_{page} {}
+    Content(Volume& volume, ext2_ino_t number, std::uint64_t call, Memory page)
+        : volume_{volume}, number_{number}, call_{call}, page_{page} {}
 
     // All of it is on the disk already, and the file stays as long as it is.
-    [[nodiscard]] static bool overwrites(std::uint64_t size, const Mapping& mapping, std::uint64_t position, std::uint64_t bytes) {
+    [[nodiscard]] static bool overwrites(std::uint64_t size, const Mapping& mapping, std::uint64_t position,
+                                         std::uint64_t bytes) {
         return mapping.hole_bytes == 0 && mapping.bytes == bytes && bytes <= size && position <= size - bytes;
     }
     // -> bytes written: fewer if the volume is full.

@@ -66,11 +66,12 @@ Result<> FileMap::load(std::uint64_t first, std::uint64_t end) {
     const std::uint64_t block = volume_->block_bytes();
     first_ = end_ = first;
     count_ = 0;
-    return runs_of(ANT_TRY(volume_->fs()), number_, inode, first, std::max(end, (size_ + block - 1) / block), [&](const Run& run) -> Result<bool> {
-        runs_[count_++] = run;
-        end_ = run.first + run.count;
-        return count_ < capacity;
-    });
+    return runs_of(ANT_TRY(volume_->fs()), number_, inode, first, std::max(end, (size_ + block - 1) / block),
+                   [&](const Run& run) -> Result<bool> {
+                       runs_[count_++] = run;
+                       end_ = run.first + run.count;
+                       return count_ < capacity;
+                   });
 }
 
 Result<> FileMap::map(std::uint64_t position, std::uint64_t bytes, Mapping& out) {

@@ -46,7 +46,6 @@ struct Run {
     bool hole, unwritten;
 };
 
-
 // f(Run) -> Result<bool>: whether to go on.
 template <class F>
 Result<> each_run(ext2_filsys fs, ext2_ino_t number, Inode& inode, std::uint64_t first, std::uint64_t end, F&& f);

@@ -43,7 +43,8 @@ Result<> Journal::open(Disk& disk, std::span<const Run> runs, std::uint32_t bloc
 }
 
 Result<> Journal::check_superblock() const {
-    constexpr std::uint32_t known = incompat::revoke | incompat::bits64 | incompat::async_commit | incompat::csum_v2 | incompat::csum_v3;
+    constexpr std::uint32_t known =
+        incompat::revoke | incompat::bits64 | incompat::async_commit | incompat::csum_v2 | incompat::csum_v3;
     const Superblock& s = superblock();
     if (s.header.magic != magic || s.header.type != superblock_v2) return Failure(Error::not_supported);
     // A fast commit area that was never used, or that belongs to an empty journal, holds nothing.
@@ -108,7 +109,8 @@ bool Journal::is(const void* block, BlockType type, std::uint32_t sequence) cons
 bool Journal::tail_good(const void* block) const {
     if (!checksums()) return true;
     const std::uint32_t at = block_bytes_ - 4;
-    return *reinterpret_cast<const Be32*>(static_cast<const std::byte*>(block) + at) == sum_without(seed_, block, block_bytes_, at);
+    return *reinterpret_cast<const Be32*>(static_cast<const std::byte*>(block) + at) ==
+           sum_without(seed_, block, block_bytes_, at);
 }
 
 void Journal::set_tail(void* block) const {
@@ -230,7 +232,8 @@ std::uint32_t Journal::fill_descriptor(std::uint32_t sequence, std::span<const B
             data = page(2).data();
         }
         const bool last = count + 1 == blocks.size() || offset + size(count) + tag_bytes() > block_bytes_ - tail_bytes();
-        const std::uint32_t flags = (escaped ? tag_flag::escaped : 0) | (count != 0 ? tag_flag::same_uuid : 0) | (last ? tag_flag::last : 0);
+        const std::uint32_t flags =
+            (escaped ? tag_flag::escaped : 0) | (count != 0 ? tag_flag::same_uuid : 0) | (last ? tag_flag::last : 0);
         const auto low = static_cast<std::uint32_t>(from.number), high = static_cast<std::uint32_t>(from.number >> 32);
         if (has(incompat::csum_v3)) {
             *reinterpret_cast<Tag3*>(block + offset) = {low, flags, high, block_checksum(data, sequence)};

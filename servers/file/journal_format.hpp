@@ -10,7 +10,7 @@ template <class T>
 class BigEndian {
 public:
     BigEndian() = default;
-    constexpr BigEndian(T value) : raw_{swap(value)} {}   // NOLINT: stands for the number
+    constexpr BigEndian(T value) : raw_{swap(value)} {}  // NOLINT: stands for the number
     constexpr operator T() const { return swap(raw_); }  // NOLINT
 private:
     static constexpr T swap(T value) {

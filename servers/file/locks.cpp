@@ -48,10 +48,12 @@ const LockRecord* Locks::in_the_way(const LockRecord& wanted) const {
 // What is new comes first: whoever is stopped in between has too much of the owner's own locks, and does it again.
 Result<> Locks::set(const LockRecord& wanted) {
     const auto concerns = [&](unsigned i, unsigned fresh) {
-        return i != fresh && used(i) && same_file(locks_[i], wanted) && same_owner(locks_[i], wanted) && overlap(locks_[i], wanted);
+        return i != fresh && used(i) && same_file(locks_[i], wanted) && same_owner(locks_[i], wanted) &&
+               overlap(locks_[i], wanted);
     };
     // At most one lock is split in two.
-    if (std::count_if(locks_.begin(), locks_.end(), [](const LockRecord& lock) { return lock.type == 0; }) < 2) return Failure(Error::too_many);
+    if (std::count_if(locks_.begin(), locks_.end(), [](const LockRecord& lock) { return lock.type == 0; }) < 2)
+        return Failure(Error::too_many);
     const unsigned fresh = wanted.type != 0 ? find_free() : max_locks;
     if (fresh != max_locks) put(fresh, wanted);
     for (unsigned i = 0; i < max_locks; ++i) {

@@ -34,7 +34,8 @@ void sweep() {
     tables->store.for_each_area([&](std::uint64_t area) { keeper.keep(area); });
     for (unsigned i = 0; i < tables->volumes.capacity(); ++i) {
         VolumeRecord record{};
-        if (tables->volumes.load(i, record) == record::Found::good && record.area != 0 && sys::ica_info(record.area)) keeper.keep(record.area);
+        if (tables->volumes.load(i, record) == record::Found::good && record.area != 0 && sys::ica_info(record.area))
+            keeper.keep(record.area);
     }
     if (const auto swept = keeper.sweep(); !swept) log("file: areas cannot be released: %s", error_text(swept.error()));
 }

@@ -31,7 +31,8 @@ Result<> Requests::mount_volume(unsigned index, const file::Mount& wanted, Node 
     disk.use(wanted.disk);
     const Range range = ANT_TRY(find_partition(disk, known.disk[wanted.disk].bytes, wanted.partition, page()));
     for (const Volume& volume : volumes_)
-        if (volume.mounted() && volume.record().disk == wanted.disk && volume.record().base == range.base) return Failure(Error::busy);
+        if (volume.mounted() && volume.record().disk == wanted.disk && volume.record().base == range.base)
+            return Failure(Error::busy);
     VolumeRecord record{};
     record.disk = wanted.disk;
     record.partition = wanted.partition;
@@ -131,7 +132,10 @@ Outcome Requests::mounts(Call call) {
         if (!volume.mounted()) continue;
         const VolumeRecord& record = volume.record();
         file::MountRecord& out = all.mount[all.count++];
-        out = {record.disk, record.partition, record.read_only, 0, "ext4", {}, record.bytes, volume.free_blocks() * volume.block_bytes()};
+        out = {record.disk,      record.partition,
+               record.read_only, 0,
+               "ext4",           {},
+               record.bytes,     volume.free_blocks() * volume.block_bytes()};
         std::strncpy(out.path, record.path, sizeof out.path - 1);
     }
     return call.reply_with(all);

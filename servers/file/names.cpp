@@ -55,9 +55,10 @@ Outcome Requests::open(Call call) {
             if ((wanted.flags & file::open_flag::truncate) != 0)
                 ANT_TRY(Content(*node.volume, node.inode, call.id(), page()).truncate(0));
         }
-        const HandleRecord handle = before != nullptr ? *before
-                                                      : ANT_TRY(handles_.add({0, call.requester(), node.volume->index(), node.inode,
-                                                                              wanted.flags, 0, call.id()}));
+        const HandleRecord handle =
+            before != nullptr
+                ? *before
+                : ANT_TRY(handles_.add({0, call.requester(), node.volume->index(), node.inode, wanted.flags, 0, call.id()}));
         Inode inode;
         ANT_TRY(node.volume->read_inode(node.inode, inode));
         return file::Opened{handle.handle, 0, file_server::status_of(*node.volume, node.inode, inode)};
@@ -222,7 +223,8 @@ Outcome Requests::change(Call call) {
         const bool owner = user == 0 || user == owner_of(inode);
         const bool gives = (wanted.user != file::keep_value && wanted.user != owner_of(inode)) ||
                            (wanted.group != file::keep_value && wanted.group != group_of(inode));
-        const bool only_now = wanted.mode == file::keep_value && (wanted.accessed_ns == file::now_time || wanted.accessed_ns == file::keep_time) &&
+        const bool only_now = wanted.mode == file::keep_value &&
+                              (wanted.accessed_ns == file::now_time || wanted.accessed_ns == file::keep_time) &&
                               (wanted.modified_ns == file::now_time || wanted.modified_ns == file::keep_time);
         if (gives && user != 0) return Failure(Error::denied);
         if (!owner && !(only_now && permit(inode, user, may_write))) return Failure(Error::denied);

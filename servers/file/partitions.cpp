@@ -47,7 +47,8 @@ Result<Range> find_gpt(Disk& disk, std::uint64_t disk_bytes, std::uint32_t numbe
     ANT_TRY(disk.read(page, Extent{sector, sector}));
     const GptHeader header = *reinterpret_cast<const GptHeader*>(page.data());
     if (std::memcmp(header.signature, "EFI PART", sizeof header.signature) != 0) return Failure(Error::not_found);
-    if (number > header.count || header.entry_bytes < sizeof(GptEntry) || header.entry_bytes > sector || header.entries > disk_bytes / sector)
+    if (number > header.count || header.entry_bytes < sizeof(GptEntry) || header.entry_bytes > sector ||
+        header.entries > disk_bytes / sector)
         return Failure(Error::not_found);
     const std::uint64_t offset = header.entries * sector + std::uint64_t{number - 1} * header.entry_bytes;
     ANT_TRY(disk.read(page, Extent{offset, sizeof(GptEntry)}));

@@ -63,7 +63,7 @@ private:
     Result<> close_handle(const HandleRecord& handle, std::uint64_t call);
     Result<> release(Node node, std::uint64_t call);
     Result<> release_orphans(Volume& volume);
-    [[nodiscard]] Memory page() const { return {pages_.address(), 0}; }          // of Content
+    [[nodiscard]] Memory page() const { return {pages_.address(), 0}; }  // of Content
     [[nodiscard]] Memory inline_page() const { return {pages_.address(), cache::block_bytes}; }
 
     Result<> read_inline(const HandleRecord& handle, FileMap& file, file::Transfer& transfer, std::uint64_t bytes);

@@ -5,8 +5,7 @@ namespace ant::file_server {
 Result<Tables> Tables::create() {
     const Table all[] = {table_of<DoneRecord>(table::done, 1, 1), table_of<VolumeRecord>(table::volume, 1, file::max_mounts),
                          table_of<JournalRecord>(table::journal, 1, file::max_mounts),
-                         table_of<HandleRecord>(table::handle, 1, max_handles),
-                         table_of<LockRecord>(table::lock, 1, max_locks)};
+                         table_of<HandleRecord>(table::handle, 1, max_handles), table_of<LockRecord>(table::lock, 1, max_locks)};
     return Tables{ANT_TRY(RecordStore::create(state_format, all))};
 }
 

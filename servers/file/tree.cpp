@@ -10,7 +10,7 @@ namespace ant::file_server {
 
 namespace {
 
-constexpr unsigned max_followed = 40;     // symbolic links of one path, as Linux
+constexpr unsigned max_followed = 40;       // symbolic links of one path, as Linux
 constexpr std::uint32_t max_links = 65000;  // EXT4_LINK_MAX
 constexpr std::uint32_t sticky = 01000;
 constexpr std::uint32_t permissions = 07777;
@@ -404,7 +404,8 @@ Result<ext2_ino_t> Tree::rename(const Place& from, const Place& to, Caller calle
     ANT_TRY(permit_change(from, caller.user));
     ANT_TRY(permit_change(to, caller.user));
     if (from.parent.volume != to.parent.volume) return Failure(Error::cross_device);
-    if (from.node.volume != from.parent.volume || (to.node.inode != 0 && to.node.volume != to.parent.volume)) return Failure(Error::busy);
+    if (from.node.volume != from.parent.volume || (to.node.inode != 0 && to.node.volume != to.parent.volume))
+        return Failure(Error::busy);
     Volume& volume = *from.node.volume;
     Inode inode;
     ANT_TRY(volume.read_inode(from.node.inode, inode));
@@ -440,7 +441,8 @@ Result<ext2_ino_t> Tree::rename(const Place& from, const Place& to, Caller calle
             ANT_TRY(volume.read_inode(from.node.inode, inode));
             set_time(inode.i_ctime, inode.i_ctime_extra, now_ns());
             ANT_TRY(volume.write_inode(from.node.inode, inode));
-            const int lost = directory && (moves || replaced_directory) ? -1 : 0, won = directory && moves && !replaced_directory ? 1 : 0;
+            const int lost = directory && (moves || replaced_directory) ? -1 : 0,
+                      won = directory && moves && !replaced_directory ? 1 : 0;
             ANT_TRY(touch_directory(from.parent, lost));
             return moves ? touch_directory(to.parent, won) : Result<>{};
         },
@@ -473,7 +475,8 @@ int list_entry(ext2_ino_t, int, ext2_dir_entry* entry, int offset, int, char*, v
         listing.full = true;
         return DIRENT_ABORT;
     }
-    const file::Entry out{entry->inode, cookie, static_cast<std::uint32_t>(type_of_entry(static_cast<unsigned>(ext2fs_dirent_file_type(entry)))),
+    const file::Entry out{entry->inode, cookie,
+                          static_cast<std::uint32_t>(type_of_entry(static_cast<unsigned>(ext2fs_dirent_file_type(entry)))),
                           static_cast<std::uint16_t>(length), static_cast<std::uint16_t>(bytes)};
     std::byte* const at = listing.to + listing.used;
     std::memset(at, 0, bytes);

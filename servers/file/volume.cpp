@@ -20,10 +20,10 @@ constexpr std::uint32_t incompat_readable = EXT2_FEATURE_INCOMPAT_FILETYPE | EXT
                                             EXT3_FEATURE_INCOMPAT_EXTENTS | EXT4_FEATURE_INCOMPAT_FLEX_BG |
                                             EXT4_FEATURE_INCOMPAT_64BIT | EXT2_FEATURE_INCOMPAT_META_BG |
                                             EXT4_FEATURE_INCOMPAT_CSUM_SEED | EXT4_FEATURE_INCOMPAT_LARGEDIR;
-constexpr std::uint32_t ro_compat_writable =
-    EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER | EXT2_FEATURE_RO_COMPAT_LARGE_FILE | EXT4_FEATURE_RO_COMPAT_HUGE_FILE |
-    EXT4_FEATURE_RO_COMPAT_GDT_CSUM | EXT4_FEATURE_RO_COMPAT_DIR_NLINK | EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE |
-    EXT4_FEATURE_RO_COMPAT_METADATA_CSUM;
+constexpr std::uint32_t ro_compat_writable = EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER | EXT2_FEATURE_RO_COMPAT_LARGE_FILE |
+                                             EXT4_FEATURE_RO_COMPAT_HUGE_FILE | EXT4_FEATURE_RO_COMPAT_GDT_CSUM |
+                                             EXT4_FEATURE_RO_COMPAT_DIR_NLINK | EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE |
+                                             EXT4_FEATURE_RO_COMPAT_METADATA_CSUM;
 
 // ext2fs_open names a volume by a string only.
 Volume* opening = nullptr;
@@ -50,7 +50,8 @@ struct Io {
         return 0;
     }
     static errcode_t read(io_channel channel, unsigned long long block, int count, void* to) {
-        const auto done = volume(channel).read_bytes(offset_of(channel, block), bytes_of(channel, count), static_cast<std::byte*>(to));
+        const auto done =
+            volume(channel).read_bytes(offset_of(channel, block), bytes_of(channel, count), static_cast<std::byte*>(to));
         return done ? 0 : code_of(done.error());
     }
     static errcode_t write(io_channel channel, unsigned long long block, int count, const void* from) {
@@ -58,7 +59,9 @@ struct Io {
             volume(channel).write_bytes(offset_of(channel, block), bytes_of(channel, count), static_cast<const std::byte*>(from));
         return done ? 0 : code_of(done.error());
     }
-    static errcode_t read_narrow(io_channel channel, unsigned long block, int count, void* to) { return read(channel, block, count, to); }
+    static errcode_t read_narrow(io_channel channel, unsigned long block, int count, void* to) {
+        return read(channel, block, count, to);
+    }
     static errcode_t write_narrow(io_channel channel, unsigned long block, int count, const void* from) {
         return write(channel, block, count, from);
     }
@@ -110,8 +113,7 @@ void Volume::use(Tables& tables, BlockCache& blocks, unsigned index) {
 // Reading and writing for libext2fs -----------------------------------------------------------------------------
 
 Result<const std::byte*> Volume::home(std::uint64_t offset) {
-    const std::byte* const unit =
-        ANT_TRY(blocks_->get(*disk_, index_, record_.base, offset / BlockCache::unit, record_.bytes));
+    const std::byte* const unit = ANT_TRY(blocks_->get(*disk_, index_, record_.base, offset / BlockCache::unit, record_.bytes));
     return unit + offset % BlockCache::unit;
 }
 
@@ -235,7 +237,8 @@ void Volume::block_changed(ext2_filsys fs, blk64_t block, int) {
 void Volume::range_changed(ext2_filsys fs, blk64_t end, blk_t, int) {
     const dgrp_t last = ext2fs_group_of_blk2(fs, end - 1);
     const dgrp_t span = EXT_INIT_MAX_LEN / fs->super->s_blocks_per_group + 1;
-    for (dgrp_t group = last > span ? last - span : 0; group <= last; ++group) static_cast<Volume*>(fs->priv_data)->group_changed(group);
+    for (dgrp_t group = last > span ? last - span : 0; group <= last; ++group)
+        static_cast<Volume*>(fs->priv_data)->group_changed(group);
 }
 
 // A free run of at most `count` blocks in [from, to), the first one.
@@ -382,7 +385,8 @@ Result<> Volume::write_group(unsigned group) {
     ext2fs_group_desc_csum_set(fs_, group);
     const dgrp_t per_block = EXT2_DESC_PER_BLOCK(fs_->super);
     const std::uint64_t place = ext2fs_descriptor_block_loc2(fs_, fs_->super->s_first_data_block, group / per_block);
-    const auto* const descriptors = reinterpret_cast<const std::byte*>(fs_->group_desc) + std::size_t{group / per_block} * block_bytes();
+    const auto* const descriptors =
+        reinterpret_cast<const std::byte*>(fs_->group_desc) + std::size_t{group / per_block} * block_bytes();
     return write_bytes(place * block_bytes(), block_bytes(), descriptors);
 }
 
@@ -422,7 +426,8 @@ Result<> Volume::mark_recover(bool on) {
 // What was written and freed again is nobody's: replaying it could hit what the block is used for next.
 void Volume::drop_freed() {
     transaction_.each([this](unsigned entry, std::uint64_t block) {
-        if (block >= fs_->super->s_first_data_block && ext2fs_test_block_bitmap2(fs_->block_map, block) == 0) transaction_.drop(entry);
+        if (block >= fs_->super->s_first_data_block && ext2fs_test_block_bitmap2(fs_->block_map, block) == 0)
+            transaction_.drop(entry);
     });
 }
 
@@ -451,7 +456,8 @@ Result<> Volume::commit_journal() {
     unsigned revoked_count = 0;
     for (unsigned i = 0; i < last_count_; ++i)
         if (ext2fs_test_block_bitmap2(fs_->block_map, last_blocks_[i]) == 0) revoked[revoked_count++] = last_blocks_[i];
-    ANT_TRY(journal_.commit(journal_record_.state, std::span{list}.first(count), std::span{revoked}.first(revoked_count), now_ns()));
+    ANT_TRY(
+        journal_.commit(journal_record_.state, std::span{list}.first(count), std::span{revoked}.first(revoked_count), now_ns()));
     last_count_ = 0;
     for (unsigned i = 0; i < count; ++i) last_blocks_[last_count_++] = list[i].number;
     ANT_TRY(record_phase(Phase::writing));
@@ -519,7 +525,8 @@ Result<> Volume::look_at_superblock() {
     record_.bytes = bytes;
     if ((super.s_feature_incompat & ~incompat_readable) != 0) return Failure(Error::not_supported);
     const bool writable = (super.s_feature_ro_compat & ~ro_compat_writable) == 0 &&
-                          (super.s_feature_compat & EXT3_FEATURE_COMPAT_HAS_JOURNAL) != 0 && super.s_journal_inum == journal_inode &&
+                          (super.s_feature_compat & EXT3_FEATURE_COMPAT_HAS_JOURNAL) != 0 &&
+                          super.s_journal_inum == journal_inode &&
                           (super.s_feature_incompat & EXT3_FEATURE_INCOMPAT_EXTENTS) != 0 && (super.s_state & EXT2_ERROR_FS) == 0;
     if (!writable && !read_only()) log("file: disk %u partition %u: mounted read-only", record_.disk, record_.partition);
     if (!writable) record_.read_only = 1;

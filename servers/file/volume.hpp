@@ -111,7 +111,7 @@ private:
     ext2_filsys fs_ = nullptr;
     ext2fs_block_bitmap quarantine_ = nullptr;  // freed since the last commit to the journal: not to be overwritten yet
     bool quarantined_ = false;
-    std::array<std::uint64_t, max_groups / 64> groups_{};  // whose bitmaps or descriptors have changed
+    std::array<std::uint64_t, max_groups / 64> groups_{};             // whose bitmaps or descriptors have changed
     std::array<std::uint64_t, Transaction::capacity> last_blocks_{};  // of the last transaction in the journal
     unsigned last_count_ = 0;
     std::uint64_t openings_ = 1;  // of libext2fs's view

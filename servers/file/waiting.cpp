@@ -15,8 +15,14 @@ Outcome Requests::lock(Call call) {
     constexpr std::uint64_t for_ever = ~std::uint64_t{0};
     if (wanted.type > static_cast<std::uint32_t>(file::LockType::exclusive)) return Error::invalid_argument;
     if (!whole && wanted.bytes != 0 && wanted.start > for_ever - wanted.bytes) return Error::invalid_argument;
-    LockRecord lock{whole ? handle->handle : 0, call.requester(), call.frame().requester_pid, handle->volume, handle->inode, wanted.type,
-                    whole ? 0 : wanted.start, whole || wanted.bytes == 0 ? for_ever : wanted.start + wanted.bytes};
+    LockRecord lock{whole ? handle->handle : 0,
+                    call.requester(),
+                    call.frame().requester_pid,
+                    handle->volume,
+                    handle->inode,
+                    wanted.type,
+                    whole ? 0 : wanted.start,
+                    whole || wanted.bytes == 0 ? for_ever : wanted.start + wanted.bytes};
     const LockRecord* const other = lock.type != 0 ? locks_.in_the_way(lock) : nullptr;
     if ((wanted.flags & file::lock_flag::test) != 0) {
         file::Lock found = wanted;
@@ -49,7 +55,8 @@ bool Requests::deadlock(std::uint32_t slot, const LockRecord& wanted) const {
         if (other == nullptr || other->handle != 0) return false;
         if (other->slot == slot) return true;
         const auto* const end = waits_.data() + wait_count_;
-        const auto* const wait = std::find_if(waits_.data(), end, [&](const Wait& w) { return w.slot == other->slot && w.wanted.handle == 0; });
+        const auto* const wait =
+            std::find_if(waits_.data(), end, [&](const Wait& w) { return w.slot == other->slot && w.wanted.handle == 0; });
         if (wait == end) return false;
         lock = wait->wanted;
     }
@@ -121,9 +128,9 @@ void Requests::process_ended() {
             start += got.records;
         }
     };
-    const auto processes = collect(abi::ListKind::processes, static_cast<const abi::ProcessRecord*>(nullptr), [](const abi::ProcessRecord& p) {
-        return p.state != static_cast<std::uint32_t>(abi::ProcessState::ending);
-    });
+    const auto processes =
+        collect(abi::ListKind::processes, static_cast<const abi::ProcessRecord*>(nullptr),
+                [](const abi::ProcessRecord& p) { return p.state != static_cast<std::uint32_t>(abi::ProcessState::ending); });
     const auto servers = collect(abi::ListKind::servers, static_cast<const abi::ServerRecord*>(nullptr),
                                  [](const abi::ServerRecord& s) { return s.vacant != 0; });
     if (!processes || !servers || count == alive.size()) return;

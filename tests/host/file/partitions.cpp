@@ -47,8 +47,8 @@ TEST_CASE("partitions: MBR with logical ones") {
     Case test;
     test.entry(0, 0, 0x83, 2048, 20480);
     test.entry(0, 1, 0x05, 22528, 61440);
-    test.entry(22528, 0, 0x83, 2048, 10240);            // from this link
-    test.entry(22528, 1, 0x05, 16384, 2048 + 8192);     // from the extended partition
+    test.entry(22528, 0, 0x83, 2048, 10240);         // from this link
+    test.entry(22528, 1, 0x05, 16384, 2048 + 8192);  // from the extended partition
     test.entry(22528 + 16384, 0, 0x83, 2048, 8192);
     REQUIRE(test.find(0)->bytes == 64 * mib);
     REQUIRE(test.find(1)->base == mib);

@@ -1,4 +1,5 @@
-// The power fails at every write and every flush: what was synced is there, the rest whole and in order, and e2fsck finds nothing.
+// The power fails at every write and every flush: what was synced is there, the rest whole and in order, and e2fsck finds
+// nothing.
 #include "world.hpp"
 
 #include <catch2/catch.hpp>

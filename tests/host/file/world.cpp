@@ -90,7 +90,9 @@ Result<> ModelDisk::flush() {
     return {};
 }
 
-void ModelDisk::apply(const Write& write) { std::copy(write.bytes.begin(), write.bytes.end(), medium.begin() + static_cast<long>(write.position)); }
+void ModelDisk::apply(const Write& write) {
+    std::copy(write.bytes.begin(), write.bytes.end(), medium.begin() + static_cast<long>(write.position));
+}
 
 void ModelDisk::cut_power(Random& random) {
     std::shuffle(pending_.begin(), pending_.end(), random);
@@ -122,7 +124,8 @@ void World::mount() {
     VolumeRecord record{};
     record.bytes = disk.medium.size();
     record.parent = ~0U;
-    if (const auto done = volume().mount(disk, record); !done) throw std::runtime_error(std::string("mount: ") + error_text(done.error()));
+    if (const auto done = volume().mount(disk, record); !done)
+        throw std::runtime_error(std::string("mount: ") + error_text(done.error()));
     if (const auto done = finish_orphans(); !done) throw std::runtime_error("orphans");
 }
 
@@ -147,7 +150,9 @@ Result<> World::finish_orphans() {
     return {};
 }
 
-Result<> World::release(Volume& of, ext2_ino_t inode) { return inode == 0 ? Result<>{} : Content(of, inode, call, page()).release(); }
+Result<> World::release(Volume& of, ext2_ino_t inode) {
+    return inode == 0 ? Result<>{} : Content(of, inode, call, page()).release();
+}
 
 Result<> World::make_directory(const std::string& path) {
     return tree().make_directory(ANT_TRY(tree().walk(path.c_str(), 0, false)), {0, call}, 0755);

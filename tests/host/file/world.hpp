@@ -40,7 +40,7 @@ public:
     void cut_power(Random& random);
 
     std::vector<std::byte> medium;
-    unsigned operations = 0;  // writes and flushes
+    unsigned operations = 0;                           // writes and flushes
     unsigned cut_at = 0, crash_at = 0, fail_from = 0;  // when `operations` gets there: PowerCut, Crash; io_error from then on
 
 private:
