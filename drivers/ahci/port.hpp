@@ -49,11 +49,11 @@ public:
 
     // From the beginning, whatever the port was doing.
     void begin() { stop(false); }
-    // Something was under way at the drive, as far as the registers tell, or a reset.
+    // Something was under way at the drive, as far as the registers tell, or a repair: that runs without interrupts.
     [[nodiscard]] bool was_busy() const {
         if ((read(port::sata_control) & link::detect_mask) != 0) return true;
-        if (link::detected(read(port::sata_status)) != link::up) return false;
-        return (read(port::issue) | read(port::sata_active)) != 0 ||
+        if (link::detected(read(port::sata_status)) != link::up || read(port::signature) != signature::ata) return false;
+        return read(port::interrupt_enable) == 0 || (read(port::issue) | read(port::sata_active)) != 0 ||
                (read(port::task_file) & (task_file::busy | task_file::data_request | task_file::error)) != 0;
     }
     [[nodiscard]] bool spun_up() const { return (read(port::command) & command::spin_up) != 0; }
