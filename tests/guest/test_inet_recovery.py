@@ -7,8 +7,10 @@ import time
 
 import pytest
 
+import inet_failures
 from harness import Machine, assert_healthy
-from inet_failures import EXCHANGE, SEED, Echo, hundred_connections, stop_in_exchanges, stops, transfers_through
+from inet_failures import (EXCHANGE, SEED, Echo, handshakes_through, hundred_connections, peer_alone,
+                           stop_in_exchanges, stops, transfers_through)
 from transfers import download, guest_sum
 
 FAILURES = ["crash inet null", "crash inet panic", "kill inet", "hang inet"]
@@ -102,6 +104,23 @@ def connections_through(guest, end: str) -> None:
     assert half_closed.socket.recv(1) == b""
     half_closed.socket.close()
     streaming.end()
+
+
+@pytest.fixture(scope="module", name="mixture")
+def running_mixture(tmp_path_factory):
+    with inet_failures.mixture(tmp_path_factory) as guest_and_mixture:
+        yield guest_and_mixture
+
+
+def test_a_mixture_of_a_hundred_connections(mixture):
+    """Also some in TIME_WAIT, calls that wait, and datagrams."""
+    guest, others = mixture
+    hundred_connections(guest, ENDS * 5, others.through)
+
+
+def test_half_open():
+    with peer_alone() as (guest, wire):
+        handshakes_through(guest, wire, ENDS * 5)
 
 
 PROBATION = 2.5  # s, and more

@@ -3,7 +3,8 @@
 import pytest
 
 from harness import Machine
-from inet_failures import EXCHANGE, hundred_connections, stop_in_exchanges, stops, transfers_through
+from inet_failures import (EXCHANGE, handshakes_through, hundred_connections, mixture, peer_alone, stop_in_exchanges, stops,
+                           transfers_through)
 
 
 @pytest.fixture(scope="module")
@@ -23,5 +24,11 @@ def test_stopped_anywhere_in_a_transfer(guest, direction):
     transfers_through(guest, direction, stops(), 1000)
 
 
-def test_a_hundred_connections(guest):
-    hundred_connections(guest, ["replace inet", "crash inet null"] * 200)
+def test_a_mixture_of_a_hundred_connections(tmp_path_factory):
+    with mixture(tmp_path_factory) as (machine, others):
+        hundred_connections(machine, ["replace inet", "crash inet null"] * 200, others.through)
+
+
+def test_half_open():
+    with peer_alone() as (machine, wire):
+        handshakes_through(machine, wire, ["replace inet", "crash inet null"] * 200)

@@ -47,8 +47,8 @@ def udp(payload: bytes, port: int, target: bytes, own_port: int = 4000, source: 
 
 
 def tcp(port: int, target: bytes, flags: int, own_port: int = 4000, sequence: int = 1, payload: bytes = b"",
-        source: bytes = OWN_IP, offset: int = 5) -> bytes:
-    segment = struct.pack("!HHIIBBHHH", own_port, port, sequence & 0xFFFFFFFF, 0, offset << 4, flags, 8192, 0, 0) + payload
+        source: bytes = OWN_IP, offset: int = 5, acknowledgement: int = 0) -> bytes:
+    segment = struct.pack("!HHIIBBHHH", own_port, port, sequence & 0xFFFFFFFF, acknowledgement & 0xFFFFFFFF, offset << 4, flags, 8192, 0, 0) + payload
     code = with_pseudo_header(segment, TCP, source, target)
     return segment[:16] + struct.pack("!H", code) + segment[18:]
 
