@@ -110,7 +110,7 @@ bool Cache::forward(const Incoming& call, bool write) {
     // The driver does what touches the same sectors in the order in which it comes: what is asked for later, here, and read
     // by it, is what is written now.
     if (!host::forward(call.control, disk.driver, write, transfer, call.area)) return false;
-    counts_.direct += e.bytes / block_bytes;
+    counts_.direct += transfer.bytes / block_bytes;  // the call's own page is the driver's now
     return true;
 }
 
