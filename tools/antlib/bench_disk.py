@@ -45,7 +45,7 @@ def measure(timeout: float, runs: int) -> Result:
 
 
 def guest_output(machine: str, exact: bool, image_file: Path, runs: int, timeout: float) -> str:
-    options = qemu.Options(image=IMAGE, machine=machine, icount=exact, reboot=False, memory=256,
+    options = qemu.Options(image=IMAGE, machine=machine, icount=exact, idle_waits=True, reboot=False, memory=256,
                            disks=[qemu.raw_disk(image_file, cache="unsafe")])
     log = BUILD / "log" / f"bench-disk-{machine}-{'icount' if exact else 'tcg'}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ def measure_linux(timeout: float, runs: int) -> Result:
 
 
 def linux_output(machine: str, exact: bool, vmlinuz: Path, archive: Path, image_file: Path, timeout: float) -> str:
-    accelerator = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"] if exact else ["-accel", "tcg"]
+    accelerator = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=on"] if exact else ["-accel", "tcg"]
     command = [qemu.QEMU, "-machine", machine, *accelerator, "-cpu", "max", "-m", "256", "-nodefaults", "-display", "none",
                "-no-user-config", "-no-reboot", "-serial", "stdio", "-kernel", str(vmlinuz), "-initrd", str(archive),
                "-append", "console=ttyS0 quiet panic=-1",
