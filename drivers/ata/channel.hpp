@@ -16,11 +16,25 @@
 
 namespace ata {
 
-// What the next process has to know of a channel that has nothing under way.
+enum class Phase : std::uint8_t { ready, command, settle, look, identify, mode };
+
+// All that is known of a channel: in a planned replacement the next process goes on with a command, or a reset, from here.
 struct ChannelState {
     disk::Drive drive[2];
     Abilities abilities[2];
-    std::uint64_t table;  // area with the region descriptors
+    std::uint64_t table;          // area with the region descriptors
+    std::uint64_t limit_us;       // of the step of a reset
+    std::uint32_t token, device;  // of the command under way
+    std::uint32_t selected;       // device
+    std::uint32_t probed;         // by the reset under way: device
+    std::uint32_t found;          // and a bit for each that is there
+    std::uint8_t master_status;   // the capabilities
+    Phase phase;
+    bool known;      // the drives
+    bool transfers;  // the command under way does
+    bool seen;       // it, by a look
+    bool held;       // a command waits for the reset to end
+    bool lost[2];    // a drive that a reset has not brought back
 };
 
 template <PortBus Bus, class Host>
@@ -35,30 +49,26 @@ public:
     // Life -----------------------------------------------------------------------------------------------------
     void stop_dma() { bus_.out8(master(master::command), 0); }
     void begin() { begin_reset(); }
-    void resume() {
-        read_master();
-        phase_ = Phase::ready;
-        known_ = true;
-    }
-    [[nodiscard]] bool settled() const { return known_; }
-    [[nodiscard]] bool busy() const { return phase_ != Phase::ready; }
-    [[nodiscard]] bool room() const { return phase_ == Phase::ready; }
+    [[nodiscard]] bool settled() const { return state_.known; }
+    [[nodiscard]] bool busy() const { return state_.phase != Phase::ready; }
+    [[nodiscard]] bool room() const { return state_.phase == Phase::ready; }
     // Only one channel of the controller can transfer at a time.
-    [[nodiscard]] bool simplex() const { return (master_status_ & master_status::simplex) != 0; }
+    [[nodiscard]] bool simplex() const { return (state_.master_status & master_status::simplex) != 0; }
     [[nodiscard]] const disk::Drive& drive(unsigned device) const { return state_.drive[device]; }
 
     // Commands -------------------------------------------------------------------------------------------------
     void start(unsigned device, std::uint32_t token, const disk::Command& command) {
-        token_ = token;
-        device_ = device;
-        transfers_ = command.kind != disk::Kind::flush;
-        seen_ = false;
-        if (lost_[device] || !select(device)) {
-            held_ = true;
+        state_.token = token;
+        state_.device = device;
+        state_.transfers = command.kind != disk::Kind::flush;
+        state_.seen = false;
+        if (state_.lost[device] || !select(device)) {
+            state_.held = true;
             return begin_reset();
         }
-        phase_ = Phase::command;
-        if (!transfers_) return write(reg::command, state_.abilities[device].flush_ext ? command::flush_ext : command::flush);
+        state_.phase = Phase::command;
+        if (!state_.transfers)
+            return write(reg::command, state_.abilities[device].flush_ext ? command::flush_ext : command::flush);
         const std::uint8_t direction = command.kind == disk::Kind::read ? master_command::to_memory : 0;
         fill_table(command.pieces);
         bus_.out32(master(master::table), static_cast<std::uint32_t>(state_.table - ant::abi::ica_base));
@@ -71,35 +81,35 @@ public:
     // -> whether the interrupt may have been this channel's
     template <class Ended>
     bool interrupt(Ended&& ended) {
-        return phase_ == Phase::command && look_at_command(false, ended);
+        return state_.phase == Phase::command && look_at_command(false, ended);
     }
     // An interrupt that nobody wanted: a drive takes it back when its status is read.
     void acknowledge() {
-        if (phase_ != Phase::ready || (!state_.drive[0].present && !state_.drive[1].present)) return;
+        if (state_.phase != Phase::ready || (!state_.drive[0].present && !state_.drive[1].present)) return;
         (void)read(reg::status);
         clear_master_status();
     }
     // -> us until it wants to be looked at again
     template <class Ended>
     std::uint64_t look(std::uint64_t now_us, Ended&& ended) {
-        if (phase_ == Phase::command) {
-            look_at_command(std::exchange(seen_, true), ended);
-        } else if (phase_ != Phase::ready) {
-            for (unsigned steps = 0; steps < most_steps && phase_ != Phase::ready; ++steps)
+        if (state_.phase == Phase::command) {
+            look_at_command(std::exchange(state_.seen, true), ended);
+        } else if (state_.phase != Phase::ready) {
+            for (unsigned steps = 0; steps < most_steps && state_.phase != Phase::ready; ++steps)
                 if (!step(now_us)) break;
-            if (phase_ == Phase::ready) end_reset(ended);
+            if (state_.phase == Phase::ready) end_reset(ended);
         }
-        return phase_ == Phase::ready || phase_ == Phase::command ? disk::look_us : setup_look_us;
+        return state_.phase == Phase::ready || state_.phase == Phase::command ? disk::look_us : setup_look_us;
     }
     template <class Ended>
     void reset(Ended&& ended) {
-        if (phase_ != Phase::command) return;
+        if (state_.phase != Phase::command) return;
         begin_reset();
-        ended(token_, disk::End::withdrawn);
+        ended(state_.token, disk::End::withdrawn);
     }
 
 private:
-    enum class Phase : std::uint8_t { ready, command, settle, look, identify, mode };
+    static constexpr unsigned nobody = ~0U;
     static constexpr unsigned most_steps = 16;
     static constexpr unsigned quick_polls = 32;  // a drive that answers at once needs no further look
     // ATA/ATAPI-7 section 9.2: 31 s after a reset, in which a drive may start its motor.
@@ -113,10 +123,12 @@ private:
         bus_.out8(static_cast<std::uint16_t>(ports_.command + reg), static_cast<std::uint8_t>(value));
     }
     std::uint8_t quiet_status() { return bus_.in8(ports_.control); }  // leaves the interrupt as it is
-    void read_master() { master_status_ = bus_.in8(master(master::status)) & (master_status::capable | master_status::simplex); }
+    void read_master() {
+        state_.master_status = bus_.in8(master(master::status)) & (master_status::capable | master_status::simplex);
+    }
     void clear_master_status() {
         bus_.out8(master(master::status),
-                  (master_status_ & master_status::capable) | master_status::interrupt | master_status::error);
+                  (state_.master_status & master_status::capable) | master_status::interrupt | master_status::error);
     }
     // Four reads take the 400 ns after which the status is that of the device, and of the command.
     void settle_status() {
@@ -127,8 +139,8 @@ private:
     }
     // -> whether the device takes commands
     bool select(unsigned device) {
-        if (selected_ == device) return true;
-        selected_ = device;
+        if (state_.selected == device) return true;
+        state_.selected = device;
         write(reg::device, device_byte(device));
         settle_status();
         return (quiet_status() & (status::busy | status::request)) == 0;
@@ -183,12 +195,12 @@ private:
         const std::uint8_t says = read(reg::status);
         if ((says & status::busy) != 0) return false;
         if (!interrupted && (says & status::request) != 0) return false;  // still transferring
-        if (transfers_) stop_dma();
+        if (state_.transfers) stop_dma();
         clear_master_status();
-        phase_ = Phase::ready;
+        state_.phase = Phase::ready;
         const disk::End end = judge(says, master_says);
         if ((says & status::request) != 0) begin_reset();  // it wants data that nobody has
-        ended(token_, end);
+        ended(state_.token, end);
         return true;
     }
     disk::End judge(std::uint8_t says, std::uint8_t master_says) {
@@ -197,7 +209,7 @@ private:
             const bool medium = (why & (error::uncorrectable | error::not_found)) != 0 && (why & error::crc) == 0;
             return medium ? disk::End::damaged : disk::End::failed;
         }
-        const bool short_transfer = transfers_ && (master_says & (master_status::error | master_status::active)) != 0;
+        const bool short_transfer = state_.transfers && (master_says & (master_status::error | master_status::active)) != 0;
         return short_transfer || (says & status::request) != 0 ? disk::End::failed : disk::End::done;
     }
 
@@ -206,23 +218,23 @@ private:
         stop_dma();
         read_master();
         clear_master_status();
-        if (known_) ++statistics_.resets;
+        if (state_.known) ++statistics_.resets;
         bus_.out8(ports_.control, control::reset | control::no_interrupt);
         host_.pause_us(5);
         bus_.out8(ports_.control, control::no_interrupt);
         enter(Phase::settle, settle_us);
-        selected_ = nobody;  // a reset should select the first one, but not every controller does
-        probed_ = 0;
+        state_.selected = nobody;  // a reset should select the first one, but not every controller does
+        state_.probed = 0;
     }
     void enter(Phase phase, std::uint64_t limit_us) {
-        phase_ = phase;
-        limit_us_ = host_.now_us() + limit_us;
+        state_.phase = phase;
+        state_.limit_us = host_.now_us() + limit_us;
     }
     // -> false: it has to wait
     bool step(std::uint64_t now_us) {
-        switch (phase_) {
+        switch (state_.phase) {
             case Phase::settle:
-                if (now_us < limit_us_) return false;
+                if (now_us < state_.limit_us) return false;
                 enter(Phase::look, is_lost() ? lost_limit_us : reset_limit_us);
                 return true;
             case Phase::look:
@@ -231,28 +243,28 @@ private:
                 return identify();
             case Phase::mode:
                 if (wait_for_device()) next_device();
-                return phase_ != Phase::mode;
+                return state_.phase != Phase::mode;
             default:
                 return false;
         }
     }
-    [[nodiscard]] bool is_lost() const { return lost_[0] || lost_[1]; }
+    [[nodiscard]] bool is_lost() const { return state_.lost[0] || state_.lost[1]; }
     // -> whether the device has come to an end, good or bad. Its status is in `says_`, floating if it has not.
     bool wait_for_device() {
         for (unsigned i = 0; i < quick_polls; ++i) {
             says_ = quiet_status();
             if (nobody_there() || (says_ & status::busy) == 0) return true;
         }
-        if (host_.now_us() < limit_us_) return false;
+        if (host_.now_us() < state_.limit_us) return false;
         says_ = status::floating;
         return true;
     }
     [[nodiscard]] bool nobody_there() const { return (says_ | status::busy) == (status::floating | status::busy); }
     bool look_for_device() {
         if (!wait_for_device()) return false;
-        if (selected_ != probed_ && !nobody_there()) {
-            selected_ = probed_;
-            write(reg::device, device_byte(probed_));
+        if (state_.selected != state_.probed && !nobody_there()) {
+            state_.selected = state_.probed;
+            write(reg::device, device_byte(state_.probed));
             settle_status();
             if (!wait_for_device()) return false;
         }
@@ -284,7 +296,7 @@ private:
             return true;
         }
         write(reg::features, feature::set_transfer_mode);
-        write(reg::count, state_.abilities[probed_].transfer_mode);
+        write(reg::count, state_.abilities[state_.probed].transfer_mode);
         write(reg::command, command::set_features);
         settle_status();
         enter(Phase::mode, setup_limit_us);
@@ -293,57 +305,46 @@ private:
     // Once the drives are known, others do not become theirs.
     bool take_drive(const Identify& found) {
         const char* problem = found.problem();
-        const disk::Drive drive = found.drive(number_ * devices + probed_);
+        const disk::Drive drive = found.drive(number_ * devices + state_.probed);
         if (problem != nullptr) {
             ant::log("%s at port %u cannot be used: %s", drive.unit.model, drive.unit.port, problem);
             return false;
         }
-        disk::Drive& known = state_.drive[probed_];
-        if (known_ && (!known.present || std::memcmp(&known.unit.model, &drive.unit.model, sizeof known.unit.model) != 0 ||
-                       std::memcmp(&known.unit.serial, &drive.unit.serial, sizeof known.unit.serial) != 0))
+        disk::Drive& known = state_.drive[state_.probed];
+        if (state_.known && (!known.present || std::memcmp(&known.unit.model, &drive.unit.model, sizeof known.unit.model) != 0 ||
+                             std::memcmp(&known.unit.serial, &drive.unit.serial, sizeof known.unit.serial) != 0))
             return false;
-        found_ |= 1U << probed_;
+        state_.found |= 1U << state_.probed;
         known = drive;
-        state_.abilities[probed_] = found.abilities();
+        state_.abilities[state_.probed] = found.abilities();
         return true;
     }
     // While one is busy the other cannot be selected, either.
     void next_device() {
-        if (!nobody_there() && ++probed_ < devices) return enter(Phase::look, is_lost() ? lost_limit_us : reset_limit_us);
+        if (!nobody_there() && ++state_.probed < devices) return enter(Phase::look, is_lost() ? lost_limit_us : reset_limit_us);
         (void)read(reg::status);  // takes back what interrupt the set-up has left
         clear_master_status();
-        phase_ = Phase::ready;
+        state_.phase = Phase::ready;
     }
     template <class Ended>
     void end_reset(Ended&& ended) {
         for (unsigned device = 0; device < devices; ++device)
-            lost_[device] = state_.drive[device].present && (found_ >> device & 1) == 0;
-        const bool any = found_ != 0;
-        found_ = 0;
-        known_ = true;
+            state_.lost[device] = state_.drive[device].present && (state_.found >> device & 1) == 0;
+        const bool any = state_.found != 0;
+        state_.found = 0;
+        state_.known = true;
         bus_.out8(ports_.control, any ? std::uint8_t{0} : control::no_interrupt);
-        if (std::exchange(held_, false)) ended(token_, lost_[device_] ? disk::End::gone : disk::End::withdrawn);
+        if (std::exchange(state_.held, false))
+            ended(state_.token, state_.lost[state_.device] ? disk::End::gone : disk::End::withdrawn);
     }
 
-    static constexpr unsigned nobody = ~0U;
     Bus& bus_;
     Host& host_;
     Ports ports_;
     unsigned number_;
     ChannelState& state_;
     ant::block::Statistics& statistics_;
-    Phase phase_ = Phase::settle;
-    bool known_ = false;       // the drives
-    bool transfers_ = false;   // the command under way does
-    bool seen_ = false;        // the command under way, by a look
-    bool held_ = false;        // a command waits for the reset to end
-    bool lost_[devices] = {};  // a drive that a reset has not brought back
-    std::uint8_t master_status_ = 0;
-    std::uint8_t says_ = 0;
-    unsigned found_ = 0;  // by the reset under way; a bit each
-    unsigned probed_ = 0, selected_ = nobody, device_ = 0;
-    std::uint32_t token_ = 0;
-    std::uint64_t limit_us_ = 0;
+    std::uint8_t says_ = 0;  // a device, when it was looked at last
 };
 
 }  // namespace ata

@@ -35,7 +35,7 @@ struct MachineBus {
 class Hardware {
 public:
     using Controller = ata::Controller<MachineBus, disk::SystemHost>;
-    static constexpr std::uint32_t layout = 0x4154'4101;
+    static constexpr std::uint32_t layout = 0x4154'4102;
 
     static const char* problem(const disk::PciDevice& device) {
         if (!device.present()) return "no controller";
