@@ -22,10 +22,30 @@ constexpr auto tables = [] {
     return t;
 }();
 
+// CPUs with SSE 4.2 have an instruction for it, which works on general registers (Intel SDM 2, CRC32).
+bool has_instruction() {
+    constexpr unsigned sse4_2 = 1 << 20;
+    unsigned a = 1, b, c = 0, d;
+    asm("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    return (c & sse4_2) != 0;
+}
+const bool by_instruction = has_instruction();
+
+std::uint32_t crc32c_by_instruction(std::uint64_t sum, const unsigned char* p, std::size_t count) {
+    for (; count >= sizeof(std::uint64_t); count -= sizeof(std::uint64_t), p += sizeof(std::uint64_t)) {
+        std::uint64_t word;
+        __builtin_memcpy(&word, p, sizeof word);
+        asm("crc32q %1, %0" : "+r"(sum) : "r"(word));
+    }
+    for (; count != 0; --count, ++p) asm("crc32b %1, %k0" : "+r"(sum) : "r"(*p));
+    return static_cast<std::uint32_t>(sum);
+}
+
 }  // namespace
 
 std::uint32_t crc32c(std::uint32_t sum, const void* bytes, std::size_t count) {
     const auto* p = static_cast<const unsigned char*>(bytes);
+    if (by_instruction) return crc32c_by_instruction(sum, p, count);
     for (; count >= slices; count -= slices, p += slices) {
         std::uint64_t word;
         __builtin_memcpy(&word, p, sizeof word);

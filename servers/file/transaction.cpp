@@ -59,7 +59,6 @@ void Transaction::release(unsigned entry) {
 
 bool Transaction::write(std::uint64_t block, const std::byte* data) {
     const unsigned before = find_entry(block);
-    if (before != none && std::memcmp(contents(before), data, block_bytes_) == 0) return true;
     if (before != none && entries()[before].operation == operation_) {
         std::memcpy(contents(before), data, block_bytes_);
         return true;

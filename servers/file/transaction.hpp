@@ -32,7 +32,7 @@ public:
     [[nodiscard]] const std::byte* find(std::uint64_t block) const;
 
     void begin(std::uint64_t operation) { operation_ = operation; }
-    // False if there is no room. Contents that are there already are no change.
+    // False if there is no room.
     bool write(std::uint64_t block, const std::byte* contents);
     [[nodiscard]] bool changed() const { return written_count_ != 0; }
     void commit();  // after the record

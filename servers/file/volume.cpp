@@ -157,7 +157,7 @@ Result<ext2_filsys> Volume::open_fs(int flags) {
     opening = this;
     ext2_filsys fs = nullptr;
     ANT_TRY(checked(ext2fs_open("volume", flags | EXT2_FLAG_64BITS, 0, 0, &manager, &fs)));
-    fs->default_bitmap_type = EXT2FS_BMAP64_RBTREE;
+    fs->default_bitmap_type = EXT2FS_BMAP64_BITARRAY;  // lies as it does on the disk: a block of it is copied
     fs->priv_data = this;
     return fs;
 }
@@ -183,7 +183,8 @@ Result<> Volume::open() {
     fs_->block_alloc_stats = block_changed;
     fs_->block_alloc_stats_range = range_changed;
     fs_->new_range = new_range;
-    groups_.fill(0);
+    block_groups_ = {};
+    inode_groups_ = {};
     count_free();
     return {};
 }
@@ -223,13 +224,13 @@ Result<> Volume::write_inode(ext2_ino_t number, Inode& inode) {
 
 void Volume::count_inode(ext2_ino_t number, int change, bool directory) {
     if (change != 0) ext2fs_inode_alloc_stats2(fs_, number, change, directory ? 1 : 0);
-    group_changed(ext2fs_group_of_ino(fs_, number));
+    inode_groups_.add(ext2fs_group_of_ino(fs_, number));
 }
 
 // Blocks of files -------------------------------------------------------------------------------------------------
 
 void Volume::block_changed(ext2_filsys fs, blk64_t block, int) {
-    static_cast<Volume*>(fs->priv_data)->group_changed(ext2fs_group_of_blk2(fs, block));
+    static_cast<Volume*>(fs->priv_data)->block_groups_.add(ext2fs_group_of_blk2(fs, block));
 }
 
 // libext2fs calls it when it has gone through the range: `end` is behind it, and the count is 0. A range is one extent
@@ -238,7 +239,7 @@ void Volume::range_changed(ext2_filsys fs, blk64_t end, blk_t, int) {
     const dgrp_t last = ext2fs_group_of_blk2(fs, end - 1);
     const dgrp_t span = EXT_INIT_MAX_LEN / fs->super->s_blocks_per_group + 1;
     for (dgrp_t group = last > span ? last - span : 0; group <= last; ++group)
-        static_cast<Volume*>(fs->priv_data)->group_changed(group);
+        static_cast<Volume*>(fs->priv_data)->block_groups_.add(group);
 }
 
 // A free run of at most `count` blocks in [from, to), the first one.
@@ -289,12 +290,15 @@ errcode_t Volume::new_range(ext2_filsys fs, int flags, blk64_t goal, blk64_t cou
 void Volume::quarantine_freed(unsigned group, const std::byte* before, const std::byte* after) {
     const std::uint64_t first = ext2fs_group_first_block2(fs_, group);
     const std::uint64_t count = ext2fs_group_last_block2(fs_, group) - first + 1;
-    for (std::uint64_t byte = 0; byte < (count + 7) / 8; ++byte) {
-        const auto freed = static_cast<unsigned>(before[byte] & ~after[byte]);
-        if (freed == 0) continue;
-        for (unsigned bit = 0; bit < 8 && byte * 8 + bit < count; ++bit) {
-            if ((freed >> bit & 1) == 0) continue;
-            ext2fs_mark_block_bitmap2(quarantine_, first + byte * 8 + bit);
+    constexpr unsigned bits = 64;
+    for (std::uint64_t at = 0; at < count; at += bits) {
+        std::uint64_t old, now;
+        std::memcpy(&old, before + at / 8, sizeof old);
+        std::memcpy(&now, after + at / 8, sizeof now);
+        for (std::uint64_t freed = old & ~now; freed != 0; freed &= freed - 1) {
+            const std::uint64_t bit = at + static_cast<unsigned>(__builtin_ctzll(freed));
+            if (bit >= count) break;
+            ext2fs_mark_block_bitmap2(quarantine_, first + bit);
             quarantined_ = true;
         }
     }
@@ -340,53 +344,43 @@ void Volume::abort() {
 }
 
 Result<> Volume::write_groups() {
-    for (unsigned word = 0; word < groups_.size(); ++word) {
-        while (groups_[word] != 0) {
-            const unsigned bit = static_cast<unsigned>(__builtin_ctzll(groups_[word]));
-            ANT_TRY(write_group(word * 64 + bit));
-            groups_[word] &= groups_[word] - 1;
-        }
-    }
-    return {};
+    ANT_TRY(block_groups_.take([this](unsigned group) { return write_block_bitmap(group); }));
+    return inode_groups_.take([this](unsigned group) { return write_inode_bitmap(group); });
 }
 
-Result<> Volume::write_group(unsigned group) {
-    const auto bytes = static_cast<int>(fs_->super->s_blocks_per_group / 8);
-    const auto inode_bytes = static_cast<int>(fs_->super->s_inodes_per_group / 8);
-    auto* const bitmap = static_cast<char*>(std::malloc(block_bytes()));
-    if (bitmap == nullptr) return Failure(Error::no_memory);
-    const auto write_blocks = [&]() -> Result<> {
-        const std::uint64_t place = ext2fs_block_bitmap_loc(fs_, group);
-        const std::uint64_t first = ext2fs_group_first_block2(fs_, group), last = ext2fs_group_last_block2(fs_, group);
-        std::memset(bitmap, 0xff, block_bytes());
-        ANT_TRY(checked(ext2fs_get_block_bitmap_range2(fs_->block_map, first, static_cast<std::size_t>(bytes) * 8, bitmap)));
-        for (std::uint64_t bit = last - first + 1; bit < std::uint64_t{block_bytes()} * 8; ++bit)  // behind the end of the volume
-            ext2fs_set_bit(static_cast<unsigned>(bit), bitmap);
-        const std::byte* before = transaction_.find(place);
-        if (before == nullptr) before = ANT_TRY(home(place * block_bytes()));
-        quarantine_freed(group, before, reinterpret_cast<const std::byte*>(bitmap));
-        ext2fs_block_bitmap_csum_set(fs_, group, bitmap, bytes);
-        return write_bytes(place * block_bytes(), block_bytes(), reinterpret_cast<const std::byte*>(bitmap));
-    };
-    const auto write_inodes = [&]() -> Result<> {
-        const std::uint64_t place = ext2fs_inode_bitmap_loc(fs_, group);
-        std::memset(bitmap, 0xff, block_bytes());
-        ANT_TRY(checked(ext2fs_get_inode_bitmap_range2(fs_->inode_map, group * fs_->super->s_inodes_per_group + 1,
-                                                       static_cast<std::size_t>(inode_bytes) * 8, bitmap)));
-        ext2fs_inode_bitmap_csum_set(fs_, group, bitmap, inode_bytes);
-        return write_bytes(place * block_bytes(), block_bytes(), reinterpret_cast<const std::byte*>(bitmap));
-    };
-    Result<> done;
-    const bool summed = ext2fs_has_group_desc_csum(fs_) != 0;
-    if (!summed || ext2fs_bg_flags_test(fs_, group, EXT2_BG_BLOCK_UNINIT) == 0) done = write_blocks();
-    if (done && (!summed || ext2fs_bg_flags_test(fs_, group, EXT2_BG_INODE_UNINIT) == 0)) done = write_inodes();
-    std::free(bitmap);
-    ANT_TRY(done);
+Result<> Volume::write_block_bitmap(unsigned group) {
+    if (ext2fs_has_group_desc_csum(fs_) != 0 && ext2fs_bg_flags_test(fs_, group, EXT2_BG_BLOCK_UNINIT) != 0) return {};
+    const std::uint32_t bits = fs_->super->s_blocks_per_group;
+    const std::uint64_t place = ext2fs_block_bitmap_loc(fs_, group) * block_bytes();
+    const std::uint64_t first = ext2fs_group_first_block2(fs_, group), count = ext2fs_group_last_block2(fs_, group) - first + 1;
+    auto* const bitmap = reinterpret_cast<char*>(buffer_.data());
+    std::memset(bitmap, 0xff, block_bytes());
+    ANT_TRY(checked(ext2fs_get_block_bitmap_range2(fs_->block_map, first, bits, bitmap)));
+    for (std::uint64_t bit = count; bit < bits; ++bit) ext2fs_set_bit(static_cast<unsigned>(bit), bitmap);  // behind the volume's end
+    const std::byte* before = transaction_.find(place / block_bytes());
+    if (before == nullptr) before = ANT_TRY(home(place));
+    quarantine_freed(group, before, buffer_.data());
+    ext2fs_block_bitmap_csum_set(fs_, group, bitmap, static_cast<int>(bits / 8));
+    ANT_TRY(write_bytes(place, block_bytes(), buffer_.data()));
+    return write_descriptor(group);
+}
+
+Result<> Volume::write_inode_bitmap(unsigned group) {
+    if (ext2fs_has_group_desc_csum(fs_) != 0 && ext2fs_bg_flags_test(fs_, group, EXT2_BG_INODE_UNINIT) != 0) return {};
+    const std::uint32_t bits = fs_->super->s_inodes_per_group;
+    auto* const bitmap = reinterpret_cast<char*>(buffer_.data());
+    std::memset(bitmap, 0xff, block_bytes());
+    ANT_TRY(checked(ext2fs_get_inode_bitmap_range2(fs_->inode_map, group * bits + 1, bits, bitmap)));
+    ext2fs_inode_bitmap_csum_set(fs_, group, bitmap, static_cast<int>(bits / 8));
+    ANT_TRY(write_bytes(ext2fs_inode_bitmap_loc(fs_, group) * block_bytes(), block_bytes(), buffer_.data()));
+    return write_descriptor(group);
+}
+
+Result<> Volume::write_descriptor(unsigned group) {
     ext2fs_group_desc_csum_set(fs_, group);
-    const dgrp_t per_block = EXT2_DESC_PER_BLOCK(fs_->super);
-    const std::uint64_t place = ext2fs_descriptor_block_loc2(fs_, fs_->super->s_first_data_block, group / per_block);
-    const auto* const descriptors =
-        reinterpret_cast<const std::byte*>(fs_->group_desc) + std::size_t{group / per_block} * block_bytes();
+    const dgrp_t index = group / EXT2_DESC_PER_BLOCK(fs_->super);
+    const std::uint64_t place = ext2fs_descriptor_block_loc2(fs_, fs_->super->s_first_data_block, index);
+    const auto* const descriptors = reinterpret_cast<const std::byte*>(fs_->group_desc) + std::size_t{index} * block_bytes();
     return write_bytes(place * block_bytes(), block_bytes(), descriptors);
 }
 
@@ -571,7 +565,7 @@ Result<> Volume::mount(Disk& disk, VolumeRecord record) {
         const bool journaled = ext2fs_has_feature_journal(fs->super) != 0;
         const bool recover = ext2fs_has_feature_journal_needs_recovery(fs->super) != 0;
         const bool sums = ext2fs_has_feature_metadata_csum(fs->super) != 0, bits64 = ext2fs_has_feature_64bit(fs->super) != 0;
-        const bool usable = fs->group_desc_count <= max_groups;
+        const bool usable = fs->group_desc_count <= Groups::max;
         const Result<> opened = journaled ? open_journal(fs) : Result<>{};
         ext2fs_free(fs);
         if (recover || !read_only()) ANT_TRY(opened);

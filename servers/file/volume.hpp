@@ -8,9 +8,35 @@
 #include "tables.hpp"
 #include "transaction.hpp"
 
+#include <algorithm>
+
 namespace ant::file_server {
 
 using Inode = ext2_inode_large;
+
+// A set of block groups.
+class Groups {
+public:
+    static constexpr unsigned max = 8192;  // 1 TiB in blocks of 4 KiB
+
+    void add(unsigned group) {
+        words_[group / bits] |= std::uint64_t{1} << group % bits;
+        last_ = std::max(last_, group / bits + 1);
+    }
+    // f(group) -> Result<>
+    template <class F>
+    Result<> take(F&& f) {
+        for (; last_ != 0; --last_)
+            for (std::uint64_t& word = words_[last_ - 1]; word != 0; word &= word - 1)
+                ANT_TRY(f((last_ - 1) * bits + static_cast<unsigned>(__builtin_ctzll(word))));
+        return {};
+    }
+
+private:
+    static constexpr unsigned bits = 64;
+    unsigned last_ = 0;  // words in use
+    std::array<std::uint64_t, max / bits> words_{};
+};
 
 class Volume {
 public:
@@ -84,7 +110,9 @@ private:
     void quarantine_freed(unsigned group, const std::byte* before, const std::byte* after);
 
     Result<> write_groups();
-    Result<> write_group(unsigned group);
+    Result<> write_block_bitmap(unsigned group);
+    Result<> write_inode_bitmap(unsigned group);
+    Result<> write_descriptor(unsigned group);
     Result<> mark_recover(bool on);
     Result<> commit_journal();
     Result<> write_home();
@@ -96,9 +124,6 @@ private:
     static void range_changed(ext2_filsys fs, blk64_t end, blk_t count, int use);
     static errcode_t new_range(ext2_filsys fs, int flags, blk64_t goal, blk64_t count, blk64_t* start, blk64_t* found);
     Result<std::uint64_t> find_free(std::uint64_t from, std::uint64_t to, std::uint64_t count, std::uint64_t& found);
-    void group_changed(unsigned group) { groups_[group / 64 % groups_.size()] |= std::uint64_t{1} << group % 64; }
-
-    static constexpr unsigned max_groups = 8192;  // 1 TiB in blocks of 4 KiB
 
     Tables* tables_ = nullptr;
     BlockCache* blocks_ = nullptr;
@@ -111,7 +136,7 @@ private:
     ext2_filsys fs_ = nullptr;
     ext2fs_block_bitmap quarantine_ = nullptr;  // freed since the last commit to the journal: not to be overwritten yet
     bool quarantined_ = false;
-    std::array<std::uint64_t, max_groups / 64> groups_{};             // whose bitmaps or descriptors have changed
+    Groups block_groups_, inode_groups_;  // whose bitmaps and descriptors have changed
     std::array<std::uint64_t, Transaction::capacity> last_blocks_{};  // of the last transaction in the journal
     unsigned last_count_ = 0;
     std::uint64_t openings_ = 1;  // of libext2fs's view
