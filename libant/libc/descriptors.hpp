@@ -22,6 +22,7 @@ struct OpenFile {
     unsigned references = 0;
     std::string_view text{};     // of a synthetic file
     std::uint64_t position = 0;  // of a directory: the cookie of the entry before
+    std::uint64_t read_end = 0;  // file: where the last read ended; who goes on there reads ahead
     Socket socket{};
     File file{};
     DirectoryName name{};  // directory

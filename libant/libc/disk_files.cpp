@@ -38,9 +38,9 @@ bool is_directory(const file::Status& status) { return (status.mode & 0170000) =
 
 Answer transferred(const Result<std::size_t>& bytes) { return bytes ? static_cast<Answer>(*bytes) : file_failure(bytes.error()); }
 
-Answer read_at(const OpenFile& file, std::uint64_t position, std::span<std::byte> data) {
+Answer read_at(const OpenFile& file, std::uint64_t position, std::span<std::byte> data, std::uint32_t flags = 0) {
     if (!readable(file)) return -EBADF;
-    return transferred(file.file.read(position, data.first(data.size() < most_bytes ? data.size() : most_bytes)));
+    return transferred(file.file.read(position, data.first(data.size() < most_bytes ? data.size() : most_bytes), flags));
 }
 
 Answer write_at(const OpenFile& file, std::uint64_t position, std::span<const std::byte> data) {
@@ -165,8 +165,9 @@ Answer open_disk_file(int directory, const char* path, int flags, unsigned mode)
 Answer read_disk_file(OpenFile& file, std::span<std::byte> data) {
     const Answer position = position_of(file);
     if (position < 0) return position;
-    const Answer bytes = read_at(file, static_cast<std::uint64_t>(position), data);
-    if (bytes > 0) file.position += static_cast<std::uint64_t>(bytes);
+    const std::uint32_t flags = file.position == file.read_end ? file::transfer_flag::read_ahead : 0;
+    const Answer bytes = read_at(file, file.position, data, flags);
+    if (bytes > 0) file.read_end = file.position += static_cast<std::uint64_t>(bytes);
     return bytes;
 }
 

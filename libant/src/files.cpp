@@ -121,17 +121,17 @@ struct Piece {
     bool last;  // nothing follows in the file: no call is needed to learn that
 };
 
-Result<Piece> read_some(const File& file, std::uint64_t position, std::span<std::byte> data) {
+Result<Piece> read_some(const File& file, std::uint64_t position, std::span<std::byte> data, std::uint32_t flags) {
     const auto piece = [&](std::size_t bytes, std::size_t asked) {
         return Piece{bytes, bytes == 0 || (bytes < asked && (position + bytes) % least_block_bytes != 0)};
     };
     if (data.size() <= file::inline_bytes) {
-        const auto request = request_of(file.handle(), 0, position, 0, data.size());
+        const auto request = request_of(file.handle(), flags, position, 0, data.size());
         return piece(ANT_TRY(read_inline(request, data)), data.size());
     }
     Ica& area = *ANT_TRY(area_for(data.size()));
     const std::size_t most = data.size() < area.size() ? data.size() : area.size();
-    const std::size_t bytes = ANT_TRY(file.read_area(area, 0, most, position));
+    const std::size_t bytes = ANT_TRY(file.read_area(area, 0, most, position, flags));
     __builtin_memcpy(data.data(), area.data(), bytes);
     return piece(bytes, most);
 }
@@ -159,10 +159,10 @@ Result<> File::close() {
     return tell(file::close, {std::exchange(handle_, none), 0});
 }
 
-Result<std::size_t> File::read(std::uint64_t position, std::span<std::byte> data) const {
+Result<std::size_t> File::read(std::uint64_t position, std::span<std::byte> data, std::uint32_t flags) const {
     std::size_t total = 0;
     while (total != data.size()) {
-        const auto piece = read_some(*this, position + total, data.subspan(total));
+        const auto piece = read_some(*this, position + total, data.subspan(total), flags);
         if (!piece && total == 0) return Failure(piece.error());
         if (!piece) break;
         total += piece->bytes;

@@ -32,8 +32,8 @@ public:
     explicit operator bool() const { return handle_ != none; }
     [[nodiscard]] std::uint32_t handle() const { return handle_; }
 
-    // From `position`. -> bytes, fewer than asked for only at the end of the file
-    [[nodiscard]] Result<std::size_t> read(std::uint64_t position, std::span<std::byte> data) const;
+    // From `position`. Flags: read_ahead. -> bytes, fewer than asked for only at the end of the file
+    [[nodiscard]] Result<std::size_t> read(std::uint64_t position, std::span<std::byte> data, std::uint32_t flags = 0) const;
     // -> bytes, fewer only if the disk is full. Flags: append (then the position says nothing)
     [[nodiscard]] Result<std::size_t> write(std::uint64_t position, std::span<const std::byte> data,
                                             std::uint32_t flags = 0) const;

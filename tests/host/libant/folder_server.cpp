@@ -98,6 +98,7 @@ Raw FolderServer::transfer(const Call& call, bool read) {
     std::size_t bytes = request.bytes;
     if (awkward && read && bytes > 4096 && random_() % 2 == 0) bytes = 4096 - request.position % 4096;  // in pieces
     const auto at = static_cast<off_t>(request.position);
+    if (read && (request.flags & transfer_flag::read_ahead) != 0) ++ahead;
     if (read) return value(pread(fd, data, bytes, at));
     if ((request.flags & transfer_flag::append) == 0) return value(pwrite(fd, data, bytes, at));
     return value(pwrite(fd, data, bytes, lseek(fd, 0, SEEK_END)));

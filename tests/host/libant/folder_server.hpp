@@ -18,6 +18,7 @@ public:
     Raw serve(const Call& call);
 
     std::map<std::string, int> count;  // calls by function
+    int ahead = 0;                     // reads that others follow
     bool awkward = false;
     bool loses_areas = false;  // the next data ICA goes down with the server
 

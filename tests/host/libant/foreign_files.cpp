@@ -221,6 +221,22 @@ TEST_CASE("appending, and where the position is then", "[files]") {
     compare_trees(folders.base);
 }
 
+TEST_CASE("who reads on and on reads ahead", "[files]") {
+    const Folders folders;
+    std::ofstream{folders.base + "/ours/file"} << bytes_of(4, 50'000);
+    const long f = ant_call(__NR_open, "file", O_RDONLY);
+    char buffer[1000];
+    for (int i = 0; i < 20; ++i) CHECK(ant_call(__NR_read, f, buffer, 1000) == 1000);
+    CHECK(server->ahead == 20);
+    for (int i = 20; i > 0; --i) {
+        CHECK(ant_call(__NR_lseek, f, i * 2000, SEEK_SET) == i * 2000);
+        CHECK(ant_call(__NR_read, f, buffer, 500) == 500);
+    }
+    CHECK(ant_call(__NR_pread64, f, buffer, 500, 0) == 500);
+    CHECK(server->ahead == 20);
+    CHECK(ant_call(__NR_close, f) == 0);
+}
+
 TEST_CASE("vectors are one transfer if they are short", "[files]") {
     const Folders folders;
     const Descriptor f = open_both("file", O_RDWR | O_CREAT);
