@@ -54,7 +54,7 @@ def test_a_transaction_cut_off_is_rolled_back(guest):
 
 def test_locks_between_processes(guest):
     sql(guest, "/home/lock.db", "create table t(a); insert into t values(1);")
-    guest.run('start sqlite3 holder /home/lock.db "begin exclusive; insert into t values(2); with recursive c(x) as '
+    guest.run('start sqlite3 holder -cmd ".timeout 60000" /home/lock.db "begin exclusive; insert into t values(2); with recursive c(x) as '
               '(select 1 union all select x+1 from c where x < 20000000) select count(*) from c; commit;"')
     assert "locked" in until_it_fails(guest, 'run sqlite3 /home/lock.db "begin exclusive; rollback;"')
     guest.run("kill holder")  # and its transaction with it

@@ -1,6 +1,6 @@
 /* Files through the C library: contents, names, directories, locks, mappings, and the errno of what must fail.
  * cfiles [DIRECTORY]     all checks, in DIRECTORY (/home)
- * cfiles lock FILE MS    keeps a record lock on FILE for so long
+ * cfiles lock FILE MS    keeps a record lock on FILE for so long, and waits for it unless MS is 0
  * cfiles write FILE MIB SEED, cfiles check FILE MIB SEED     a long file, in large pieces */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -194,7 +194,7 @@ static void clean(void) {
 static int hold_lock(const char* path, int ms) {
     int f = open(path, O_RDWR | O_CREAT, 0666);
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (f < 0 || fcntl(f, F_SETLK, &lock) != 0) {
+    if (f < 0 || fcntl(f, ms != 0 ? F_SETLKW : F_SETLK, &lock) != 0) {
         printf("cfiles: no lock: %s\n", strerror(errno));
         return 1;
     }
