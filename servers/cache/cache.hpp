@@ -43,11 +43,6 @@ public:
 
     // Before anything else. `state`: empty, or with what a process before has left.
     void start(const State& state, std::span<Block> blocks, std::span<Block*> buckets);
-    // Every record of a dirty block, after start: f(page).
-    template <class F>
-    void each_dirty_page(F&& f) const {
-        state_.dirty.each([&f](unsigned, const DirtyRecord& record) { f(record.page); });
-    }
 
     // None: the answer follows, or comes from the driver.
     std::optional<Answer> transfer(RequestKind kind, const Incoming& call);

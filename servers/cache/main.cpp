@@ -23,6 +23,7 @@ struct Later {
     alignas(T) std::byte bytes[sizeof(T)];
 };
 constinit Later<Cache> memory{};
+Server* server = nullptr;
 
 // Of the quota, one half is for blocks; the other one is for areas of requests.
 unsigned default_blocks() { return ant_manifest.manifest.quota_pages / 2; }
@@ -43,7 +44,7 @@ void create_store() {
 
 template <class T>
 std::span<T> reserve(std::size_t count) {
-    auto area = Ica::reserve(count * sizeof(T));
+    auto area = Ica::reserve(count * sizeof(T));  // NOLINT(bugprone-sizeof-expression): of pointers as well
     if (!area) panic("no memory for the table of blocks: %s", error_text(area.error()));
     return {reinterpret_cast<T*>(area->detach()), count};
 }
@@ -59,24 +60,25 @@ void start() {
     begin();
 }
 
-bool believable(const State& state) {
-    if (!state.disks || !state.dirty || store->any_damaged()) return false;
-    bool good = true;
-    state.dirty.each([&](unsigned, const DirtyRecord& record) {
-        DiskRecord disk;
-        good = good && disk_of(record.key) < cache::max_disks &&
-               state.disks.load(disk_of(record.key), disk) == record::Found::good &&
-               number_of(record.key) < (disk.bytes + block_bytes - 1) / block_bytes;
-    });
-    return good;
+// A block of a disk that is known.
+bool plausible(const State& state, const DirtyRecord& record) {
+    DiskRecord disk;
+    return disk_of(record.key) < cache::max_disks && state.disks.load(disk_of(record.key), disk) == record::Found::good &&
+           number_of(record.key) < (disk.bytes + block_bytes - 1) / block_bytes;
 }
 
-// All that the process before had, but records and dirty blocks. False: a block is not ours.
+// Releases all that the process before had, but records and dirty blocks. False: what the records say cannot be.
 bool sweep() {
+    const State state = tables();
+    if (!state.disks || !state.dirty) return false;
     AreaKeeper keeper;
+    bool good = true;
     store->for_each_area([&keeper](std::uint64_t area) { keeper.keep(area); });
-    tables().dirty.each([&keeper](unsigned, const DirtyRecord& record) { keeper.keep(record.page); });
-    return keeper.sweep().has_value();
+    state.dirty.each([&](unsigned, const DirtyRecord& record) {
+        good = good && plausible(state, record);
+        keeper.keep(record.page);
+    });
+    return good && keeper.sweep().has_value();
 }
 
 // What cannot be trusted is not written to a disk. The disks keep their numbers, as far as that is known.
@@ -91,13 +93,14 @@ void start_clean() {
     (void)sweep();
 }
 
-// The same after a failure as in a planned replacement.
+// The same after a failure as in a planned replacement, but that nobody has written where he should not.
 void restore(sys::State registered) {
     auto left = RecordStore::adopt(registered);
     if (left) store = *left;
+    const bool failed = server->registered() == abi::Registered::restarted;
     if (registered.address == 0)
         create_store();
-    else if (!left || !believable(tables()) || !sweep())
+    else if (!left || (failed && store->any_damaged()) || !sweep())
         start_clean();
     begin();
 }
@@ -170,6 +173,7 @@ int main() {
     using namespace ant;
     using namespace ant::cache_server;
     static Server own{startup().name};
+    server = &own;
     new (&memory) Cache;
     own.on(cache::disks, on_disks);
     own.on(cache::read, on_read);
