@@ -5,6 +5,9 @@
 
 #include "drivers/disk/controller.hpp"
 
+#include <bit>
+#include <cstddef>
+
 namespace ahci {
 
 // What a port is at. From `stop_list` to `identify` it is on its way from any condition to `ready`.
@@ -58,6 +61,12 @@ struct State {
     std::uint32_t resets;  // of ports, and of the adapter
     std::uint64_t until_us;
     PortState port[max_ports];
+
+    // Nothing is known of the ports behind the last one that there is.
+    [[nodiscard]] std::size_t used_bytes() const;
 };
+inline std::size_t State::used_bytes() const {
+    return offsetof(State, port) + static_cast<std::size_t>(std::bit_width(implemented)) * sizeof(PortState);
+}
 
 }  // namespace ahci

@@ -4,11 +4,11 @@
 // which it may do them all at once; it never waits: whatever takes time goes on with the next interrupt or look.
 //
 //   struct State                   trivially copyable, zero at first; lies in an area that a planned replacement inherits.
-//                                  Everything that the next process must know when nothing is under way
+//                                  Everything that the next process must know when nothing is under way. It may have
+//                                  used_bytes(): what lies behind them says nothing
 //   Controller(..., State&, Statistics&)   counts its resets
 //   static constexpr unsigned max_ports
-//   Error begin(quiet)             from any state of the hardware, bus mastering off, and with a zeroed State: ends all DMA,
-//   calls
+//   Error begin(quiet)             from any state of the hardware, bus mastering off, and with a zeroed State: ends all DMA, calls
 //                                  quiet() (areas of the process before are free from then on), takes its own areas, resets,
 //                                  and begins to look for drives
 //   static constexpr bool hands_over   State says everything about commands and resets under way, too

@@ -27,7 +27,10 @@ struct Live {
     Arrivals arrivals;
     State state;
 
-    [[nodiscard]] std::uint32_t sum() const { return ant::state_checksum(&state, sizeof state) | 1; }
+    [[nodiscard]] std::uint32_t sum() const {
+        if constexpr (requires { state.used_bytes(); }) return ant::state_checksum(&state, state.used_bytes()) | 1;
+        return ant::state_checksum(&state, sizeof state) | 1;
+    }
 };
 
 struct RootRecord {
