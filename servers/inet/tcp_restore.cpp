@@ -20,7 +20,7 @@ constexpr std::uint32_t first_bytes = 16 * TCP_MSS;  // of a new connection: a p
 constexpr std::uint32_t first_look_ms = 3;
 constexpr unsigned looks = 6;  // each after twice the time
 constexpr std::uint32_t recently_ms = 2000;
-constexpr unsigned duplicate_acks = 3;  // what a peer takes for a loss (RFC 5681)
+constexpr unsigned duplicate_acks = 4;  // a peer takes three for a loss (RFC 5681), but the first may open the window as well
 
 Connections* the_connections = nullptr;
 
@@ -404,7 +404,7 @@ void Connections::resume(Slot& slot) {
     refill(slot);
     if (slot.pcb == nullptr) return;
     tcp_pcb& pcb = *slot.pcb;
-    slot.seen = pcb.rcv_nxt;
+    slot.seen = slot.asked = pcb.rcv_nxt;
     slot.edge = pcb.rcv_ann_right_edge;
     slot.hurry = receives(pcb);
     slot.resumed = true;
@@ -444,8 +444,21 @@ bool Connections::look_again(Slot& slot) {
     const bool progress = pcb.rcv_nxt != slot.seen;
     slot.seen = pcb.rcv_nxt;
     const bool idle = milliseconds(tcp_ticks - pcb.tmr) > recently_ms;
-    for (unsigned i = 0; i < duplicate_acks && !progress && !idle; ++i) (void)tcp_send_empty_ack(&pcb);
+    if (!progress && !idle) ask(slot);
     return progress;
+}
+
+void Connections::ask(Slot& slot) {
+    slot.asked = slot.pcb->rcv_nxt;
+    for (unsigned i = 0; i < duplicate_acks; ++i) (void)tcp_send_empty_ack(slot.pcb);
+}
+
+void Connections::ask_for_holes() {
+    for (Slot* slot = changed_; slot != nullptr; slot = slot->next_changed) {
+        const tcp_pcb* pcb = slot->pcb;
+        if (pcb == nullptr || !slot->hurry || !slot->resumed || pcb->ooseq == nullptr) continue;
+        if (receives(*pcb) && pcb->rcv_nxt != slot->asked && TCP_SEQ_LT(pcb->rcv_nxt, slot->edge)) ask(*slot);
+    }
 }
 
 }  // namespace ant::inet_server

@@ -69,6 +69,10 @@ public:
     // that waited have been handled.
     void resume();
 
+    // After each round: who has filled one hole of several hears at once that there is another. A peer that takes no notice
+    // of selective acknowledgements sends but one segment for each three acknowledgements that repeat another (RFC 5681).
+    void ask_for_holes();
+
     // Of lwIP's hooks: a segment with so many bytes arrives for this control block, or one leaves. False: there is none
     // any more.
     bool segment_arrives(tcp_pcb& pcb, const tcp_hdr& header, std::uint32_t bytes);
@@ -91,6 +95,7 @@ private:
         std::uint32_t socket = 0, listener = 0;
         std::uint32_t cwnd = 0;            // probing: when the peer has answered
         std::uint32_t seen = 0, edge = 0;  // rcv_nxt when we looked last; window when we resumed
+        std::uint32_t asked = 0;           // rcv_nxt when we repeated an acknowledgement last
         TcpRecord record{};                // restored
     };
 
@@ -107,6 +112,7 @@ private:
     void send_again(Slot& slot);
     void probe(Slot& slot);
     bool look_again(Slot& slot);
+    static void ask(Slot& slot);
     TcpRecord record_of(const Slot& slot) const;
 
     ConnectionRecords records_;

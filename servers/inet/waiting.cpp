@@ -208,6 +208,7 @@ std::uint64_t Requests::before_receive() {
         any = true;
     }
     if (any && polls_wait_) settle_polls();
+    sockets.connections().ask_for_holes();
     finish_round();
     protocol.collect_areas();
     const std::uint64_t next = waits_.next_deadline_ns();
