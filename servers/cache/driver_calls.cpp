@@ -147,7 +147,7 @@ void Cache::ask_next_driver(Request& request) {
 
 void Cache::units_done(DriverCall& call, Error error, const block::Units* units) {
     Request& request = *call.request;
-    if (error == Error::none)
+    if (error == Error::none && units != nullptr)
         for (unsigned n = 0; n < std::min(units->count, block::max_units); ++n) note_unit(call.driver, n, units->unit[n]);
     --request.waiting;
     ++request.extent;

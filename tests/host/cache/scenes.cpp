@@ -221,7 +221,7 @@ TEST_CASE("without memory calls are answered") {
     CHECK(w.call(none).error == Error::no_memory);
     w.most_pages = 3;
     std::vector<u64> all;
-    for (u64 n = 0; n < 200; ++n) all.push_back(w.write(0, {{n * block, block}}));
+    for (u64 n = 0; n < 30; ++n) all.push_back(w.write(0, {{n * block, block}}));
     w.settle();
     for (const u64 n : all) CHECK(w.done(n));
     const u64 read = w.read(0, {{0, 40 * block}});
