@@ -23,7 +23,7 @@ Result<bool> Content::is_hole(Inode& inode, std::uint64_t block) {
 // After this all blocks of the range are on the disk, and none counts as never written. (ext2fs_fallocate would also fill
 // what lies between the range and the next extent, with whatever the disk has there.)
 Result<> Content::allocate(Inode& inode, std::uint64_t first, std::uint64_t count) {
-    const ext2_filsys fs = ANT_TRY(volume_.fs());
+    auto* const fs = ANT_TRY(volume_.fs());
     if ((inode.i_flags & EXT4_EXTENTS_FL) == 0) return Failure(Error::not_supported);
     for (const std::uint64_t end = first + count;;) {
         Run missing{};
@@ -45,7 +45,7 @@ Result<> Content::allocate(Inode& inode, std::uint64_t first, std::uint64_t coun
 
 // Puts new blocks into the hole, as many as lie behind each other. -> the block of the file behind them
 Result<std::uint64_t> Content::fill(Inode& inode, const Run& hole, std::uint64_t goal) {
-    const ext2_filsys fs = ANT_TRY(volume_.fs());
+    auto* const fs = ANT_TRY(volume_.fs());
     constexpr std::uint64_t longest = EXT_INIT_MAX_LEN;
     if (goal == 0) goal = ext2fs_find_inode_goal(fs, number_, plain(inode), hole.first);
     blk64_t place = 0, count = 0;
@@ -73,7 +73,7 @@ Result<std::uint64_t> Content::fill(Inode& inode, const Run& hole, std::uint64_t
 
 // Blocks that were reserved and never written.
 Result<std::uint64_t> Content::convert(Inode& inode, const Run& run) {
-    const ext2_filsys fs = ANT_TRY(volume_.fs());
+    auto* const fs = ANT_TRY(volume_.fs());
     const Extents extents = ANT_TRY(Extents::open(fs, number_, inode));
     for (std::uint64_t i = 0; i < run.count; ++i)
         ANT_TRY(checked(ext2fs_extent_set_bmap(extents.get(), run.first + i, run.place + i, 0)));
@@ -128,7 +128,7 @@ Result<std::uint64_t> Content::write(std::uint64_t position, Memory from, std::u
     if (position > max_blocks * size || bytes > max_blocks * size - position) return Failure(Error::too_large);
     // The tree of extents may grow as well.
     constexpr std::uint64_t for_tree = 8;
-    const ext2_filsys fs = ANT_TRY(volume_.fs());
+    auto* const fs = ANT_TRY(volume_.fs());
     const std::uint64_t kept = for_tree + (privileged ? 0 : ext2fs_r_blocks_count(fs->super));
     for (bool again = false;; again = true) {
         const std::uint64_t free = volume_.free_blocks() > kept ? volume_.free_blocks() - kept : 0;
@@ -167,7 +167,7 @@ Result<> Content::cut(std::uint64_t size) {
     ANT_TRY(volume_.read_inode(number_, inode));
     const std::uint64_t block = volume_.block_bytes();
     if (size < size_of(inode)) {
-        const ext2_filsys fs = ANT_TRY(volume_.fs());
+        auto* const fs = ANT_TRY(volume_.fs());
         ANT_TRY(checked(ext2fs_punch(fs, number_, plain(inode), nullptr, (size + block - 1) / block, ~0ULL)));
         ANT_TRY(zero_tail(inode, size));
     }
@@ -203,7 +203,7 @@ Result<> Content::release() {
         [&]() -> Result<> {
             ANT_TRY(volume_.read_inode(number_, inode));
             ANT_TRY(remove_orphan(volume_, number_, inode));
-            const ext2_filsys fs = ANT_TRY(volume_.fs());
+            auto* const fs = ANT_TRY(volume_.fs());
             if (ext2fs_inode_has_valid_blocks2(fs, plain(inode)) != 0)
                 ANT_TRY(checked(ext2fs_punch(fs, number_, plain(inode), nullptr, 0, ~0ULL)));
             if (ext2fs_file_acl_block(fs, plain(inode)) != 0) ANT_TRY(checked(ext2fs_free_ext_attr(fs, number_, &inode)));
@@ -219,14 +219,14 @@ Result<> Content::release() {
 }
 
 Result<> add_orphan(Volume& volume, ext2_ino_t number, Inode& inode) {
-    const ext2_filsys fs = ANT_TRY(volume.fs());
+    auto* const fs = ANT_TRY(volume.fs());
     inode.i_dtime = fs->super->s_last_orphan;
     fs->super->s_last_orphan = number;
     return volume.write_superblock();
 }
 
 Result<> remove_orphan(Volume& volume, ext2_ino_t number, Inode& inode) {
-    const ext2_filsys fs = ANT_TRY(volume.fs());
+    auto* const fs = ANT_TRY(volume.fs());
     if (fs->super->s_last_orphan == number) {
         fs->super->s_last_orphan = inode.i_dtime;
         return volume.write_superblock();

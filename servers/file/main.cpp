@@ -26,7 +26,7 @@ std::optional<Tables> tables;
 
 void begin(Result<Tables> with) {
     if (!with) panic("%s: no state: %s", startup().name, error_text(with.error()));
-    tables = std::move(*with);
+    tables = *with;
 }
 
 void sweep() {

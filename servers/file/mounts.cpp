@@ -76,7 +76,7 @@ void Requests::mount_root() {
 Outcome Requests::space(Call call) {
     const auto space = [&]() -> Result<file::Space> {
         const Node node = ANT_TRY(tree_.find(call.params<file::Path>().path, call.user_id(), true));
-        const ext2_filsys fs = ANT_TRY(node.volume->fs());
+        auto* const fs = ANT_TRY(node.volume->fs());
         file::Space s{};
         s.block_bytes = fs->blocksize;
         s.blocks = ext2fs_blocks_count(fs->super);

@@ -75,7 +75,7 @@ Result<> Requests::release(Node node, std::uint64_t call) {
 // Names that were removed while nobody had them open, by a process that could not finish it.
 Result<> Requests::release_orphans(Volume& volume) {
     if (volume.read_only()) return {};
-    const ext2_filsys fs = ANT_TRY(volume.fs());
+    auto* const fs = ANT_TRY(volume.fs());
     ext2_ino_t orphan = fs->super->s_last_orphan;
     for (std::uint32_t steps = 0; orphan != 0 && steps < fs->super->s_inodes_count; ++steps) {
         Inode inode;

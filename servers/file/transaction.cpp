@@ -12,20 +12,15 @@ void Transaction::use(std::uint64_t area, std::uint32_t block_bytes, std::uint64
     first_.fill(none);
     free_count_ = written_count_ = 0;
     for (unsigned i = capacity; i-- != 0;) {
-        Entry& entry = entries()[i];
-        unsigned loser = none;
-        if (entry.operation == 0 || entry.operation > done) {
-            loser = i;
-        } else if (const unsigned other = find_entry(entry.block); other == none) {
-            link(i);
-        } else if (entries()[other].operation < entry.operation) {
-            unlink(other);
-            link(i);
-            loser = other;
-        } else {
-            loser = i;
+        const Entry& entry = entries()[i];
+        const bool counts = entry.operation != 0 && entry.operation <= done;
+        const unsigned other = counts ? find_entry(entry.block) : none;
+        if (!counts || (other != none && entries()[other].operation > entry.operation)) {
+            release(i);
+            continue;
         }
-        if (loser != none) release(loser);
+        if (other != none) drop(other);
+        link(i);
     }
 }
 

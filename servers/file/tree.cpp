@@ -51,7 +51,7 @@ file::Type type_of_entry(unsigned type) {
 bool is_dots(const char* name) { return name[0] == '.' && (name[1] == 0 || (name[1] == '.' && name[2] == 0)); }
 
 Result<ext2_ino_t> lookup(Volume& volume, ext2_ino_t directory, const char* name) {
-    const ext2_filsys fs = ANT_TRY(volume.fs());
+    auto* const fs = ANT_TRY(volume.fs());
     ext2_ino_t found = 0;
     ANT_TRY(checked(ext2fs_lookup(fs, directory, name, static_cast<int>(std::strlen(name)), nullptr, &found)));
     return found;
@@ -195,7 +195,7 @@ Result<> Tree::read_link(Node node, char (&text)[file::max_path]) {
     if (!LINUX_S_ISLNK(inode.i_mode)) return Failure(Error::invalid_argument);
     const std::uint64_t size = size_of(inode);
     if (size >= sizeof text) return Failure(Error::name_too_long);
-    const ext2_filsys fs = ANT_TRY(node.volume->fs());
+    auto* const fs = ANT_TRY(node.volume->fs());
     if (ext2fs_is_fast_symlink(reinterpret_cast<ext2_inode*>(&inode)) != 0) {
         std::memcpy(text, inode.i_block, size);
     } else {
@@ -234,7 +234,7 @@ Result<> Tree::permit_removal(const Place& place, const Inode& inode, std::uint3
 }
 
 Result<> Tree::add_entry(Node directory, const char* name, ext2_ino_t inode, std::uint32_t mode) {
-    const ext2_filsys fs = ANT_TRY(directory.volume->fs());
+    auto* const fs = ANT_TRY(directory.volume->fs());
     errcode_t code = ext2fs_link(fs, directory.inode, name, inode, entry_type(mode));
     if (code == EXT2_ET_DIR_NO_SPACE) {
         ANT_TRY(checked(ext2fs_expand_dir(fs, directory.inode)));
@@ -257,7 +257,7 @@ Result<> Tree::touch_directory(Node directory, int links) {
 
 Result<ext2_ino_t> Tree::new_inode(const Place& place, Caller caller, std::uint32_t mode, Inode& inode) {
     Volume& volume = *place.parent.volume;
-    const ext2_filsys fs = ANT_TRY(volume.fs());
+    auto* const fs = ANT_TRY(volume.fs());
     ext2_ino_t number = 0;
     ANT_TRY(checked(ext2fs_new_inode(fs, place.parent.inode, static_cast<int>(mode), nullptr, &number)));
     std::memset(&inode, 0, sizeof inode);
@@ -282,7 +282,7 @@ Result<ext2_ino_t> Tree::create(const Place& place, Caller caller, std::uint32_t
         inode.i_flags |= EXT4_EXTENTS_FL;
         auto& header = *reinterpret_cast<ext3_extent_header*>(inode.i_block);
         header = {.eh_magic = header_magic, .eh_entries = 0, .eh_max = header_entries, .eh_depth = 0, .eh_generation = 0};
-        const ext2_filsys fs = ANT_TRY(volume.fs());
+        auto* const fs = ANT_TRY(volume.fs());
         ANT_TRY(checked(ext2fs_write_new_inode(fs, number, reinterpret_cast<ext2_inode*>(&inode))));
         ANT_TRY(volume.write_inode(number, inode));
         volume.count_inode(number, 1, false);
@@ -304,7 +304,7 @@ Result<> Tree::make_directory(const Place& place, Caller caller, std::uint32_t m
     return volume.operate(caller.call, [&]() -> Result<> {
         Inode inode;
         const ext2_ino_t number = ANT_TRY(new_inode(place, caller, LINUX_S_IFDIR, inode));
-        const ext2_filsys fs = ANT_TRY(volume.fs());
+        auto* const fs = ANT_TRY(volume.fs());
         ANT_TRY(checked(ext2fs_mkdir(fs, place.parent.inode, number, nullptr)));
         volume.count_inode(number, 0, true);
         Inode made;
@@ -330,7 +330,7 @@ Result<> Tree::symbolic_link(const Place& place, Caller caller, const char* text
     return volume.operate(caller.call, [&]() -> Result<> {
         Inode inode;
         const ext2_ino_t number = ANT_TRY(new_inode(place, caller, LINUX_S_IFLNK | 0777, inode));
-        const ext2_filsys fs = ANT_TRY(volume.fs());
+        auto* const fs = ANT_TRY(volume.fs());
         ANT_TRY(checked(ext2fs_symlink(fs, place.parent.inode, number, nullptr, text)));
         volume.count_inode(number, 0, false);
         Inode made;
@@ -390,7 +390,7 @@ Result<ext2_ino_t> Tree::remove(const Place& place, Caller caller, bool director
     ANT_TRY(volume.operate(
         caller.call,
         [&]() -> Result<> {
-            const ext2_filsys fs = ANT_TRY(volume.fs());
+            auto* const fs = ANT_TRY(volume.fs());
             ANT_TRY(checked(ext2fs_unlink(fs, place.parent.inode, place.name, place.node.inode, 0)));
             ANT_TRY(drop_name(volume, place.node.inode, is_directory, orphan));
             return touch_directory(place.parent, is_directory ? -1 : 0);
@@ -430,7 +430,7 @@ Result<ext2_ino_t> Tree::rename(const Place& from, const Place& to, Caller calle
     ANT_TRY(volume.operate(
         caller.call,
         [&]() -> Result<> {
-            const ext2_filsys fs = ANT_TRY(volume.fs());
+            auto* const fs = ANT_TRY(volume.fs());
             if (replaces) {
                 ANT_TRY(checked(ext2fs_unlink(fs, to.parent.inode, to.name, to.node.inode, 0)));
                 ANT_TRY(drop_name(volume, to.node.inode, replaced_directory, orphan));
@@ -503,7 +503,7 @@ int set_parent(ext2_ino_t, int kind, ext2_dir_entry* entry, int, int, char*, voi
 }  // namespace
 
 Result<std::uint64_t> Tree::list(Node directory, std::uint64_t cookie, std::byte* to, std::size_t capacity) {
-    const ext2_filsys fs = ANT_TRY(directory.volume->fs());
+    auto* const fs = ANT_TRY(directory.volume->fs());
     Listing listing{to, capacity, 0, cookie, 0, fs->blocksize, false};
     // Empty ones too, so that the first of each block tells where it begins.
     ANT_TRY(checked(ext2fs_dir_iterate2(fs, directory.inode, DIRENT_FLAG_INCLUDE_EMPTY, nullptr, list_entry, &listing)));
@@ -512,14 +512,14 @@ Result<std::uint64_t> Tree::list(Node directory, std::uint64_t cookie, std::byte
 }
 
 Result<bool> Tree::is_empty(Node directory) {
-    const ext2_filsys fs = ANT_TRY(directory.volume->fs());
+    auto* const fs = ANT_TRY(directory.volume->fs());
     bool found = false;
     ANT_TRY(checked(ext2fs_dir_iterate2(fs, directory.inode, 0, nullptr, find_foreign, &found)));
     return !found;
 }
 
 Result<bool> Tree::is_inside(Node inner, ext2_ino_t outer) {
-    const ext2_filsys fs = ANT_TRY(inner.volume->fs());
+    auto* const fs = ANT_TRY(inner.volume->fs());
     for (std::uint32_t steps = 0; steps < fs->super->s_inodes_count; ++steps) {
         if (inner.inode == outer) return true;
         if (inner.inode == root_inode) return false;
@@ -529,7 +529,7 @@ Result<bool> Tree::is_inside(Node inner, ext2_ino_t outer) {
 }
 
 Result<> Tree::move_parent(Node directory, ext2_ino_t parent) {
-    const ext2_filsys fs = ANT_TRY(directory.volume->fs());
+    auto* const fs = ANT_TRY(directory.volume->fs());
     return checked(ext2fs_dir_iterate2(fs, directory.inode, 0, nullptr, set_parent, &parent));
 }
 

@@ -212,7 +212,7 @@ void Volume::count_free() {
 std::uint64_t Volume::free_blocks() { return fs_ == nullptr ? 0 : ext2fs_free_blocks_count(fs_->super); }
 
 Result<> Volume::read_inode(ext2_ino_t number, Inode& inode) {
-    const ext2_filsys fs = ANT_TRY(this->fs());
+    auto* const fs = ANT_TRY(this->fs());
     std::memset(&inode, 0, sizeof inode);
     return checked(ext2fs_read_inode_full(fs, number, reinterpret_cast<ext2_inode*>(&inode), sizeof inode));
 }
@@ -356,7 +356,8 @@ Result<> Volume::write_block_bitmap(unsigned group) {
     auto* const bitmap = reinterpret_cast<char*>(buffer_.data());
     std::memset(bitmap, 0xff, block_bytes());
     ANT_TRY(checked(ext2fs_get_block_bitmap_range2(fs_->block_map, first, bits, bitmap)));
-    for (std::uint64_t bit = count; bit < bits; ++bit) ext2fs_set_bit(static_cast<unsigned>(bit), bitmap);  // behind the volume's end
+    for (std::uint64_t bit = count; bit < bits; ++bit)
+        ext2fs_set_bit(static_cast<unsigned>(bit), bitmap);  // behind the volume's end
     const std::byte* before = transaction_.find(place / block_bytes());
     if (before == nullptr) before = ANT_TRY(home(place));
     quarantine_freed(group, before, buffer_.data());
@@ -561,7 +562,7 @@ Result<> Volume::mount(Disk& disk, VolumeRecord record) {
     const auto go = [this]() -> Result<> {
         ANT_TRY(reserve_buffers());
         ANT_TRY(look_at_superblock());
-        const ext2_filsys fs = ANT_TRY(open_fs(0));
+        auto* const fs = ANT_TRY(open_fs(0));
         const bool journaled = ext2fs_has_feature_journal(fs->super) != 0;
         const bool recover = ext2fs_has_feature_journal_needs_recovery(fs->super) != 0;
         const bool sums = ext2fs_has_feature_metadata_csum(fs->super) != 0, bits64 = ext2fs_has_feature_64bit(fs->super) != 0;

@@ -136,7 +136,7 @@ private:
     ext2_filsys fs_ = nullptr;
     ext2fs_block_bitmap quarantine_ = nullptr;  // freed since the last commit to the journal: not to be overwritten yet
     bool quarantined_ = false;
-    Groups block_groups_, inode_groups_;  // whose bitmaps and descriptors have changed
+    Groups block_groups_, inode_groups_;                              // whose bitmaps and descriptors have changed
     std::array<std::uint64_t, Transaction::capacity> last_blocks_{};  // of the last transaction in the journal
     unsigned last_count_ = 0;
     std::uint64_t openings_ = 1;  // of libext2fs's view
