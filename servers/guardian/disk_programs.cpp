@@ -111,7 +111,8 @@ void DiskPrograms::arrived(Job& job, const CallResult& result) {
     job.got += count;
     if (job.got != job.bytes) return read_more(job, std::move(area));
     close(job);
-    if (const auto kept = programs_.add_loaded(job.paths[job.next], std::move(area), job.bytes); !kept) return fail(job, kept.error());
+    if (const auto kept = programs_.add_loaded(job.paths[job.next], std::move(area), job.bytes); !kept)
+        return fail(job, kept.error());
     if (++job.next != job.count) return open_next(job);
     finish(job);
 }
@@ -132,8 +133,10 @@ void DiskPrograms::fail(Job& job, Error error) {
 
 void DiskPrograms::finish(Job& job) {
     const Outcome outcome = job.then(Call{job.control}, clock_ns() - job.begun_ns);
-    if (outcome.kind == Outcome::Kind::deferred) job.control = 0;
-    else answer(job, outcome);
+    if (outcome.kind == Outcome::Kind::deferred)
+        job.control = 0;
+    else
+        answer(job, outcome);
 }
 
 // The caller may be gone meanwhile: then nobody is left to be told.

@@ -49,7 +49,7 @@ private:
     void opened(Job& job, const CallResult& result);
     void read_more(Job& job, Ica area);
     void arrived(Job& job, const CallResult& result);
-        void close(Job& job);
+    void close(Job& job);
     void fail(Job& job, Error error);
     void finish(Job& job);
     void answer(Job& job, const Outcome& outcome);

@@ -1,5 +1,5 @@
-// The guardian: the first process. It starts everything else from the boot archive or from disk, gives a slot whose process fails its
-// next one, and stops, kills and replaces servers for whoever has the right to call it. It calls nobody and waits: it must
+// The guardian: the first process. It starts everything else from the boot archive or from disk, gives a slot whose process fails
+// its next one, and stops, kills and replaces servers for whoever has the right to call it. It calls nobody and waits: it must
 // answer while others hang. The core starts it again when it fails itself; it then goes on from its records.
 #include "boot_config.hpp"
 #include "disk_programs.hpp"
@@ -29,8 +29,8 @@
 
 ANT_MANIFEST(.version = ANT_GUARDIAN_VERSION, .name = "guardian", .priority = ant::abi::priority::guardian,
              .privileges = ~std::uint32_t{0}, .state_writes = ant::guardian_server::state_format,
-             .state_reads = 1 << 0 | 1 << ant::guardian_server::state_format, .deadline_us = ant::abi::guardian_program::deadline_us, .restart = 1,
-             .callees = "*");
+             .state_reads = 1 << 0 | 1 << ant::guardian_server::state_format,
+             .deadline_us = ant::abi::guardian_program::deadline_us, .restart = 1, .callees = "*");
 
 namespace {
 

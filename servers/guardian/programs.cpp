@@ -209,8 +209,8 @@ bool Programs::needed(const Program& program, const Listings& listings) const {
         return (process.flags & abi::process_flag::restart) != 0 && bounded(process.program) == name;
     });
     return runs || listings.search<abi::ServerRecord>(abi::ListKind::servers, [&](const abi::ServerRecord& server) {
-               return server.vacant != 0 && bounded(server.program) == name;
-           });
+        return server.vacant != 0 && bounded(server.program) == name;
+    });
 }
 
 void Programs::release_unused(const Listings& listings) {

@@ -75,10 +75,12 @@ Outcome Starts::create(unsigned index, StartRecord record, Call call) {
     // A copy: the caller of a synchronous request still has the page mapped.
     const auto request = call.params<guardian::Start>();
     const auto bytes = argument_bytes(request);
-    const auto launched =
-        bytes ? launcher_.start({Name{bounded(request.program)}.view(), record.slot.view(), {request.arguments, *bytes},
-                                 request.argc, user_of(request, call)})
-              : Result<Launched>{Failure(bytes.error())};
+    const auto launched = bytes ? launcher_.start({Name{bounded(request.program)}.view(),
+                                                   record.slot.view(),
+                                                   {request.arguments, *bytes},
+                                                   request.argc,
+                                                   user_of(request, call)})
+                                : Result<Launched>{Failure(bytes.error())};
     if (!launched) {
         state_.starts.erase(index);
         return launched.error();

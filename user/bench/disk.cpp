@@ -29,7 +29,8 @@ struct Kind {
     const char* name;
     bool random, write;
 };
-constexpr Kind kinds[] = {{"seq.read", false, false}, {"rand.read", true, false}, {"seq.write", false, true}, {"rand.write", true, true}};
+constexpr Kind kinds[] = {
+    {"seq.read", false, false}, {"rand.read", true, false}, {"seq.write", false, true}, {"rand.write", true, true}};
 struct Size {
     std::uint32_t bytes;
     std::uint32_t operations;
@@ -45,7 +46,9 @@ struct Cost {
 
 void print(const char* kind, std::uint32_t bytes, const char* what, const char* unit, std::uint64_t* values, unsigned count) {
     std::sort(values, values + count);
-    const auto part = [&](std::uint64_t value, const char* name) { console::print(" %s=%lu.%03lu", name, value / 1000, value % 1000); };
+    const auto part = [&](std::uint64_t value, const char* name) {
+        console::print(" %s=%lu.%03lu", name, value / 1000, value % 1000);
+    };
     console::print("figure id=%s.%u.%s unit=%s n=%u", kind, bytes, what, unit, count);
     part(values[count / 2], "value");
     part(values[0], "min");

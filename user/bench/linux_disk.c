@@ -14,9 +14,7 @@ static const struct {
     int random, write;
 } kinds[] = {{"seq.read", 0, 0}, {"rand.read", 1, 0}, {"seq.write", 0, 1}, {"rand.write", 1, 1}};
 // More operations than bench-disk: the time of idling is known to a hundredth of a second only.
-static const struct {
-    uint32_t bytes, operations;
-} sizes[] = {{4096, 8192}, {65536, 1024}, {1 << 20, 64}};
+static const struct { uint32_t bytes, operations; } sizes[] = {{4096, 8192}, {65536, 1024}, {1 << 20, 64}};
 static const uint64_t file_bytes = 64 << 20;
 
 static uint64_t now_ns(void) {
@@ -34,9 +32,7 @@ static uint64_t idle_ns(void) {
     return (idle + waiting) * 10000000;
 }
 
-static uint64_t place(int random, uint64_t places, uint64_t n) {
-    return random ? (n * 0x9e3779b97f4a7c15 + 12345) % places : n;
-}
+static uint64_t place(int random, uint64_t places, uint64_t n) { return random ? (n * 0x9e3779b97f4a7c15 + 12345) % places : n; }
 
 static int by_value(const void* a, const void* b) {
     const uint64_t x = *(const uint64_t*)a, y = *(const uint64_t*)b;
@@ -65,7 +61,8 @@ int main(int argc, char** argv) {
                 const uint64_t idle = idle_ns(), start = now_ns();
                 for (uint64_t i = 0; i < sizes[s].operations; ++i) {
                     const off_t at = (off_t)(place(kinds[k].random, file_bytes / sizes[s].bytes, i) * sizes[s].bytes);
-                    const ssize_t done = kinds[k].write ? pwrite(file, buffer, sizes[s].bytes, at) : pread(file, buffer, sizes[s].bytes, at);
+                    const ssize_t done =
+                        kinds[k].write ? pwrite(file, buffer, sizes[s].bytes, at) : pread(file, buffer, sizes[s].bytes, at);
                     if (done != (ssize_t)sizes[s].bytes) return 1;
                 }
                 if (kinds[k].write) fdatasync(file);

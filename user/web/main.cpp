@@ -212,9 +212,9 @@ private:
     Socket socket_;
     Ica memory_;
     bool ended_ = false;
-    bool in_poll_ = false;         // the poll under way knows it
-    bool alone_ = false;           // or one of its own is under way
-    bool writable_ = true;         // as far as is known: nothing is waiting to go out
+    bool in_poll_ = false;          // the poll under way knows it
+    bool alone_ = false;            // or one of its own is under way
+    bool writable_ = true;          // as far as is known: nothing is waiting to go out
     std::uint64_t active_us_ = 0;   // the last time that something moved
     std::uint64_t started_us_ = 0;  // when the request under way, or the end, began
 };

@@ -194,7 +194,8 @@ void Session::file_failed(Error error) {
 bool Session::may_upload(std::string_view token) const {
     const std::string_view wanted{site_->token.data()};
     unsigned difference = token.size() == wanted.size() && !wanted.empty() ? 0 : 1;
-    for (std::size_t i = 0; i < token.size() && i < wanted.size(); ++i) difference |= static_cast<unsigned char>(token[i] ^ wanted[i]);
+    for (std::size_t i = 0; i < token.size() && i < wanted.size(); ++i)
+        difference |= static_cast<unsigned char>(token[i] ^ wanted[i]);
     return difference == 0;
 }
 
@@ -264,9 +265,7 @@ void Session::receive_body(const Request& request, Wish wish) {
 }
 
 // What of the body can be taken now: an upload needs a place.
-std::size_t Session::body_room() const {
-    return wish_ == Wish::upload ? buffer_bytes_ - buffer_used_ : ~std::size_t{0};
-}
+std::size_t Session::body_room() const { return wish_ == Wish::upload ? buffer_bytes_ - buffer_used_ : ~std::size_t{0}; }
 
 void Session::take_contents(std::span<const std::byte> bytes) {
     body_bytes_ += bytes.size();

@@ -292,14 +292,16 @@ TEST_CASE("paths stay below the folder", "[web]") {
     CHECK(file == "/www/index.html");
     CHECK(file_status("/a%20b/c.txt", file) == Status::none);
     CHECK(file == "/www/a b/c.txt");
-    for (const char* path : {"/../etc/passwd", "/a/../../b", "/%2e%2e/x", "/a/%2E%2e%2fx", "/.upload-1", "/a/.hidden", "/..", "/a/."})
+    for (const char* path :
+         {"/../etc/passwd", "/a/../../b", "/%2e%2e/x", "/a/%2E%2e%2fx", "/.upload-1", "/a/.hidden", "/..", "/a/."})
         CHECK(file_status(path, file) == Status::forbidden);
     for (const char* path : {"/%00", "/a%", "/a%2", "/%zz"}) CHECK(file_status(path, file) == Status::bad_request);
     CHECK(file_status("/" + std::string(300, 'a'), file) == Status::uri_too_long);
     Path upload;
     CHECK(upload_path("/upload/a.txt", upload) == Status::none);
     CHECK(upload.view() == "/www/upload/a.txt");
-    for (const char* path : {"/upload/..", "/upload/a/b", "/upload/%2e%2e%2fx", "/upload/.x"}) CHECK(upload_path(path, upload) == Status::forbidden);
+    for (const char* path : {"/upload/..", "/upload/a/b", "/upload/%2e%2e%2fx", "/upload/.x"})
+        CHECK(upload_path(path, upload) == Status::forbidden);
     CHECK(content_type("/www/a.b/c.html") == std::string{"text/html; charset=utf-8"});
     CHECK(content_type("/www/a.b/c") == std::string{"application/octet-stream"});
 }
@@ -332,8 +334,9 @@ TEST_CASE("what the file server says becomes a status", "[web]") {
 }
 
 TEST_CASE("an upload needs the token", "[web]") {
-    for (const std::string& fields : {std::string{}, std::string{"Authorization: Bearer x\r\n"}, std::string{"Authorization: Basic x\r\n"},
-                                      std::string{"Authorization: Bearer 0123456789abcdef0123456789abcdeg\r\n"}}) {
+    for (const std::string& fields :
+         {std::string{}, std::string{"Authorization: Bearer x\r\n"}, std::string{"Authorization: Basic x\r\n"},
+          std::string{"Authorization: Bearer 0123456789abcdef0123456789abcdeg\r\n"}}) {
         Files files;
         CHECK(has_status(files.upload(head("PUT /upload/a", fields + "Content-Length: 3\r\n") + "abc"), 401));
         CHECK(files.stored.empty());
