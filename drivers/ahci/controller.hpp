@@ -21,7 +21,6 @@ class Controller {
 public:
     using State = ahci::State;
     static constexpr unsigned max_ports = ahci::max_ports;
-    static constexpr bool hands_over = true;
 
     Controller(Bus& bus, Host& host, State& state, ant::block::Statistics& statistics)
         : bus_{bus}, host_{host}, state_{state}, statistics_{statistics} {}
@@ -44,7 +43,6 @@ public:
         go_on();
         return ant::Error::none;
     }
-    void resume() {}
 
     [[nodiscard]] bool settled() {
         bool all = true;

@@ -11,7 +11,6 @@ template <PortBus Bus, class Host>
 class Controller {
 public:
     static constexpr unsigned max_ports = 4;
-    static constexpr bool hands_over = true;
     struct State {
         ChannelState channel[2];
     };
@@ -33,7 +32,6 @@ public:
         for (auto& channel : channels_) channel.begin();
         return ant::Error::none;
     }
-    void resume() {}
     [[nodiscard]] bool settled() const { return channels_[0].settled() && channels_[1].settled(); }
     [[nodiscard]] bool busy() const { return channels_[0].busy() || channels_[1].busy(); }
     [[nodiscard]] const disk::Drive& drive(unsigned port) const { return channels_[port / 2].drive(port % 2); }

@@ -4,16 +4,14 @@
 // which it may do them all at once; it never waits: whatever takes time goes on with the next interrupt or look.
 //
 //   struct State                   trivially copyable, zero at first; lies in an area that a planned replacement inherits.
-//                                  Everything that the next process must know when nothing is under way. It may have
-//                                  used_bytes(): what lies behind them says nothing
+//                                  Everything that the next process must know, also of commands and resets under way: it makes
+//                                  a Controller on it, and goes on. It may have used_bytes(): what lies behind them says
+//                                  nothing
 //   Controller(..., State&, Statistics&)   counts its resets
 //   static constexpr unsigned max_ports
-//   Error begin(quiet)             from any state of the hardware, bus mastering off, and with a zeroed State: ends all DMA, calls
-//                                  quiet() (areas of the process before are free from then on), takes its own areas, resets,
-//                                  and begins to look for drives
-//   static constexpr bool hands_over   State says everything about commands and resets under way, too
-//   void resume()                  the process before left it in good order, and with nothing under way unless hands_over:
-//                                  nothing is written to the hardware
+//   Error begin(quiet)             from any state of the hardware, bus mastering off, and with a zeroed State: ends all
+//                                  DMA, calls quiet() (areas of the process before are free from then on), takes its own
+//                                  areas, resets, and begins to look for drives
 //   bool settled()                 every port has been looked at: the drives are known
 //   const Drive& drive(port)
 //   bool room(port)                one more command can be started

@@ -18,7 +18,6 @@ namespace disk {
 inline constexpr unsigned max_attempts = 4;     // of one command
 inline constexpr unsigned damage_attempts = 2;  // drives try long enough themselves
 inline constexpr std::uint64_t transfer_limit_us = 10'000'000, flush_limit_us = 60'000'000;
-inline constexpr std::uint64_t drain_limit_us = 20'000;  // of a planned replacement; beyond it the next process resets
 
 template <class Controller, class Host>
 class Disk {
@@ -74,29 +73,16 @@ public:
         return open_ && !controller_.busy() ? ant::no_limit : wait_us_;
     }
 
-    // Planned replacement: commands go on in the chip, for the next process, if the controller can hand them over; else they are
-    // finished, if that does not take long. -> whether the next process can go on
+    // Planned replacement: commands go on in the hardware, for the next process. -> whether it can go on
     [[nodiscard]] bool stop() {
         stopped_ = true;
-        if (!open_) return false;
-        if constexpr (Controller::hands_over) {
-            hand_over();
-            return true;
-        }
-        return drain();
+        if (open_) hand_over();
+        return open_;
     }
     // In the next process.
     void resume() { resumed_ = true; }
 
 private:
-    bool drain() {
-        const std::uint64_t limit = host_.now_us() + drain_limit_us;
-        while (controller_.busy() && host_.now_us() < limit) {
-            controller_.interrupt(ended());
-            if (controller_.busy()) host_.pause_us(drain_pause_us);
-        }
-        return !controller_.busy();
-    }
     void hand_over() {
         for (unsigned unit = 0; unit < units_.count(); ++unit)
             for (const Request* request = queues_[unit].first; request != nullptr; request = request->next)
@@ -110,7 +96,6 @@ private:
 
     static constexpr std::uint32_t asks_units = ~std::uint32_t{0};  // in place of a unit
     static constexpr unsigned receives_per_look = 64;
-    static constexpr std::uint64_t drain_pause_us = 20;
 
     struct Request {
         enum class State : std::uint8_t { waiting, started };

@@ -102,7 +102,6 @@ private:
         ant::sys::phase(ant::abi::Phase::state);
         hardware_.emplace(device());
         make_disk();
-        hardware_->controller().resume();
         disk_->resume();
         ant::sys::phase(ant::abi::Phase::device);
     }

@@ -95,7 +95,6 @@ struct Machine {
     // A process that goes on from the state, or one that begins after a failure.
     void replace() {
         controller.emplace(chip, host, state, statistics);
-        controller->resume();
     }
     void crash() {
         chip.bus_master = false;

@@ -52,7 +52,6 @@ struct World : Machine<ControllerUnderTest> {
         const unsigned accesses = chip.accesses;
         if (!clean) return crash();
         begin(true, chip, host, ports);
-        controller->resume();
         disk->resume();
         CHECK(chip.accesses == accesses);
         deliver_again();

@@ -36,15 +36,12 @@ struct Board {
     }
 };
 
-template <bool can_hand_over>
 struct Scripted {
     struct State {};
     static constexpr unsigned max_ports = 2;
-    static constexpr bool hands_over = can_hand_over;
     Scripted(Board& on, State&, block::Statistics&) : board{on} {}
 
     Board& board;
-    void resume() {}
     [[nodiscard]] bool settled() const { return board.known; }
     [[nodiscard]] const Drive& drive(unsigned port) const { return board.drives[port]; }
     [[nodiscard]] bool room(unsigned port) const {
@@ -78,33 +75,31 @@ struct Scripted {
     [[nodiscard]] bool busy() const { return !board.started.empty() || !board.over.empty(); }
 };
 
-template <bool can_hand_over>
-struct WorldOf : Machine<Scripted<can_hand_over>> {
+struct World : Machine<Scripted> {
     Board board;
-    WorldOf() { restart(); }
+    World() { restart(); }
     void restart() {
         board.started.clear();
-        this->begin(false, board);
+        begin(false, board);
         open();
     }
     // A receive with nothing to deliver.
     void open() {
-        (void)this->disk->before_receive();
-        (void)this->disk->before_receive();
+        (void)disk->before_receive();
+        (void)disk->before_receive();
     }
     void end(std::size_t index, End end = End::done) {
         board.over.emplace_back(board.started[index].token, end);
         board.started.erase(board.started.begin() + static_cast<std::ptrdiff_t>(index));
-        this->disk->interrupt();
+        disk->interrupt();
     }
     [[nodiscard]] std::vector<std::uint64_t> sectors() const {
         std::vector<std::uint64_t> out;
         for (const Started& s : board.started) out.push_back(s.command.sector);
         return out;
     }
-    Error error_of(std::uint64_t control) { return this->host.answers.at(control).error; }
+    Error error_of(std::uint64_t control) { return host.answers.at(control).error; }
 };
-using World = WorldOf<false>;
 using Sectors = std::vector<std::uint64_t>;
 
 }  // namespace
@@ -388,31 +383,8 @@ TEST_CASE("after a failure requests have the order in which they came first", "[
     for (const std::uint64_t control : {a, b, c, current, later}) CHECK(w.error_of(control) == Error::none);
 }
 
-TEST_CASE("a planned replacement finishes what is under way", "[disk]") {
-    World w;
-    w.board.depth = 1;
-    const std::uint64_t area = w.filled(1, 1);
-    const auto first = w.read(0, 0, 512, area), second = w.read(0, 1, 512, area);
-    w.board.over.emplace_back(w.board.started[0].token, End::done);
-    w.board.started.clear();
-    CHECK(w.disk->stop());
-    CHECK(w.answered(first));
-    CHECK(w.board.started.empty());
-    SECTION("and the next process does the rest") {
-        w.begin(true, w.board);
-        w.deliver_again();
-        w.open();
-        w.end(0);
-    }
-    SECTION("or the same one, if it is called off") {
-        w.open();
-        w.end(0);
-    }
-    CHECK(w.error_of(second) == Error::none);
-}
-
 TEST_CASE("a planned replacement hands over what is under way", "[disk]") {
-    WorldOf<true> w;
+    World w;
     const std::uint64_t area = w.filled(4, 1), before = w.host.clock;
     const auto write = w.write(0, 0, 512, area);
     const auto read = w.read(0, 8, 512, area, 0, 3);
@@ -444,14 +416,6 @@ TEST_CASE("a planned replacement hands over what is under way", "[disk]") {
         CHECK(!w.live->arrivals.any_handed_over());
     }
     for (const std::uint64_t control : {write, read, same, other}) CHECK(w.error_of(control) == Error::none);
-}
-
-TEST_CASE("a drive that does not come to an end is not waited for", "[disk]") {
-    World w;
-    w.read(0, 0, 512, w.filled(1, 1));
-    const std::uint64_t before = w.host.clock;
-    CHECK(!w.disk->stop());
-    CHECK(w.host.clock - before < 2 * drain_limit_us);
 }
 
 TEST_CASE("units keep their numbers", "[disk]") {
