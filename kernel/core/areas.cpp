@@ -196,6 +196,20 @@ void finish_reserve(Slot& slot, Pfn area) {
     slot.window.map(area, pool[area].pages, true);
 }
 
+bool release_piece(Slot& slot, Pfn area) {
+    constexpr Pfn piece = 1024;  // a multiple of what one directory entry maps: no large page is cut
+    PageInfo& info = pool[area];
+    const Pfn end = area + info.pages, cut = (end - 1) & ~(piece - 1);
+    if (cut <= area || info.loans != 0) return false;
+    if (area == slot.state_area) slot.state_area = no_page;
+    slot.window.unmap(cut, end - cut);
+    lost_pages(slot, cut, end - cut);
+    info.pages = cut - area;
+    slot.area_pages -= end - cut;
+    pool.release(cut, end - cut);
+    return true;
+}
+
 Result<> release_area(Slot& slot, u64 address) {
     const Pfn area = ANT_TRY(owned_area(slot, address));
     PageInfo& info = pool[area];
@@ -263,6 +277,7 @@ bool sweep_areas(Slot& slot, u64& cursor, u64& released) {
     if (area == no_page || !pool[area].is_area_of(slot.index)) area = slot.first_area;
     for (u64 n = 0; n < areas_per_step && area != no_page; ++n) {
         const Pfn next = pool[area].next;
+        if (!is_kept(slot, area) && release_piece(slot, area)) break;
         if (!is_kept(slot, area)) {
             drop_area(slot, area);
             ++released;

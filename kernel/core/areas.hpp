@@ -13,6 +13,8 @@ Result<Pfn> reserve_area(Slot& slot, std::size_t pages);        // contents not 
 bool reserving(const Slot& slot, Pfn area, std::size_t pages);  // between the two
 void finish_reserve(Slot& slot, Pfn area);                      // zeroed: map it
 Result<> release_area(Slot& slot, u64 address);
+// A large area that is to be released goes in pieces, from its end, one for each step: true while there is more than one.
+[[nodiscard]] bool release_piece(Slot& slot, Pfn area);
 Result<Pfn> split_area(Slot& slot, u64 address, std::size_t pages);
 
 // After a failure: the new process keeps the areas that it knows of, and the rest is released, in steps. `cursor` begins

@@ -302,6 +302,7 @@ bool end_areas(Slot& slot) {
     for (unsigned n = 0; n < areas_per_step; ++n) {
         const Pfn area = slot.first_area;
         if (area == no_page) return true;
+        if (release_piece(slot, area)) return false;
         unlink_area(slot, area);
         slot.window.unmap(area, pool[area].pages);
         free_area(area);

@@ -106,6 +106,8 @@ Process* sys_ica_release(u64 address, u64, u64, u64, u64) {
     Slot* slot = slot_of(p);
     if (slot == nullptr) return refuse(p, Error::not_registered);
     if (control_at(*slot, address) != nullptr) return answer(p, release_control(*slot, address));
+    if (const auto area = owned_area(*slot, address); area && release_piece(*slot, *area))
+        return again(p, Syscall::ica_release, address, 0, 0, 0);
     return answer(p, release_area(*slot, address));
 }
 

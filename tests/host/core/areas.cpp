@@ -61,6 +61,41 @@ TEST_CASE("an area is split anywhere, also through a large page", "[areas]") {
     w.check();
 }
 
+TEST_CASE("a large area is released in pieces", "[areas]") {
+    constexpr u64 pages = 2 * 1024 + 300;
+    World w{9000};
+    Process& p = w.start("a");
+    const std::size_t free = w.free_pages();
+    const u64 a = w.area(p, pages), small = w.area(p, 3);
+    SECTION("by its owner") {
+        REQUIRE(w.call(p, Syscall::state_register, a, 1).ok());
+        CHECK(w.call(p, Syscall::ica_release, a).ok());
+        CHECK(p.slot->state_area == no_page);
+        CHECK(!w.reads(p, a));
+        CHECK(w.writes(p, small));
+        CHECK(w.call(p, Syscall::ica_release, small).ok());
+    }
+    SECTION("by a sweep") {
+        const Outcome swept = w.call(p, Syscall::area_sweep);
+        CHECK(swept.rdx == 2);
+        CHECK(!w.reads(p, a));
+    }
+    CHECK(p.slot->area_pages == 0);
+    w.check();
+    CHECK(w.free_pages() + 8 > free);  // page tables of the window stay
+}
+
+TEST_CASE("the end of a slot releases a large area in pieces", "[areas]") {
+    World w{9000};
+    const std::size_t free = w.free_pages();
+    Process& p = w.start("a");
+    (void)w.area(p, 3000);
+    w.kill(p);
+    w.finish_endings();
+    w.check();
+    CHECK(w.free_pages() == free);
+}
+
 TEST_CASE("a control ICA is released by its owner only", "[areas]") {
     World w;
     Process& p = w.start("p");
