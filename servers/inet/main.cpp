@@ -46,7 +46,7 @@ std::uint32_t first_generation() {
 
 void begin(Result<Tables> with) {
     if (!with) panic("%s: no state: %s", startup().name, error_text(with.error()));
-    tables = std::move(*with);
+    tables = *with;
     const auto started = protocol.start(*tables);
     if (!started) panic("%s: %s", startup().name, error_text(started.error()));
     sockets.start(tables->sockets, tables->directory(), first_generation());

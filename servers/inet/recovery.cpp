@@ -18,7 +18,7 @@ bool fin_received(std::uint8_t state) {
 
 // The position near `position` whose low half is `sequence`.
 std::uint64_t position_of(std::uint32_t sequence, std::uint64_t position) {
-    return position + static_cast<std::uint32_t>(sequence - static_cast<std::uint32_t>(position));
+    return position + (sequence - static_cast<std::uint32_t>(position));
 }
 
 bool plausible(unsigned index, unsigned index_bits, const SocketRecord& r) {

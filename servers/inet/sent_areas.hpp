@@ -147,7 +147,7 @@ public:
     }
     void written(std::uint64_t count) { written_ += count; }
     void acknowledged(std::uint32_t sequence, SentAreas& all) {
-        acknowledged_ += static_cast<std::uint32_t>(sequence - static_cast<std::uint32_t>(acknowledged_));
+        acknowledged_ += sequence - static_cast<std::uint32_t>(acknowledged_);
         if (acknowledged_ > written_) acknowledged_ = written_;  // a FIN has a number as well
         while (SentArea* area = areas_.front()) {
             if (area->end() > acknowledged_) return;
