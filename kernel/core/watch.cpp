@@ -47,15 +47,23 @@ void note_signs(Slot& slot) {
     slot.watch.call = slot.current != nullptr ? slot.current->id : 0;
 }
 
+bool may_wait(const Control& c) {
+    const u32 id = c.frames[c.depth - 1].function;
+    const Function& f = functions[id & (max_functions - 1)];
+    return f.id != id || f.may_wait;  // withdrawn: nothing is known of it any more
+}
+
 // A synchronous request waits where the requester is not to blame: at a slot that waits for its next process, at a
-// server that gets no CPU time, or at one that shows no life itself and will be found. Those that wait for each
-// other in a circle have no such excuse.
+// server that gets no CPU time, at one that shows no life itself and will be found, or at one that put it aside and
+// may do so, if the request has a time limit. Those that wait for each other in a circle have no such excuse.
 bool excused(const Process& requester) {
     const Process* p = &requester;
     for (unsigned n = 0; n < max_slots && p->state == Process::State::calling; ++n) {
         const Slot& holder = *p->call->holder;
+        const bool patient = p->deadline != 0 && may_wait(*p->call);
         p = holder.process;
         if (p == nullptr || p->state == Process::State::ready) return true;
+        if (p->state == Process::State::receiving && patient) return true;
         if (p->state != Process::State::calling && holder.watch.silent != 0) return true;
     }
     return false;
@@ -67,12 +75,6 @@ bool had_its_chance(const Slot& slot, u64 cpu_ticks) {
     if (cpu_ticks - slot.watch.cpu_ticks >= interval_of(slot) / part) return true;
     const Process& p = *slot.process;
     return p.state == Process::State::waiting || (p.state == Process::State::calling && !excused(p));
-}
-
-bool may_wait(const Control& c) {
-    const u32 id = c.frames[c.depth - 1].function;
-    const Function& f = functions[id & (max_functions - 1)];
-    return f.id != id || f.may_wait;  // withdrawn: nothing is known of it any more
 }
 
 // The oldest call that the server put aside and that may not wait.

@@ -14,7 +14,9 @@ void fill(cache::Access& access, std::uint32_t disk, std::uint32_t flags, std::s
     std::copy(extents.begin(), extents.end(), access.extent);
 }
 
-// No time-out of its own: the cache answers in any case, and as long as it lives the disk decides how long that takes.
+// The cache answers in any case, however long the disk takes; a time limit tells the core that this is no hang.
+constexpr std::uint64_t patience_us = 300'000'000;
+
 Result<> CacheDisk::transfer(const Function<cache::Access>& function, Memory memory, std::span<const Extent> extents,
                              std::uint32_t flags, abi::DataMode mode) {
     const auto done = buffer_cache.call_in_place(
@@ -25,7 +27,7 @@ Result<> CacheDisk::transfer(const Function<cache::Access>& function, Memory mem
             access.bytes = 0;
             for (const Extent& extent : extents) access.bytes += static_cast<std::uint32_t>(extent.bytes);
         },
-        0, {memory.area, mode}, no_limit);
+        0, {memory.area, mode}, patience_us);
     if (!done) return Failure(Error::io_error);
     return {};
 }
@@ -39,7 +41,7 @@ Result<> CacheDisk::write(Memory from, std::span<const Extent> extents, bool thr
 }
 
 Result<> CacheDisk::flush() {
-    if (!buffer_cache.call(cache::flush, {number_, 0}, {}, no_limit)) return Failure(Error::io_error);
+    if (!buffer_cache.call(cache::flush, {number_, 0}, {}, patience_us)) return Failure(Error::io_error);
     return {};
 }
 

@@ -88,6 +88,23 @@ TEST_CASE("a server that waits without receiving, or for an answer that never co
     CHECK(t.alive("other"));
 }
 
+TEST_CASE("a server may wait with a time limit for an answer that may take as long", "[watch]") {
+    const bool limited = GENERATE(true, false), may_wait = GENERATE(true, false);
+    Watched t;
+    Process& disk = t.w.start("slow");
+    const u32 g = t.w.function(disk, "slow.read", 1 | (may_wait ? abi::function_attribute::may_wait : 0));
+    const u64 c = t.w.control(t.server);
+    t.w.wait_for_work(disk);
+    CHECK(t.w.request(t.server, g, c, 0, 0, limited ? 20 * deadline_us : 0).blocked);
+    CHECK(t.w.wait_for_work(disk).blocked);  // put aside
+    t.w.wait_for_work(t.client);
+    t.pass(10 * deadline_us);
+    CHECK(t.killed() == (limited && may_wait ? 0 : 1));
+    if (!limited || !may_wait) return;
+    t.pass(11 * deadline_us);  // the limit has passed: it goes on
+    CHECK(outcome_of(t.server).error == Error::timed_out);
+}
+
 TEST_CASE("of two servers that wait for each other one has hung, and the other goes on", "[watch]") {
     Watched t;
     Process& peer = t.w.start("peer", {.priority = abi::priority::driver, .deadline_us = deadline_us});
