@@ -146,8 +146,8 @@ Outcome Requests::get_option(Call call) {
     if (!socket) return socket.error();
     // An error that was told is gone.
     const auto told = call.redelivered() ? (*socket)->effect_of(call.id()) : std::nullopt;
-    const auto value =
-        told ? Result<std::uint64_t>{std::uint64_t{told->error}} : (*socket)->option(static_cast<inet::Option>(params.option), cause_of(call));
+    const auto value = told ? Result<std::uint64_t>{std::uint64_t{told->error}}
+                            : (*socket)->option(static_cast<inet::Option>(params.option), cause_of(call));
     if (!value) return value.error();
     params.value = *value;
     return call.reply_with(params);

@@ -93,9 +93,7 @@ struct Machine {
         statistics.resets = 0;
     }
     // A process that goes on from the state, or one that begins after a failure.
-    void replace() {
-        controller.emplace(chip, host, state, statistics);
-    }
+    void replace() { controller.emplace(chip, host, state, statistics); }
     void crash() {
         chip.bus_master = false;
         for (Job& job : jobs) job.started = job.end.has_value();

@@ -46,12 +46,14 @@ static void test_contents(void) {
     check("create", f >= 0);
     fails("create again", open("data", O_RDWR | O_CREAT | O_EXCL, 0666), EEXIST);
     check("write", write(f, out, sizeof out) == sizeof out);
-    check("seek", lseek(f, -5, SEEK_END) == (off_t)sizeof out - 5 && read(f, in, 10) == 5 && memcmp(in, out + sizeof out - 5, 5) == 0);
+    check("seek",
+          lseek(f, -5, SEEK_END) == (off_t)sizeof out - 5 && read(f, in, 10) == 5 && memcmp(in, out + sizeof out - 5, 5) == 0);
     check("pread", pread(f, in, sizeof in, 0) == sizeof in && memcmp(in, out, sizeof in) == 0);
     check("pread behind the end", pread(f, in, 10, 1 << 20) == 0);
     check("a hole", pwrite(f, "end", 3, 1000000) == 3 && pread(f, in, 16, 500000) == 16 && in[0] == 0 && in[15] == 0);
     struct stat status;
-    check("fstat", fstat(f, &status) == 0 && status.st_size == 1000003 && S_ISREG(status.st_mode) && (status.st_mode & 0777) == 0644);
+    check("fstat",
+          fstat(f, &status) == 0 && status.st_size == 1000003 && S_ISREG(status.st_mode) && (status.st_mode & 0777) == 0644);
     check("times", llabs((long long)(status.st_mtime - time(NULL))) < 3600);
     check("ftruncate", ftruncate(f, 100) == 0 && fstat(f, &status) == 0 && status.st_size == 100);
     fails("negative size", ftruncate(f, -1), EINVAL);
@@ -186,7 +188,8 @@ static void test_locks(void) {
 }
 
 static void clean(void) {
-    for (const char* const* name = (const char*[]){"data", "dir/text", "hard", "soft", "loop", "mapped", "locked", "text", NULL}; *name; ++name)
+    for (const char* const* name = (const char*[]){"data", "dir/text", "hard", "soft", "loop", "mapped", "locked", "text", NULL};
+         *name; ++name)
         unlink(*name);
     rmdir("dir");
 }

@@ -69,8 +69,7 @@ Process* after_interrupt(Process& p, std::uint64_t vector, std::uint64_t error_c
     }
     if (vector == no_device_available && load_fpu(p)) return &p;
     if (const auto reached = vector == debug ? core::reached_damage(p) : core::Reached::no; reached != core::Reached::no) {
-        if (reached == core::Reached::by_target)
-            log("injection: pid %u reaches what was changed at %lx\n", p.pid, p.context.rip);
+        if (reached == core::Reached::by_target) log("injection: pid %u reaches what was changed at %lx\n", p.pid, p.context.rip);
         if (p.stop_after == 0) return &p;
     }
     if (vector == debug && p.stop_after != 0) {

@@ -100,7 +100,9 @@ inline Result<State> state_fetch() {
     return State{r.rdx, static_cast<std::uint32_t>(r.rsi)};
 }
 // Recovery
-inline Result<> area_keep(const u64* areas, std::size_t count) { return check(raw(Syscall::area_keep, address_of(areas), count)); }
+inline Result<> area_keep(const u64* areas, std::size_t count) {
+    return check(raw(Syscall::area_keep, address_of(areas), count));
+}
 inline Result<u64> area_sweep() { return first(raw(Syscall::area_sweep)); }
 inline void phase(abi::Phase phase) { raw(Syscall::phase, static_cast<u64>(phase)); }
 inline Result<> slot_end(std::uint32_t slot) { return check(raw(Syscall::slot_end, slot)); }

@@ -23,8 +23,7 @@ const struct memp_desc* const memp_pools[MEMP_MAX] = {
 
 static u16_t begun[MEMP_MAX]; /* elements that have been used at least once */
 
-void memp_init(void) {
-}
+void memp_init(void) {}
 
 void* memp_malloc(memp_t type) {
     const struct memp_desc* pool = memp_pools[type];

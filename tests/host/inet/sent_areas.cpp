@@ -21,9 +21,7 @@ struct World {
     std::unique_ptr<SentAreas> areas;
 
     World() { start(); }
-    Records<SendRecord> records() {
-        return {reinterpret_cast<std::uint64_t>(memory.data()), SentAreas::capacity, &writing};
-    }
+    Records<SendRecord> records() { return {reinterpret_cast<std::uint64_t>(memory.data()), SentAreas::capacity, &writing}; }
     void start() {
         areas = std::make_unique<SentAreas>();
         areas->use_records(records());

@@ -257,7 +257,7 @@ struct StartupInfo {
     std::uint32_t framebuffer_width, framebuffer_height, framebuffer_pitch, framebuffer_bits;  // bits 16 with height 25: VGA text
     std::uint32_t device, irq;                                                                 // own PCI device
     char name[name_bytes];
-    char command_line[128];  // of the core
+    char command_line[128];      // of the core
     std::uint64_t boot_time_ns;  // time of day at boot_tsc, since 1970; 0: not known
 };
 inline constexpr std::uint32_t all_images = 0;

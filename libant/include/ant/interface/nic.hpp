@@ -73,6 +73,6 @@ struct Multicast {
     std::uint32_t reserved;
 };
 inline constexpr Function<Multicast> set_multicast{"set_multicast", static_cast<std::uint16_t>(Op::set_multicast),
-                                                 abi::function_attribute::redeliver};
+                                                   abi::function_attribute::redeliver};
 
 }  // namespace ant::nic
