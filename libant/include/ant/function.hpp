@@ -20,6 +20,13 @@ struct Function {
     std::uint16_t attributes = 0;  // abi::function_attribute
 };
 
+// Attributes that most functions have.
+namespace call {
+inline constexpr auto again = static_cast<std::uint16_t>(abi::function_attribute::redeliver);  // safe to deliver again
+inline constexpr auto waits = static_cast<std::uint16_t>(again | abi::function_attribute::may_wait);
+inline constexpr auto data = static_cast<std::uint16_t>(again | abi::function_attribute::takes_data);
+}  // namespace call
+
 // Bytes that a parameter structure takes in the control ICA: an empty one takes none.
 template <class T>
 inline constexpr std::uint32_t wire_bytes = std::is_empty_v<T> ? 0 : sizeof(T);  // NOLINT(*-dynamic-static-initializers)

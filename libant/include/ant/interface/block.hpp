@@ -66,15 +66,9 @@ enum class Op : std::uint16_t { units = 1, read, write, flush, statistics };
 
 // All of it may be done twice. Time-outs and retries are the driver's business: an answer comes in any case, with io_error
 // at the worst, but it may take as long as a drive may take.
-namespace call {
-inline constexpr auto again = static_cast<std::uint16_t>(abi::function_attribute::redeliver);
-inline constexpr auto waits = static_cast<std::uint16_t>(abi::function_attribute::redeliver | abi::function_attribute::may_wait);
-inline constexpr auto data = static_cast<std::uint16_t>(waits | abi::function_attribute::takes_data);
-}  // namespace call
-
 inline constexpr Function<Nothing, Units> units{"units", static_cast<std::uint16_t>(Op::units), call::waits};
-inline constexpr Function<Transfer> read{"read", static_cast<std::uint16_t>(Op::read), call::data};
-inline constexpr Function<Transfer> write{"write", static_cast<std::uint16_t>(Op::write), call::data};
+inline constexpr Function<Transfer> read{"read", static_cast<std::uint16_t>(Op::read), call::waits | call::data};
+inline constexpr Function<Transfer> write{"write", static_cast<std::uint16_t>(Op::write), call::waits | call::data};
 inline constexpr Function<UnitId> flush{"flush", static_cast<std::uint16_t>(Op::flush), call::waits};
 inline constexpr Function<Nothing, Statistics> statistics{"statistics", static_cast<std::uint16_t>(Op::statistics), call::again};
 

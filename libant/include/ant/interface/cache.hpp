@@ -69,15 +69,9 @@ struct Statistics {
 
 enum class Op : std::uint16_t { disks = 1, read, write, flush, forget, statistics };
 
-namespace call {
-inline constexpr auto again = static_cast<std::uint16_t>(abi::function_attribute::redeliver);
-inline constexpr auto waits = static_cast<std::uint16_t>(abi::function_attribute::redeliver | abi::function_attribute::may_wait);
-inline constexpr auto data = static_cast<std::uint16_t>(waits | abi::function_attribute::takes_data);
-}  // namespace call
-
 inline constexpr Function<Nothing, Disks> disks{"disks", static_cast<std::uint16_t>(Op::disks), call::waits};
-inline constexpr Function<Access> read{"read", static_cast<std::uint16_t>(Op::read), call::data};
-inline constexpr Function<Access> write{"write", static_cast<std::uint16_t>(Op::write), call::data};
+inline constexpr Function<Access> read{"read", static_cast<std::uint16_t>(Op::read), call::waits | call::data};
+inline constexpr Function<Access> write{"write", static_cast<std::uint16_t>(Op::write), call::waits | call::data};
 inline constexpr Function<DiskId> flush{"flush", static_cast<std::uint16_t>(Op::flush), call::waits};
 inline constexpr Function<DiskId> forget{"forget", static_cast<std::uint16_t>(Op::forget), call::waits};
 inline constexpr Function<Nothing, Statistics> statistics{"statistics", static_cast<std::uint16_t>(Op::statistics), call::again};

@@ -180,21 +180,15 @@ enum class Op : std::uint16_t {
 
 // Every call may be delivered again: what it did is on record with its answer, or doing it again changes nothing.
 // All may wait for the disk.
-namespace call {
-inline constexpr auto waits = static_cast<std::uint16_t>(abi::function_attribute::redeliver | abi::function_attribute::may_wait);
-inline constexpr auto data = static_cast<std::uint16_t>(waits | abi::function_attribute::takes_data);
-inline constexpr auto privileged = static_cast<std::uint16_t>(waits | abi::function_attribute::privileged);
-}  // namespace call
-
 inline constexpr Function<Open, Opened> open{"open", static_cast<std::uint16_t>(Op::open), call::waits};
 inline constexpr Function<Handle> close{"close", static_cast<std::uint16_t>(Op::close), call::waits};
-inline constexpr Function<Transfer> read{"read", static_cast<std::uint16_t>(Op::read), call::data};
-inline constexpr Function<Transfer> write{"write", static_cast<std::uint16_t>(Op::write), call::data};
+inline constexpr Function<Transfer> read{"read", static_cast<std::uint16_t>(Op::read), call::waits | call::data};
+inline constexpr Function<Transfer> write{"write", static_cast<std::uint16_t>(Op::write), call::waits | call::data};
 inline constexpr Function<Truncate> truncate{"truncate", static_cast<std::uint16_t>(Op::truncate), call::waits};
 inline constexpr Function<Handle> sync{"sync", static_cast<std::uint16_t>(Op::sync), call::waits};
 inline constexpr Function<Handle> sync_data{"sync_data", static_cast<std::uint16_t>(Op::sync_data), call::waits};
 inline constexpr Function<Handle, Status> status{"status", static_cast<std::uint16_t>(Op::status), call::waits};
-inline constexpr Function<List> list{"list", static_cast<std::uint16_t>(Op::list), call::data};
+inline constexpr Function<List> list{"list", static_cast<std::uint16_t>(Op::list), call::waits | call::data};
 inline constexpr Function<Lock, Lock> lock{"lock", static_cast<std::uint16_t>(Op::lock), call::waits};
 inline constexpr Function<Path, Status> status_of{"status_of", static_cast<std::uint16_t>(Op::status_of), call::waits};
 inline constexpr Function<Path> access{"access", static_cast<std::uint16_t>(Op::access), call::waits};
@@ -206,8 +200,10 @@ inline constexpr Function<TwoPaths> symbolic_link{"symbolic_link", static_cast<s
 inline constexpr Function<Path, Target> read_link{"read_link", static_cast<std::uint16_t>(Op::read_link), call::waits};
 inline constexpr Function<Change> change{"change", static_cast<std::uint16_t>(Op::change), call::waits};
 inline constexpr Function<Path, Space> space{"space", static_cast<std::uint16_t>(Op::space), call::waits};
-inline constexpr Function<Mount> mount{"mount", static_cast<std::uint16_t>(Op::mount), call::privileged};
-inline constexpr Function<Path> unmount{"unmount", static_cast<std::uint16_t>(Op::unmount), call::privileged};
+inline constexpr Function<Mount> mount{"mount", static_cast<std::uint16_t>(Op::mount),
+                                       call::waits | abi::function_attribute::privileged};
+inline constexpr Function<Path> unmount{"unmount", static_cast<std::uint16_t>(Op::unmount),
+                                        call::waits | abi::function_attribute::privileged};
 inline constexpr Function<Nothing, Mounts> mounts{"mounts", static_cast<std::uint16_t>(Op::mounts), call::waits};
 inline constexpr Function<Nothing> sync_all{"sync_all", static_cast<std::uint16_t>(Op::sync_all), call::waits};
 

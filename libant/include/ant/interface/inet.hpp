@@ -209,12 +209,6 @@ enum class Op : std::uint16_t {
     ethinput,
 };
 // Every call may be delivered again: what it did is on record with its answer, or doing it again changes nothing.
-namespace call {
-inline constexpr auto again = static_cast<std::uint16_t>(abi::function_attribute::redeliver);
-inline constexpr auto waits = static_cast<std::uint16_t>(abi::function_attribute::redeliver | abi::function_attribute::may_wait);
-inline constexpr auto data = static_cast<std::uint16_t>(abi::function_attribute::redeliver | abi::function_attribute::takes_data);
-}  // namespace call
-
 inline constexpr Function<Socket, SocketId> socket{"socket", static_cast<std::uint16_t>(Op::socket), call::again};
 inline constexpr Function<Endpoint> bind{"bind", static_cast<std::uint16_t>(Op::bind), call::again};
 inline constexpr Function<Listen> listen{"listen", static_cast<std::uint16_t>(Op::listen), call::again};
