@@ -1,10 +1,9 @@
 """The test programs that call a disk driver, and disks that misbehave."""
 
 import re
-import time
 from pathlib import Path
 
-from harness import Machine, free_pages
+from harness import Machine
 from antlib import qemu
 
 
@@ -23,14 +22,6 @@ def load(guest: Machine, seed: int, requests: int, further: str = "", unit: int 
     """Requests, failures, errors and wrong sectors of a run of disk-load. `further`: how the driver fails, and how often."""
     output = guest.run(f"run disk-load {unit} {seed} {requests} 0 {further}", timeout=300)
     return {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", output)}
-
-
-def assert_nothing_leaked(guest: Machine, before: int) -> None:
-    """No fewer free pages than before; the core frees what a program had in steps, after its end."""
-    deadline = time.monotonic() + 60
-    while before - free_pages(guest) > 64:
-        assert time.monotonic() < deadline, f"{before} pages were free, now {free_pages(guest)} are"
-        time.sleep(0.2)
 
 
 def with_errors(path: Path, *rules: dict) -> str:

@@ -198,6 +198,14 @@ def free_pages(machine: Machine) -> int:
     return listing["free"] if isinstance(listing, dict) else next(row["pages"] for row in listing if row["owner"] == "free")
 
 
+def assert_nothing_leaked(guest: Machine, before: int) -> None:
+    """No fewer free pages than before; the core frees what a program had in steps, after its end."""
+    deadline = time.monotonic() + 60
+    while before - free_pages(guest) > 64:
+        assert time.monotonic() < deadline, f"{before} pages were free, now {free_pages(guest)} are"
+        time.sleep(0.2)
+
+
 def assert_healthy(machine: Machine) -> None:
     """The audit finds nothing and the console answers."""
     assert re.search(r"audit\W+(ok|0)", machine.run("ica"), re.IGNORECASE), "the audit of the areas found errors"

@@ -7,12 +7,13 @@ import random
 import socket
 import struct
 import threading
+import time
 from pathlib import Path
 
 from antlib import run
 from harness import Machine, assert_healthy, compiled
 from transfers import Curl, check_upload, download, guest_sum, upload
-from wire import TCP, UDP, Wire, tcp, udp
+from wire import TCP, Wire, tcp
 
 MEBI = 1 << 20
 SYN, RST, ACK = 2, 4, 16
@@ -160,12 +161,26 @@ def datagram(guest, number: int) -> None:
     raise AssertionError("no answer")
 
 
+def first_connection(guest, server: str) -> Echo:
+    """To a program that was started just now, as soon as it listens: until then QEMU accepts and ends connections."""
+    deadline = time.monotonic() + 60
+    while True:
+        connection = Echo(guest, server)
+        try:
+            connection.ask(b"ready")
+            return connection
+        except (AssertionError, ConnectionError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
 class Mixture:
     """What is under way while inet ends: a receive and an accept that wait, connections in TIME_WAIT, datagrams."""
 
     def __init__(self, guest):
         self.guest, self.number = guest, 0
-        self.lasting = Echo(guest, "iperf")  # `blocking` listens there
+        self.lasting = first_connection(guest, "iperf")  # `blocking` listens there
 
     def through(self, command: str) -> None:
         self.number += 1

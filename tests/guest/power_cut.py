@@ -98,7 +98,7 @@ def cut(folder: Path, before: Path, seed: int, machine: str) -> Path:
         output = guest.run('run sqlite3 -batch -init /dev/null /home/cut.db "pragma integrity_check; select \'rows \' || max(i) from t;"')
         rows = int(re.search(r"^rows (\d+)", output, re.MULTILINE)[1])
         assert re.search(r"^ok$", output, re.MULTILINE), output
-        assert confirmed <= rows <= confirmed + 1, (confirmed, rows)
+        assert rows >= confirmed, f"{confirmed} rows were confirmed, {rows} are there"
         assert guest.power_off() == 0
     clean, text = disks.check(after)
     assert clean, text

@@ -4,7 +4,7 @@ import itertools
 import random
 import re
 
-from harness import assert_healthy, free_pages
+from harness import assert_healthy, assert_nothing_leaked, free_pages
 from transfers import check_upload, download, guest_sum, upload
 
 MEBI = 1 << 20
@@ -49,4 +49,4 @@ def a_hundred_replacements(guest, direction: str) -> None:
         if done == 100:
             break
     assert_healthy(guest)
-    assert abs(free_pages(guest) - before) <= 64, "pages are missing after the replacements"
+    assert_nothing_leaked(guest, before)

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from disk_load import assert_nothing_leaked, counters, empty_disk, load, slow, with_errors
-from harness import Machine, assert_healthy, free_pages
+from disk_load import counters, empty_disk, load, slow, with_errors
+from harness import Machine, assert_healthy, assert_nothing_leaked, free_pages
 from antlib import qemu
 
 BAD = 3001

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness import Machine, assert_healthy, free_pages
+from harness import Machine, assert_healthy, assert_nothing_leaked, free_pages
 
 # Program and the words of the error that the prompt must report.
 BAD = {
@@ -38,7 +38,7 @@ def test_the_old_server_goes_on(guest, program):
     assert pid_of(guest, "rtl8139") == pid
     guest.wait_for_network()
     assert_healthy(guest)
-    assert abs(free_pages(guest) - before) <= 64
+    assert_nothing_leaked(guest, before)
 
 
 def test_unknown_server(guest):
@@ -52,4 +52,4 @@ def test_again_and_again(guest):
         assert guest.command("replace rtl8139=bad-exit")[1] != 0
         assert guest.command("replace rtl8139=bad-state")[1] != 0
     assert_healthy(guest)
-    assert abs(free_pages(guest) - before) <= 64
+    assert_nothing_leaked(guest, before)

@@ -7,9 +7,9 @@ import time
 import pytest
 
 from antlib import qemu
-from disk_load import assert_nothing_leaked, empty_disk, slow, with_errors
+from disk_load import empty_disk, slow, with_errors
 from disk_programs import json_listing, wait_for_end
-from harness import Machine, assert_healthy, free_pages
+from harness import Machine, assert_healthy, assert_nothing_leaked, free_pages
 
 BAD = 3001
 FAILURES = ["kill cache", "crash cache null", "hang cache", "replace cache", "stop-after cache {}", "kill disk", "replace disk",

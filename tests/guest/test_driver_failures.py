@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import Machine, assert_healthy, free_pages
+from harness import Machine, assert_healthy, assert_nothing_leaked, free_pages
 from transfers import check_upload, download, guest_sum, upload
 
 MEBI = 1 << 20
@@ -47,7 +47,7 @@ def test_a_transfer_goes_on_while_the_driver_fails(guest, direction):
     before = free_pages(guest)
     assert sum(transfer_with_failures(guest, direction, seed) for seed in (2, 3)) > 2
     assert_healthy(guest)
-    assert abs(free_pages(guest) - before) <= 64
+    assert_nothing_leaked(guest, before)
 
 
 def test_the_console_is_stopped_anywhere(guest):

@@ -1,6 +1,5 @@
 """Files between host and guest: what the host puts on a disk, what the guest leaves there, from boot to boot."""
 
-import os
 import random
 
 import pytest

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from harness import Machine, assert_healthy, free_pages
+from harness import Machine, assert_healthy, assert_nothing_leaked, free_pages
 from replacing import MEBI, replace
 from transfers import check_upload, download, guest_sum, upload
 
@@ -64,4 +64,4 @@ def test_nothing_is_left_behind(guest):
     for _ in range(20):
         replace(guest, "web echo")
     assert_healthy(guest)
-    assert abs(free_pages(guest) - before) <= 64
+    assert_nothing_leaked(guest, before)
