@@ -198,6 +198,17 @@ def free_pages(machine: Machine) -> int:
     return listing["free"] if isinstance(listing, dict) else next(row["pages"] for row in listing if row["owner"] == "free")
 
 
+def settled_free_pages(guest: Machine) -> int:
+    """When nothing starts any more, and the memory of what has ended has come back, which it does in steps."""
+    last, same = -1, 0
+    while same < 3:
+        now = free_pages(guest)
+        same = same + 1 if now == last else 0
+        last = now
+        time.sleep(0.2)
+    return last
+
+
 def assert_nothing_leaked(guest: Machine, before: int) -> None:
     """No fewer free pages than before; the core frees what a program had in steps, after its end."""
     deadline = time.monotonic() + 60

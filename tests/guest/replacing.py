@@ -4,7 +4,7 @@ import itertools
 import random
 import re
 
-from harness import assert_healthy, assert_nothing_leaked, free_pages
+from harness import assert_healthy, assert_nothing_leaked, settled_free_pages
 from transfers import check_upload, download, guest_sum, upload
 
 MEBI = 1 << 20
@@ -42,7 +42,7 @@ def transfer_with_replacements(guest, direction: str, seed: int, most: int) -> i
 def a_hundred_replacements(guest, direction: str) -> None:
     """In as many transfers as it takes; afterwards no memory is missing."""
     transfer_with_replacements(guest, direction, 1, 10)
-    before = free_pages(guest)
+    before = settled_free_pages(guest)
     done = 0
     for seed in itertools.count(2):
         done += transfer_with_replacements(guest, direction, seed, 100 - done)

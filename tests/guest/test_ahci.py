@@ -5,7 +5,7 @@ import re
 import pytest
 
 from disk_load import counters, empty_disk, load, slow, with_errors
-from harness import Machine, assert_healthy, assert_nothing_leaked, free_pages
+from harness import Machine, assert_healthy, assert_nothing_leaked, settled_free_pages
 from antlib import qemu
 
 BAD = 3001
@@ -68,8 +68,9 @@ def test_failures_while_the_chip_works(image):
     """On a slow disk there is always something under way in the chip, and goes on for some time after the death."""
     throttle = ["-object", "throttle-group,id=slow,x-iops-total=500"]
     with Machine("ahci-slow", machine="q35", disks=[slow(image)], extra=throttle) as guest:
+        guest.wait_for_network()
         guest.run("kill disk")
-        before = free_pages(guest)
+        before = settled_free_pages(guest)
         for how in ("kill", "replace", "mixed"):
             resets = counters(guest)["resets"]
             ended = load(guest, 3, 600, f"{how} 40")

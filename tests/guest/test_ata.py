@@ -5,7 +5,7 @@ import re
 import pytest
 
 from disk_load import counters, empty_disk, load, slow, with_errors
-from harness import Machine, assert_healthy, assert_nothing_leaked, free_pages
+from harness import Machine, assert_healthy, assert_nothing_leaked, settled_free_pages
 from antlib import qemu
 
 BAD = 3001
@@ -64,8 +64,9 @@ def test_a_flush_that_fails_is_told(image):
 def test_failures_while_the_chip_works(image):
     """On a slow disk there is always something under way in the chip when the driver dies."""
     with Machine("ata-slow", disks=[slow(image)], extra=["-object", "throttle-group,id=slow,x-iops-total=500"]) as guest:
+        guest.wait_for_network()
         guest.run("kill disk")
-        before = free_pages(guest)
+        before = settled_free_pages(guest)
         for how in ("kill", "replace", "mixed"):
             ended = load(guest, 3, 500, f"{how} 40")
             assert ended["failures"] >= 10 and ended["wrong"] == 0 and ended["errors"] == 0

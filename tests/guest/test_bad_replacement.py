@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness import Machine, assert_healthy, assert_nothing_leaked, free_pages
+from harness import Machine, assert_healthy, assert_nothing_leaked, settled_free_pages
 
 # Program and the words of the error that the prompt must report.
 BAD = {
@@ -31,7 +31,7 @@ def pid_of(guest, name: str) -> int:
 
 @pytest.mark.parametrize("program", BAD)
 def test_the_old_server_goes_on(guest, program):
-    pid, before = pid_of(guest, "rtl8139"), free_pages(guest)
+    pid, before = pid_of(guest, "rtl8139"), settled_free_pages(guest)
     output, status = guest.command(f"replace rtl8139={program}", 300)
     assert status != 0
     assert re.search(BAD[program], output), output
@@ -47,7 +47,7 @@ def test_unknown_server(guest):
 
 
 def test_again_and_again(guest):
-    before = free_pages(guest)
+    before = settled_free_pages(guest)
     for _ in range(20):
         assert guest.command("replace rtl8139=bad-exit")[1] != 0
         assert guest.command("replace rtl8139=bad-state")[1] != 0

@@ -9,7 +9,7 @@ import pytest
 from antlib import qemu
 from disk_load import empty_disk, slow, with_errors
 from disk_programs import json_listing, wait_for_end
-from harness import Machine, assert_healthy, assert_nothing_leaked, free_pages
+from harness import Machine, assert_healthy, assert_nothing_leaked, settled_free_pages
 
 BAD = 3001
 FAILURES = ["kill cache", "crash cache null", "hang cache", "replace cache", "stop-after cache {}", "kill disk", "replace disk",
@@ -52,7 +52,7 @@ def test_failures_under_load(image, machine):
     choose = random.Random(seed)
     with Machine("cache-failures", machine=machine, disks=[qemu.raw_disk(image)]) as guest:
         guest.run("run cache-check load 0 1 100", timeout=300)
-        before = free_pages(guest)
+        before = settled_free_pages(guest)
         guest.run(f"start cache-check other load 0 {seed} 600 {16 << 20}")
         failures = 0
         while failures < 15 or any(row["name"] == "other" for row in json_listing(guest, "ps")):

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from disk_load import counters, empty_disk, load
-from harness import Machine, assert_healthy, assert_nothing_leaked, free_pages
+from harness import Machine, assert_healthy, assert_nothing_leaked, settled_free_pages
 from antlib import qemu
 
 NEW_SEED = random.SystemRandom().randrange(1, 1 << 31)
@@ -37,7 +37,7 @@ def test_what_is_written_is_on_the_disk(guest):
 @pytest.mark.parametrize("seed", [1, NEW_SEED])
 def test_nothing_is_lost_and_nothing_comes_in_another_order(guest, how, seed):
     load(guest, seed, 200)
-    before, begin = free_pages(guest), counters(guest)
+    before, begin = settled_free_pages(guest), counters(guest)
     ended = load(guest, seed, 1600, how)
     assert ended["wrong"] == 0 and ended["errors"] == 0
     # One at a time, so that the number depends on how fast the machine is.

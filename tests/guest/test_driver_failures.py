@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import Machine, assert_healthy, assert_nothing_leaked, free_pages
+from harness import Machine, assert_healthy, assert_nothing_leaked, settled_free_pages
 from transfers import check_upload, download, guest_sum, upload
 
 MEBI = 1 << 20
@@ -44,7 +44,7 @@ def transfer_with_failures(guest, direction: str, seed: int) -> int:
 def test_a_transfer_goes_on_while_the_driver_fails(guest, direction):
     """One connection, whatever happens in it."""
     transfer_with_failures(guest, direction, 1)  # tables grow once
-    before = free_pages(guest)
+    before = settled_free_pages(guest)
     assert sum(transfer_with_failures(guest, direction, seed) for seed in (2, 3)) > 2
     assert_healthy(guest)
     assert_nothing_leaked(guest, before)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from harness import Machine, assert_healthy, assert_nothing_leaked, free_pages
+from harness import Machine, assert_healthy, assert_nothing_leaked, settled_free_pages
 
 CRASHES = ["null", "text", "div0", "stack", "wild", "panic", "exit"]
 TRAPS = ["divide", "debug", "breakpoint", "overflow", "bound", "invalid", "fpu", "general", "stack", "alignment", "page", "simd"]
@@ -38,7 +38,7 @@ def test_crash_of_a_server(guest, kind):
 
 
 def test_every_trap_of_the_cpu(guest):
-    before = free_pages(guest)
+    before = settled_free_pages(guest)
     guest.run("run trap all", 300)
     assert_healthy(guest)
     assert_nothing_leaked(guest, before)
@@ -51,7 +51,7 @@ def test_isolation(guest):
 
 
 def test_ends_after_every_instruction_and_damaged_text(guest):
-    before = free_pages(guest)
+    before = settled_free_pages(guest)
     guest.run("run inject", 600)
     assert_healthy(guest)
     assert_nothing_leaked(guest, before)

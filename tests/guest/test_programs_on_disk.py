@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from harness import Machine, assert_healthy, disks, free_pages
+from harness import Machine, assert_healthy, disks, settled_free_pages
 from transfers import download, guest_sum
 
 
@@ -18,17 +18,6 @@ def running_guest():
 
 def server(guest, name: str) -> dict:
     return next(row for row in guest.json("servers") if row["name"] == name)
-
-
-def settled_free_pages(guest) -> int:
-    """Memory of what has ended goes in steps."""
-    last, same = -1, 0
-    while same < 3:
-        now = free_pages(guest)
-        same = same + 1 if now == last else 0
-        last = now
-        time.sleep(0.2)
-    return last
 
 
 def test_run_by_name_and_by_path(guest):
