@@ -217,6 +217,14 @@ def mixture(tmp_path_factory):
         yield machine, Mixture(machine)
 
 
+def wait_for_listeners(guest) -> None:
+    """Of web, echo and iperf: they begin a moment after the address is there."""
+    deadline = time.monotonic() + 60
+    while "listeners 3" not in guest.run("net"):
+        assert time.monotonic() < deadline, "not all servers listen"
+        time.sleep(0.1)
+
+
 @contextlib.contextmanager
 def peer_alone():
     """A machine and a peer on its wire."""
@@ -224,6 +232,7 @@ def peer_alone():
         wire = Wire(machine)
         try:
             wire.wait_for_address(machine)
+            wait_for_listeners(machine)
             yield machine, wire
         finally:
             wire.close()
