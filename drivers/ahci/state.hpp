@@ -12,7 +12,7 @@ namespace ahci {
 
 // What a port is at. From `stop_list` to `identify` it is on its way from any condition to `ready`.
 enum class Phase : std::uint8_t {
-    unused,        // not implemented
+    unused,        // the adapter has no such port
     stop_list,     // until the adapter has let go of the command list
     stop_receive,  // until it has let go of the memory for received FISes
     stopped,       // until the adapter may reach memory, and the drive may spin up
