@@ -1,9 +1,9 @@
 // The adapter and its ports, against a model of the hardware: taking over, commands, and what may go wrong.
 #include "drivers/ahci/controller.hpp"
+#include "tests/host/ica_memory.hpp"
 #include "tests/host/model/ahci_chip.hpp"
 
 #include <catch2/catch.hpp>
-#include <sys/mman.h>
 
 #include <cstdarg>
 #include <map>
@@ -17,17 +17,8 @@ namespace ahci::test {
 namespace {
 
 // Memory of the ICA window that the adapter reaches.
-class Arena {
+class Arena : public IcaMemory<(16 << 20)> {
 public:
-    static constexpr std::uint64_t first = ant::abi::ica_base + 0x10'0000;
-    static constexpr std::size_t bytes = 16 << 20;
-    Arena() {
-        void* at = mmap(reinterpret_cast<void*>(first), bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-        if (at != reinterpret_cast<void*>(first)) throw std::runtime_error("no memory at the ICA window");
-    }
-    ~Arena() { munmap(reinterpret_cast<void*>(first), bytes); }
-    Arena(const Arena&) = delete;
     std::uint64_t take(std::size_t pages) {
         const std::uint64_t address = next_;
         next_ += pages * ant::abi::page_size;

@@ -5,7 +5,6 @@
 #include <drivers/disk/store.hpp>
 
 #include <catch2/catch.hpp>
-#include <sys/mman.h>
 
 #include <deque>
 #include <map>
@@ -13,23 +12,16 @@
 #include <optional>
 #include <vector>
 
+#include "tests/host/ica_memory.hpp"
+
 namespace disk::test {
 
 using ant::Outcome;
 using ant::abi::ControlIca;
 namespace flag = ant::abi::flag;
 
-class Arena {
+class Arena : public IcaMemory<(64 << 20)> {
 public:
-    static constexpr std::uint64_t first = ant::abi::ica_base + 0x10'0000;
-    static constexpr std::size_t bytes = 64 << 20;
-    Arena() {
-        void* at = mmap(reinterpret_cast<void*>(first), bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE, -1, 0);
-        if (at != reinterpret_cast<void*>(first)) throw std::runtime_error("no memory at the ICA window");
-    }
-    ~Arena() { munmap(reinterpret_cast<void*>(first), bytes); }
-    Arena(const Arena&) = delete;
     std::uint64_t take(std::size_t pages) {
         const std::uint64_t address = next_;
         next_ += pages * ant::abi::page_size;
