@@ -102,7 +102,13 @@ def cards(count: int) -> list[str]:
 
 def measure(name: str, timeout: float, arguments: list[int | str]) -> Result:
     machine = qemu.Options(image=IMAGE, icount=True, cards=cards(BENCHES[name].cards), reboot=False)
-    log = BUILD / "log" / f"bench-{name}.log"
+    line = " ".join(["bench", name, *map(str, arguments)])
+    return parse(name, output_of(machine, f"bench-{name}", name, line, timeout))
+
+
+def output_of(machine: qemu.Options, log_name: str, name: str, line: str, timeout: float) -> str:
+    """What the guest prints when it runs this bench by this command, in a machine of its own."""
+    log = BUILD / "log" / f"{log_name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
     with open(log.with_suffix(".qemu.log"), "wb") as errors:
@@ -110,15 +116,15 @@ def measure(name: str, timeout: float, arguments: list[int | str]) -> Result:
     console = GuestConsole(serial, log)
     try:
         console.until_prompt(timeout)
-        output = run_bench(console, name, " ".join(["bench", name, *map(str, arguments)]), timeout)
+        output = run_bench(console, name, line, timeout)
         console.send("poweroff\n")
         console.drain(10)
+        return output
     except (ConsoleTimeout, ConsoleClosed, CorePanic) as error:
         raise Failure(f"bench {name}: {type(error).__name__}: {error}\nThe whole console output: {log}") from None
     finally:
         console.close()
         run.stop(process)
-    return parse(name, output)
 
 
 def run_bench(console: GuestConsole, name: str, line: str, timeout: float) -> str:

@@ -10,9 +10,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from antlib import bench, disk, qemu, run, setup
+from antlib import bench, disk, qemu, setup
 from antlib.bench_output import Figure, Result
-from antlib.guest_console import GuestConsole
 from antlib.paths import BUILD, IMAGE, ROOT
 from antlib.progress import Failure, say
 
@@ -47,18 +46,8 @@ def measure(timeout: float, runs: int) -> Result:
 def guest_output(machine: str, exact: bool, image_file: Path, runs: int, timeout: float) -> str:
     options = qemu.Options(image=IMAGE, machine=machine, icount=exact, idle_waits=True, reboot=False, memory=256,
                            disks=[qemu.raw_disk(image_file, cache="unsafe")])
-    log = BUILD / "log" / f"bench-disk-{machine}-{'icount' if exact else 'tcg'}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.unlink(missing_ok=True)
-    with open(log.with_suffix(".qemu.log"), "wb") as errors:
-        process, serial = qemu.start_with_socket(options, stderr=errors)
-    console = GuestConsole(serial, log)
-    try:
-        console.until_prompt(timeout)
-        return bench.run_bench(console, "disk", f"run bench-disk /home/bench.dat {runs}", timeout)
-    finally:
-        console.close()
-        run.stop(process)
+    log_name = f"bench-disk-{machine}-{'icount' if exact else 'tcg'}"
+    return bench.output_of(options, log_name, "disk", f"run bench-disk /home/bench.dat {runs}", timeout)
 
 
 def prefixed(output: str, prefix: str) -> list[Figure]:
