@@ -4,7 +4,7 @@ import re
 import subprocess
 from dataclasses import dataclass
 
-from antlib import bench_output, build, qemu, run, setup
+from antlib import bench_output, bench_plots, build, plots, qemu, run, setup
 from antlib.bench_output import Figure, Result
 from antlib.guest_console import ConsoleClosed, ConsoleTimeout, CorePanic, GuestConsole
 from antlib.paths import BUILD, IMAGE, ROOT
@@ -65,6 +65,7 @@ def main(options) -> int:
         with Progress(f"Measuring {name} ({number + 1} of {len(names)})"):
             result = measured(name, options)
         bench_output.write(result, BUILD / "bench")
+        plots.draw(BUILD / "bench" / f"{name}.svg", bench_plots.panels(result))
         bench_output.print_table(result)
     say(f"Results: {BUILD / 'bench'}")
     return 0
