@@ -1,6 +1,6 @@
-"""Fetches third-party sources as Debian source packages, without touching the system's own lists.
+"""Fetches third-party sources as Debian source packages, and packages to measure beside, without touching the system's own lists.
 
-A private APT root gets the system's source list with `deb` turned into `deb-src`; the upstream
+A private APT root gets the system's source list, for sources with `deb` turned into `deb-src`; the upstream
 tarball in the package is pinned by SHA-256, as Debian revisions disappear with point releases."""
 
 import argparse
@@ -47,22 +47,24 @@ def deb_src_list(text: str, deb822: bool) -> str:
     return "".join(filter(None, map(deb_src_line, text.splitlines())))
 
 
-def write_sources(parts: Path, system: Path = Path("/etc/apt")) -> None:
+def write_sources(parts: Path, system: Path = Path("/etc/apt"), binary: bool = False) -> None:
     lists = [system / "sources.list", *sorted((system / "sources.list.d").glob("*"))]
     for number, path in enumerate(lists):
         if not path.is_file() or path.suffix not in (".list", ".sources"):
             continue
-        text = deb_src_list(path.read_text(encoding="utf-8"), path.suffix == ".sources")
+        text = path.read_text(encoding="utf-8")
+        if not binary:
+            text = deb_src_list(text, path.suffix == ".sources")
         (parts / f"{number:02}{path.suffix}").write_text(text, encoding="utf-8")
 
 
-def apt_root(root: Path) -> dict[str, str]:
+def apt_root(root: Path, binary: bool = False) -> dict[str, str]:
     """Creates the private APT root; returns the environment that selects it."""
     parts = root / "sources.list.d"
     shutil.rmtree(parts, ignore_errors=True)
     for folder in (parts, root / "lists/partial", root / "cache/archives/partial"):
         folder.mkdir(parents=True, exist_ok=True)
-    write_sources(parts)
+    write_sources(parts, binary=binary)
     config = root / "apt.conf"
     config.write_text(
         'Dir::Etc::sourcelist "/dev/null";\n'
@@ -131,6 +133,29 @@ def fetch(name: str, into: Path) -> Path:
         unpack(source, downloads, target)
         stamp.write_text(source.sha256, encoding="utf-8")
     return target
+
+
+def dependency(package: str, pattern: str, folder: Path) -> str:
+    """The package on which that one depends now and whose name matches."""
+    environment = apt_root(folder / "apt", binary=True)
+    update = run(["apt-get", "update", "-qq"], environment, folder)
+    shown = run(["apt-cache", "depends", package], environment, folder)
+    match = re.search(rf"Depends: ({pattern})", shown.stdout)
+    if match is None:
+        raise FetchError(f"Debian's {package} cannot be found:\n{update.stderr}{shown.stderr}".rstrip())
+    return match[1]
+
+
+def unpack_packages(packages: list[str], folder: Path) -> None:
+    """Below `folder`, where `dependency` has read the lists."""
+    environment = {**os.environ, "APT_CONFIG": str(folder / "apt/apt.conf")}
+    downloaded = run(["apt-get", "download", "-qq", *packages], environment, folder)
+    archives = list(folder.glob("*.deb"))
+    if downloaded.returncode != 0 or len(archives) != len(packages):
+        raise FetchError(f"apt-get download {' '.join(packages)} failed:\n{downloaded.stderr}".rstrip())
+    for archive in archives:
+        subprocess.run(["dpkg-deb", "-x", str(archive), str(folder)], check=True)
+        archive.unlink()
 
 
 def main(arguments: list[str]) -> int:
