@@ -25,6 +25,9 @@ BENCHES = {
     "ipc": Bench("calls through libant's loop, instructions each"),
     "replace": Bench("replacing, crashing and hanging servers under load, two cards on one hub", cards=2),
     "resilience": Bench("TCP transfers while the NIC driver, then inet, is killed again and again, two cards on one hub", cards=2),
+    "send": Bench("one TCP send of an application by step, from the call to the card's doorbell and back", cards=2),
+    "rtt": Bench("a message and an answer of one byte, TCP, two cards on one hub", cards=2),
+    "throughput": Bench("TCP in bulk both ways, two cards on one hub", cards=2),
     "memory": Bench("memory of the core and of the whole system at the prompt"),
     "boot": Bench("from the core's entry to the prompt"),
     "disk": Bench("a file through file server, cache and driver, IDE and AHCI; --peer linux: Linux as well"),
@@ -72,6 +75,9 @@ def main(options) -> int:
 
 
 def measured(name: str, options) -> Result:
+    if name == "send":
+        from antlib import bench_network  # which needs this module
+        return bench_network.measure_send(options.timeout)
     if name != "disk":
         return measure(name, options.timeout, guest_arguments(name, options))
     from antlib import bench_disk  # which needs this module

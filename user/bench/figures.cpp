@@ -4,6 +4,7 @@
 #include <ant/process.hpp>
 
 #include <algorithm>
+#include <numeric>
 
 namespace ant::bench {
 namespace {
@@ -43,6 +44,10 @@ Counters difference(const abi::SystemRecord& before, const abi::SystemRecord& af
 
 // The least value that at least so many percent do not exceed: of a few values, p99 is the largest.
 std::uint64_t Samples::percentile(unsigned percent) const { return values_[(count_ * percent + 99) / 100 - 1]; }
+
+std::uint64_t Samples::mean() const {
+    return count_ == 0 ? 0 : std::accumulate(values_.begin(), values_.begin() + count_, std::uint64_t{0}) / count_;
+}
 
 void Samples::print(const char* id, const char* unit, const Counters& counters, unsigned runs) {
     if (count_ == 0) return;

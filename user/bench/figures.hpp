@@ -33,6 +33,7 @@ public:
         if (count_ < capacity) values_[count_++] = value;
     }
     [[nodiscard]] unsigned count() const { return count_; }
+    [[nodiscard]] std::uint64_t mean() const;
     // "figure id=...": the median and what surrounds it. `counters` are of `runs` runs together; 0: not known.
     void print(const char* id, const char* unit, const Counters& counters, unsigned runs);
     // The same with another percentile than the median in front.

@@ -13,7 +13,7 @@ namespace {
 
 using namespace ant;
 
-// In processes of their own: they run at a higher priority, to see what happens to others.
+// In processes of their own: they have rights, and partly a priority, of their own.
 int run_above(const char* program, std::initializer_list<std::string_view> arguments) {
     const auto ended = start_child(program, arguments, {.wait = true, .timeout_us = no_limit});
     if (!ended) console::print("%s: %s\n", program, error_text(ended.error()));
@@ -22,6 +22,7 @@ int run_above(const char* program, std::initializer_list<std::string_view> argum
 
 int measure_replace() { return run_above("bench-replace", {argument(2), argument(3)}); }
 int measure_resilience() { return run_above("bench-resilience", {argument(2), argument(3), argument(4)}); }
+int measure_network() { return run_above("bench-network", {argument(1), argument(2), argument(3)}); }
 
 struct Bench {
     std::string_view name;
@@ -30,6 +31,9 @@ struct Bench {
 constexpr Bench benches[] = {{"ipc", bench::measure_ipc},
                              {"replace", measure_replace},
                              {"resilience", measure_resilience},
+                             {"send", measure_network},
+                             {"rtt", measure_network},
+                             {"throughput", measure_network},
                              {"memory", bench::measure_memory},
                              {"boot", bench::measure_boot}};
 
@@ -43,6 +47,6 @@ int main() {
         if (status == 0) console::print("bench %s done\n", argument(1));
         return status;
     }
-    console::print("usage: bench ipc|replace|resilience|memory|boot\n");
+    console::print("usage: bench ipc|replace|resilience|send|rtt|throughput|memory|boot\n");
     return 2;
 }

@@ -1,7 +1,14 @@
 // bench-transfer sink PORT: takes one connection after the other and forgets what comes.
 // bench-transfer source INET ADDRESS PORT: sends to it for ever, by way of slot INET.
+// bench-transfer swallow INET PORT COUNT: takes so many connections at once and forgets what comes; then again.
+// bench-transfer pour INET PORT COUNT: sends for ever to so many that connect; then again.
+// bench-transfer answer INET PORT BYTES: one connection after the other; for each so many bytes one goes back.
+// bench-transfer datagrams INET PORT: takes datagrams and forgets them.
+// bench-transfer shower INET ADDRESS PORT BYTES: sends datagrams for ever.
 // bench-transfer keep PORT: takes all connections and leaves them open.
 // bench-transfer open INET ADDRESS PORT COUNT: opens so many, and leaves them open.
+#include "streams.hpp"
+
 #include <ant/abi/manifest.hpp>
 #include <ant/listener.hpp>
 #include <ant/stream.hpp>
@@ -76,13 +83,61 @@ Result<> open(Client& server, inet::Address to, unsigned count) {
     for (;;) wait_us(retry_us);
 }
 
+Result<> swallow_all(Client& server, std::uint16_t port, unsigned count) {
+    for (;;) {
+        auto streams = ANT_TRY(bench::Streams::accept(server, port, count));
+        while (ANT_TRY(streams.receive(1)) != 0) {
+        }
+    }
+}
+
+Result<> pour(Client& server, std::uint16_t port, unsigned count) {
+    for (;;) {
+        auto streams = ANT_TRY(bench::Streams::accept(server, port, count));
+        while (streams.send(bench::Streams::area_bytes)) {
+        }
+    }
+}
+
+Result<> answer(Client& server, std::uint16_t port, std::size_t bytes) {
+    static std::array<std::byte, inet::inline_bytes> message;
+    const std::span question = std::span{message}.first(std::min(bytes, message.size()));
+    for (;;) {
+        auto streams = ANT_TRY(bench::Streams::accept(server, port, 1));
+        ANT_TRY(streams.set_no_delay());
+        Socket& socket = streams.at(0);
+        while (ANT_TRY(socket.receive(question, inet::message_flag::wait_all)) == question.size())
+            ANT_TRY(socket.send(std::span{message}.first(1)));
+    }
+}
+
+Result<> datagrams(Client& server, std::uint16_t port) {
+    static std::array<std::byte, inet::inline_bytes> message;
+    Socket socket = ANT_TRY(Socket::open(inet::SocketType::datagram, 0, server));
+    ANT_TRY(socket.bind({0, port, 0}));
+    for (;;) (void)ANT_TRY(socket.receive(message));
+}
+
+Result<> shower(Client& server, inet::Address to, std::size_t bytes) {
+    static std::array<std::byte, inet::inline_bytes> message;
+    Socket socket = ANT_TRY(Socket::open(inet::SocketType::datagram, 0, server));
+    ANT_TRY(socket.connect(to));
+    for (;;) (void)socket.send(std::span{message}.first(std::min(bytes, message.size())));
+}
+
 Result<> run() {
     const std::string_view what{argument(1)};
     if (what == "sink") return sink(static_cast<std::uint16_t>(number(argument(2))));
     if (what == "keep") return keep(static_cast<std::uint16_t>(number(argument(2))));
     static Client server{argument(2)};
+    const auto port = static_cast<std::uint16_t>(number(argument(3)));
+    if (what == "swallow") return swallow_all(server, port, number(argument(4)));
+    if (what == "pour") return pour(server, port, number(argument(4)));
+    if (what == "answer") return answer(server, port, number(argument(4)));
+    if (what == "datagrams") return datagrams(server, port);
     const inet::Address to{number(argument(3)), static_cast<std::uint16_t>(number(argument(4))), 0};
     if (what == "source") return source(server, to);
+    if (what == "shower") return shower(server, to, number(argument(5)));
     if (what == "open") return open(server, to, number(argument(5)));
     return Failure(Error::invalid_argument);
 }
