@@ -1,6 +1,7 @@
 // bench-resilience [RUNS [MIB [ONLY]]]: TCP transfers between two cards while the NIC driver, then inet, of one end is
 // killed every 1000 ms and every 100 ms. Each round has a transfer without kills as well; RUNS rounds are made, of those
-// kinds whose name (such as inet.recv.100ms) begins with ONLY.
+// kinds whose name (such as inet.recv.100ms) begins with ONLY. The first round has kills at other intervals as well, for the
+// curve of the throughput, in short transfers.
 #include "figures.hpp"
 #include "network_load.hpp"
 #include "peer.hpp"
@@ -38,9 +39,11 @@ constexpr const char* victims[] = {"rtl8139", "inet"};
 
 struct Interval {
     unsigned ms;
-    std::uint64_t run_ns;  // a transfer that is to be that long has two kills at least
+    bool curve = false;  // a point of the curve only
+    // A transfer that is to be that long has two kills at least.
+    [[nodiscard]] constexpr std::uint64_t run_ns() const { return std::max(23 * ms / 10, 1100u) * ns_per_ms; }
 };
-constexpr Interval intervals[] = {{1000, 2300 * ns_per_ms}, {100, 1100 * ns_per_ms}};
+constexpr Interval intervals[] = {{1000}, {100}, {500, true}, {200, true}, {50, true}, {20, true}, {10, true}};
 constexpr std::uint64_t undisturbed_ns = 1100 * ns_per_ms;
 
 Client keeper{"guardian"};
@@ -259,7 +262,7 @@ public:
         pauses_ = ANT_TRY(Ica::reserve(pauses_bytes));
         ANT_TRY(find_speed());
         for (unsigned i = 0; i < runs_; ++i)
-            for (const Direction direction : {Direction::send, Direction::receive}) ANT_TRY(round(direction));
+            for (const Direction direction : {Direction::send, Direction::receive}) ANT_TRY(round(direction, i == 0));
         Peers::stop();
         return {};
     }
@@ -272,25 +275,25 @@ private:
         if (kb_per_s_ == 0) return Failure(Error::io_error);
         return {};
     }
-    std::uint64_t bytes_for(std::uint64_t ns) const {
-        if (mib_ != 0) return mib_ * mebi;
+    std::uint64_t bytes_for(std::uint64_t ns, bool short_one) const {
+        if (mib_ != 0 && !short_one) return mib_ * mebi;
         return (kb_per_s_ * (ns / ns_per_ms) + mebi - 1) / mebi * mebi;
     }
-    Result<> round(Direction direction) {
+    Result<> round(Direction direction, bool with_curve) {
         const auto d = static_cast<unsigned>(direction);
         bool compared = false;
         for (unsigned v = 0; v < std::size(victims); ++v)
             for (unsigned i = 0; i < std::size(intervals); ++i) {
-                if (!wanted(v, d, intervals[i].ms)) continue;
-                if (!std::exchange(compared, true)) ANT_TRY(one(undisturbed[d], direction, undisturbed_ns, nullptr, 0));
-                ANT_TRY(one(killed[v][d][i], direction, intervals[i].run_ns, victims[v], intervals[i].ms));
+                const Interval interval = intervals[i];
+                if (!wanted(v, d, interval.ms) || (interval.curve && !with_curve)) continue;
+                if (!std::exchange(compared, true))
+                    ANT_TRY(one(undisturbed[d], direction, bytes_for(undisturbed_ns, false), nullptr, 0));
+                ANT_TRY(one(killed[v][d][i], direction, bytes_for(interval.run_ns(), interval.curve), victims[v], interval.ms));
             }
         return {};
     }
-    Result<> one(Series& series, Direction direction, std::uint64_t ns, const char* victim, unsigned interval_ms) {
-        const std::uint64_t bytes = bytes_for(ns);
-        ANT_TRY(Run(series, direction, bytes, ++seed_).go(peers_, pauses_, victim, interval_ms));
-        return {};
+    Result<> one(Series& series, Direction direction, std::uint64_t bytes, const char* victim, unsigned interval_ms) {
+        return Run(series, direction, bytes, ++seed_).go(peers_, pauses_, victim, interval_ms);
     }
 
     Peers peers_;
@@ -333,6 +336,7 @@ void print_series(unsigned v, unsigned d, unsigned i) {
 
 void print_all() {
     for (unsigned d = 0; d < std::size(direction_names); ++d) {
+        if (undisturbed[d].runs() == 0) continue;
         char id[64];
         format(id, sizeof id, "resilience.none.%s.throughput", direction_names[d]);
         bench::print_figure(id, "KB/s", undisturbed[d].throughput());
