@@ -32,10 +32,10 @@ def resilience(result: Result) -> list[Panel]:
         elif rest[-1] == "throughput":
             curves.setdefault(f"{server} {direction}", []).append((int(rest[0].removesuffix("ms")), figure.value / 1000))
     shown = [Curve(name, sorted(points)) for name, points in curves.items()]
-    shown += [Curve(f"{direction}, no kills", [(10, value), (10000, value)], "lines", dashed=True)
+    shown += [Curve(f"{direction}, no kills", [(8, value), (1250, value)], "lines", dashed=True)
               for direction, value in without.items()]
     return [Curves(f"resilience ({result.mode}, {result.commit})", "time between two kills, ms", "throughput, MB/s", shown,
-                   log="x", x_range="10:10000")]
+                   log="x", x_range="8:1250")]
 
 
 def send(result: Result) -> list[Panel]:
