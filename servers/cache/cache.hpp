@@ -11,6 +11,7 @@
 #include "list.hpp"
 #include "read_ahead.hpp"
 #include "request.hpp"
+#include "seen.hpp"
 #include "state.hpp"
 
 #include <array>
@@ -36,9 +37,9 @@ struct Answer {
 class Cache {
 public:
     static constexpr unsigned drivers = 8;
-    static constexpr std::uint32_t direct_bytes = 256 * 1024;      // from here on not worth copying
-    static constexpr std::uint32_t direct_once_bytes = 64 * 1024;  // the same with access_flag::once
-    static constexpr std::uint64_t age_ns = 2'000'000'000;         // of dirty blocks, when they are written
+    static constexpr std::uint32_t direct_bytes = 64 * 1024;         // from here on not worth copying
+    static constexpr std::uint32_t direct_again_bytes = 256 * 1024;  // the same of what is read once more
+    static constexpr std::uint64_t age_ns = 2'000'000'000;           // of dirty blocks, when they are written
     static constexpr std::uint64_t retry_ns = 5'000'000;
 
     // Before anything else. `state`: empty, or with what a process before has left.
@@ -66,7 +67,8 @@ private:
 
     // Requests (requests.cpp)
     [[nodiscard]] Error check(const Incoming& call, bool write) const;
-    [[nodiscard]] bool forward(const Incoming& call, bool write);
+    [[nodiscard]] bool worth_keeping(const cache::Access& access);
+    [[nodiscard]] bool forward(const Incoming& call, bool write, std::uint32_t least);
     [[nodiscard]] bool past_the_cache(unsigned disk, std::uint64_t position, std::uint64_t bytes, bool write);
     Request* new_request(RequestKind kind, std::uint64_t control, unsigned disk);
     bool run(Request& request);
@@ -126,6 +128,7 @@ private:
     unsigned disk_count_ = 0;
     unsigned dirty_ = 0, promised_ = 0, failed_ = 0;  // blocks
     ReadAhead streams_;
+    Seen seen_;
 
     Pool<Request, 1024> requests_;  // as many as there are control ICAs
     Pool<Piece, 2048> pieces_;

@@ -29,7 +29,6 @@ bool Cache::await(Block& block, Request& request, std::uint32_t inside, std::uin
 }
 
 std::uint32_t Cache::miss(Request& request, std::uint64_t position, std::uint64_t left) {
-    const bool once = request.has(cache::access_flag::once);
     const std::uint64_t first = position / block_bytes;
     const std::uint64_t end = (position + left + block_bytes - 1) / block_bytes;
     const std::uint64_t most = block::max_transfer_bytes / block_bytes;
@@ -38,8 +37,7 @@ std::uint32_t Cache::miss(Request& request, std::uint64_t position, std::uint64_
     while (next < end && next - first < most && table_.find(key_of(request.disk, next)) == nullptr) ++next;
     const bool aligned = (position | request.at()) % block::sector_bytes == 0;
     const std::uint64_t bytes = std::min(left, next * block_bytes - position) / block::sector_bytes * block::sector_bytes;
-    if (request.owned && aligned && bytes >= (once ? direct_once_bytes : direct_bytes))
-        return read_directly(request, position, bytes);
+    if (request.owned && aligned && bytes >= request.direct_from) return read_directly(request, position, bytes);
     return read_blocks(request, position, left, static_cast<std::uint32_t>(next - first));
 }
 

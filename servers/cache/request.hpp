@@ -23,8 +23,9 @@ struct Request : Links {
     Error error;
     std::uint32_t done, extent;  // bytes that were taken care of; extent, and bytes of it, that come next. disks: driver
     std::uint64_t in_extent;
-    std::uint32_t waiting;  // pieces, transfers, or (flush) blocks that have not been written
-    std::uint32_t stamp;    // flush: of the blocks that it waits for, at most
+    std::uint32_t direct_from;  // read: so many bytes that are not here go straight from the disk into the area
+    std::uint32_t waiting;      // pieces, transfers, or (flush) blocks that have not been written
+    std::uint32_t stamp;        // flush: of the blocks that it waits for, at most
 
     [[nodiscard]] std::uint32_t at() const { return access->offset + done; }
     [[nodiscard]] std::byte* bytes(std::uint32_t offset) const { return reinterpret_cast<std::byte*>(area + offset); }

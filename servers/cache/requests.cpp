@@ -53,13 +53,16 @@ std::optional<Answer> Cache::transfer(RequestKind kind, const Incoming& call) {
     const std::uint64_t area = call.owned ? call.area : 0;
     const Error wrong = check(call, write);
     if (wrong != Error::none && !call.again) return Answer{wrong, 0, area};
-    if (wrong == Error::none && forward(call, write)) return std::nullopt;
+    const std::uint32_t direct =
+        wrong == Error::none && !write && worth_keeping(*call.access) ? direct_again_bytes : direct_bytes;
+    if (wrong == Error::none && forward(call, write, direct)) return std::nullopt;
     Request* request = new_request(kind, call.control, call.access->disk);
     if (request == nullptr) return Answer{Error::queue_full, 0, area};
     request->access = call.access;
     request->area = call.area;
     request->owned = call.owned;
     request->error = wrong;
+    request->direct_from = direct;
     const bool ran = run(*request);
     if (!ran) stall(*request);
     if (!write && !request->direct) read_ahead(*request);
@@ -92,15 +95,21 @@ Request* Cache::new_request(RequestKind kind, std::uint64_t control, unsigned di
     return request;
 }
 
-// Straight between the disk and the caller's area, and the answer from the driver: whole sectors, one extent, much of
-// it or not to be kept, and nothing of it here but what may be forgotten.
-bool Cache::forward(const Incoming& call, bool write) {
+// A read of much goes past the cache, which so keeps what it has; what is asked for once more is kept.
+bool Cache::worth_keeping(const cache::Access& access) {
+    if (access.bytes < direct_bytes || access.bytes >= direct_again_bytes) return false;
+    return (access.flags & cache::access_flag::once) == 0 &&
+           seen_.again(key_of(access.disk, access.extent[0].position / block_bytes));
+}
+
+// Straight between the disk and the caller's area, and the answer from the driver: whole sectors, one extent, at least so much of
+// it, and nothing of it here but what may be forgotten.
+bool Cache::forward(const Incoming& call, bool write, std::uint32_t least) {
     const cache::Access& access = *call.access;
     if (access.count != 1 || !call.owned) [[unlikely]]
         return false;
     const cache::Extent& e = access.extent[0];
     const bool through = write && (access.flags & cache::access_flag::through) != 0;
-    const std::uint32_t least = (access.flags & cache::access_flag::once) != 0 ? direct_once_bytes : direct_bytes;
     if ((e.bytes < least && !through) || e.bytes > block::max_transfer_bytes || e.position == cache::hole) return false;
     if (e.bytes == 0 || !whole_sectors(e.position) || !whole_sectors(e.bytes) || !whole_sectors(access.offset)) return false;
     if (!past_the_cache(access.disk, e.position, e.bytes, write)) return false;
@@ -226,6 +235,7 @@ void Cache::finish(Request& request) {
     if (through && !request.flushing && request.error == Error::none) return begin_flush(request);
     if (request.kind == RequestKind::forget) {
         table_.discard_clean(request.disk);
+        seen_.forget();
         if (disks_[request.disk].record.gone != 0) drop_gone(disks_[request.disk]);
     }
     answer(request);

@@ -124,6 +124,34 @@ TEST_CASE("a large read goes from the disk to the caller, one with something in 
     CHECK(w.done(lent));
 }
 
+TEST_CASE("64 KiB that are read once are not kept, and are when they are read again") {
+    Scene w;
+    const auto read = [&w](u64 bytes) {
+        const u64 call = w.read(0, {{300 * block, bytes}});
+        const bool forwarded = w.call(call).forwarded;
+        w.settle();
+        REQUIRE(w.done(call));
+        return forwarded;
+    };
+    CHECK(read(60 * 1024) == false);
+    const u64 forgotten = w.flush(0, true);
+    w.settle();
+    REQUIRE(w.done(forgotten));
+    CHECK(read(64 * 1024));
+    CHECK(w.cache->statistics().blocks == 0);
+    CHECK(!read(64 * 1024));
+    const auto reads = w.reads;
+    CHECK(!read(64 * 1024));
+    CHECK(w.reads == reads);
+    CHECK(w.cache->statistics().hits == 16);
+    // A write of as much goes to the disk, and what was kept of the same place goes.
+    const u64 write = w.write(0, {{300 * block, 64 * 1024}});
+    CHECK(w.call(write).forwarded);
+    w.settle();
+    CHECK(w.done(write));
+    CHECK(w.cache->statistics().blocks == 0);
+}
+
 TEST_CASE("a write through the cache is on the medium when answered") {
     Scene w;
     const u64 direct = w.write(0, {{4 * block, 1024}}, flag::through);
