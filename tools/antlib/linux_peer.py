@@ -7,9 +7,11 @@ build/peer; nothing is installed.
 
 - `modules`: names of kernel modules; those that they need come along, and all are loaded before the script begins.
 - `programs`: C sources of this tree; each is compiled statically and lies in /bin under its name without `.c`.
+- `files`: more to lie in /bin.
 - `script`: lines for busybox's shell, with all of busybox's commands; /dev, /proc and /sys are mounted. Afterwards
   the machine is switched off.
-- `boot` gives what the guest wrote to the serial line. `exact`: one instruction is one nanosecond (idle time passes as outside).
+- `boot` gives what the guest wrote to the serial line. `exact`: one instruction is one nanosecond; idle time
+  passes as outside, or is skipped without `idle_waits`.
 """
 
 import re
@@ -72,7 +74,8 @@ def with_dependencies(linux: Linux, names: tuple[str, ...]) -> list[str]:
     return ordered
 
 
-def initramfs(linux: Linux, folder: Path, modules: tuple[str, ...], programs: tuple[Path, ...], script: str) -> Path:
+def initramfs(linux: Linux, folder: Path, modules: tuple[str, ...], programs: tuple[Path, ...], script: str,
+              files: tuple[Path, ...] = ()) -> Path:
     root = folder / "root"
     for name in ("bin", "dev", "proc", "sys", "m", "mnt", "tmp"):
         (root / name).mkdir(parents=True)
@@ -81,6 +84,8 @@ def initramfs(linux: Linux, folder: Path, modules: tuple[str, ...], programs: tu
         shutil.copy(linux.modules[name], root / "m" / f"{number:02}-{name}.ko")
     for source in programs:
         compile_static(source, root / "bin" / source.stem)
+    for path in files:
+        shutil.copy(path, root / "bin" / path.name)
     (root / "init").write_text(INIT.format(script=script, end=END), encoding="utf-8")
     (root / "init").chmod(0o755)
     archive = folder / "initramfs"
@@ -101,8 +106,9 @@ def compile_static(source: Path, program: Path) -> None:
 
 
 def boot(linux: Linux, archive: Path, log_name: str, *, machine: str, exact: bool, devices: list[str], timeout: float,
-         memory: int = 256, append: str = "") -> str:
-    accelerator = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=on"] if exact else ["-accel", "tcg"]
+         memory: int = 256, append: str = "", idle_waits: bool = True) -> str:
+    clock = f"shift=0,sleep={'on' if idle_waits else 'off'}"
+    accelerator = ["-accel", "tcg,thread=single", "-icount", clock] if exact else ["-accel", "tcg"]
     command = [qemu.QEMU, "-machine", machine, *accelerator, "-cpu", "max", "-m", str(memory), "-nodefaults", "-display", "none",
                "-no-user-config", "-no-reboot", "-serial", "stdio", "-kernel", str(linux.vmlinuz), "-initrd", str(archive),
                "-append", f"console=ttyS0 quiet panic=-1 {append}".rstrip(), *devices]
