@@ -7,7 +7,7 @@ import random
 import tempfile
 from pathlib import Path
 
-from antlib import bench, disk, linux_peer, qemu
+from antlib import bench_guest, disk, linux_peer, qemu
 from antlib.bench_output import Figure, Result
 from antlib.paths import IMAGE, ROOT
 
@@ -34,7 +34,7 @@ def measure(timeout: float, runs: int) -> Result:
                 copy = disk.copy(template, Path(name) / "working.img")
                 output = guest_output(machine, exact, copy, runs, timeout)
                 figures += [figure for figure in prefixed(output, f"disk.{controller}.") if figure.id.endswith(quantity)]
-    return Result("disk", bench.commit(), "tcg", figures, [
+    return Result("disk", bench_guest.commit(), "tcg", figures, [
         "one call at a time; nothing in the cache before a run; writes until all is on the disk (sync_data)",
         "mb_per_s: plain emulation, by the host's clock; kinsn_per_mb: instruction-exact mode, all processes and the core, idle left out"])
 
@@ -42,7 +42,7 @@ def measure(timeout: float, runs: int) -> Result:
 def guest_output(machine: str, exact: bool, image_file: Path, runs: int, timeout: float) -> str:
     options = qemu.Options(image=IMAGE, machine=machine, icount=exact, idle_waits=True, reboot=False, memory=256,
                            disks=[qemu.raw_disk(image_file, cache="unsafe")])
-    return bench.output_of(options, log_name(machine, exact), "disk", f"run bench-disk /home/bench.dat {runs}", timeout)
+    return bench_guest.output_of(options, log_name(machine, exact), "disk", f"run bench-disk /home/bench.dat {runs}", timeout)
 
 
 def log_name(machine: str, exact: bool) -> str:
@@ -50,7 +50,7 @@ def log_name(machine: str, exact: bool) -> str:
 
 
 def prefixed(output: str, prefix: str) -> list[Figure]:
-    figures = bench.parse("disk", output).figures
+    figures = bench_guest.parse("disk", output).figures
     return [Figure(prefix + figure.id, figure.value, figure.unit, figure.n, figure.spread, figure.counts) for figure in figures]
 
 
@@ -76,5 +76,5 @@ def measure_linux(timeout: float, runs: int) -> Result:
                 output = linux_peer.boot(linux, archive, f"{log_name(machine, exact)}-linux", machine=machine, exact=exact, devices=drive,
                                          timeout=timeout)
                 figures += [figure for figure in prefixed(output, f"disk.linux.{controller}.") if figure.id.endswith(quantity)]
-    return Result("disk-linux", bench.commit(), "tcg", figures,
+    return Result("disk-linux", bench_guest.commit(), "tcg", figures,
                   [f"{linux.vmlinuz.name}; the file on ext4, read and written with O_DIRECT"])

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from antlib import bench, linux_peer
+from antlib import bench_guest, linux_peer
 from antlib.bench_output import Figure, Result
 from antlib.linux_peer import Linux
 from antlib.paths import ROOT
@@ -44,8 +44,8 @@ def measure(name: str, timeout: float) -> Result:
     with tempfile.TemporaryDirectory(prefix="ant-bench-") as folder:
         output = measured(linux, Path(folder), timeout)
     figures = [Figure(f"linux.{figure.id}", figure.value, figure.unit, figure.n, figure.spread, figure.counts)
-               for figure in bench.parse(name, output).figures]
-    return Result(name, bench.commit(), "icount", figures, [f"linux ({linux.vmlinuz.name}): {note}"])
+               for figure in bench_guest.parse(name, output).figures]
+    return Result(name, bench_guest.commit(), "icount", figures, [f"linux ({linux.vmlinuz.name}): {note}"])
 
 
 def exact_output(linux: Linux, folder: Path, name: str, script: str, timeout: float, files: tuple[Path, ...] = ()) -> str:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
-from antlib import bench, qemu
+from antlib import bench_guest, qemu
 from antlib.bench_output import Figure, Result
 from antlib.paths import BUILD, IMAGE, ROOT
 from antlib.progress import Failure
@@ -112,11 +112,11 @@ def measure_send(timeout: float, profile: Path | None = None) -> Result:
     places.parent.mkdir(parents=True, exist_ok=True)
     write_places(places)
     plugin = f"{PLUGIN},marks={places},out={counted}" + (f",profile={profile}" if profile else "")
-    machine = qemu.Options(image=IMAGE, icount=True, cards=bench.cards(2), reboot=False, extra=["-plugin", plugin])
-    output = bench.output_of(machine, "bench-send", "send", "bench send", timeout)
-    totals = {item.id.removesuffix(".total"): item for item in bench.parse("send", output).figures}
+    machine = qemu.Options(image=IMAGE, icount=True, cards=bench_guest.cards(2), reboot=False, extra=["-plugin", plugin])
+    output = bench_guest.output_of(machine, "bench-send", "send", "bench send", timeout)
+    totals = {item.id.removesuffix(".total"): item for item in bench_guest.parse("send", output).figures}
     means = {name: int(mean) for name, mean in re.findall(r"^mean (\S+) (\d+)", output, re.MULTILINE)}
     figures = [item for (name, total), sends in zip(totals.items(), intervals(counted), strict=True)
                for item in steps_of(name, sends, total, means[name])]
-    return Result("send", bench.commit(), "icount", figures,
+    return Result("send", bench_guest.commit(), "icount", figures,
                   ["TCP_NODELAY, the bytes given to send() as in BSD's; doorbell: the sum of the steps before it; total: until send() has returned"])

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from antlib import bench, bench_output, build, faults, qemu, setup
+from antlib import bench_guest, bench_output, build, faults, qemu, setup
 from antlib.bench_output import Figure, Result
 from antlib.guest_console import ConsoleClosed, ConsoleTimeout, CorePanic, GuestConsole
 from antlib.load import Load
@@ -303,5 +303,5 @@ def main(options) -> int:
     figures += [figure(f"chaos.{run.target}.pages_lost", run.pages_lost(), "pages") for run in runs]
     notes = [f"seed {seed}, {options.faults} faults for each target"]
     notes += [text for run in runs for text in run.unrecovered + run.corrupted]
-    bench_output.write(Result("chaos", bench.commit(), "tcg", figures, notes), BUILD / "bench")
+    bench_output.write(Result("chaos", bench_guest.commit(), "tcg", figures, notes), BUILD / "bench")
     return 1 if any(run.failed() for run in runs) else 0
