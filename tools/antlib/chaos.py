@@ -21,6 +21,8 @@ WATCH = 0.4  # s, what a fault has to show itself
 WINDOW_TABLES = 64  # that one slot can have: one for each 2 MiB of the machine's memory
 AT_HAND = 16  # pages that servers may keep for their next work, more or fewer than before
 PATIENCE = 60  # s, until a server that does not come back is given up; the machine may be busy
+UNDETECTED_PATIENCE = 10  # s, until one that works wrongly, and that nothing found, is killed
+WRONG_USAGE = 2  # exit status of a command that was not understood
 COUNTS = ("injected", "activated", "manifested", "detected", "recovered", "unrecovered", "wild_dma", "core_crashes", "bytes_lost")
 
 
@@ -28,6 +30,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="default: a new one, which is printed")
     parser.add_argument("--faults", type=int, default=100, metavar="N", help="per target (default 100)")
     parser.add_argument("--target", action="append", metavar="NAME", help=f"repeatable; default: {', '.join(TARGETS)}")
+    parser.add_argument("--first", type=int, default=1, metavar="K", help="begins with the K-th fault of the seed")
     parser.add_argument("--only", type=int, metavar="K", help="only the K-th fault of the seed, counted from 1")
     parser.add_argument("--kind", choices=[*faults.CODE_FAULTS, *faults.OTHER_FAULTS], metavar="KIND",
                         help="only faults of this kind")
@@ -39,16 +42,18 @@ class Outcome:
     fault: faults.Fault
     cause: str = ""  # as the guest's fault record says; empty: nothing failed
     where: str = ""
+    refused: str = ""  # what a command said that failed
     executed: bool = False
     unrecovered: str = ""  # why
+    cured: bool = False  # it works again after `kill`
     others: list[str] = field(default_factory=list)  # that ended, too
     trouble: list[str] = field(default_factory=list)  # with transfers
 
     def __str__(self) -> str:
         place = f" in {self.fault.place}" if self.fault.place else ""
         result = self.cause + (f" at {self.where}" if self.where else "") if self.cause else "no failure"
-        details = [self.unrecovered] if self.unrecovered else []
-        details += self.others + self.trouble
+        details = [self.unrecovered + (" until it is killed" if self.cured else "")] if self.unrecovered else []
+        details += ([f"said: {self.refused}"] if self.refused else []) + self.others + self.trouble
         return f"fault {self.number}: {self.fault.kind}{place}: {result}" + "".join(f"; {detail}" for detail in details)
 
 
@@ -67,6 +72,7 @@ class Guest:
             self.process, serial = qemu.start_with_socket(options, stdout=errors, stderr=errors)
         self.console = GuestConsole(serial, log)
         self.load = Load(port)
+        self.newest_fault = 0
 
     def __enter__(self):
         try:
@@ -101,29 +107,40 @@ class Guest:
         except (CorePanic, ConsoleClosed) as error:
             raise CoreCrash(str(error)) from error
 
-    def listing(self, name: str):
-        text = self.command(f"{name} --json")
+    def give(self, line: str) -> str:
+        """A command that does harm. -> what it said if it failed"""
+        output = self.command(line).strip()
+        status = self.console.status(PATIENCE)
+        if status == WRONG_USAGE:
+            raise Failure(f"`{line}`: {output}")
+        return output if status != 0 else ""
+
+    def listing(self, line: str):
+        text = self.command(f"{line} --json")
         for line in text.splitlines():  # the log may print between
             if line.startswith(("[", "{")):
                 return json.loads(line)
-        raise Failure(f"`{name} --json` printed no JSON: {text!r}")
+        raise Failure(f"`{line} --json` printed no JSON: {text!r}")
 
     def server(self, name: str) -> dict | None:
-        return next((row for row in self.listing("servers") if row["name"] == name), None)
+        return next(iter(self.listing(f"servers {name}")), None)
 
     def failures_since(self, number: int) -> list[dict]:
-        return [row for row in self.listing("faults") if row["number"] > number]
+        rows = self.listing(f"faults {number}")
+        self.newest_fault = max([number, *(row["number"] for row in rows)])
+        return rows
 
     def last_fault(self) -> int:
-        return max((row["number"] for row in self.listing("faults")), default=0)
+        self.failures_since(self.newest_fault)
+        return self.newest_fault
 
     def executed(self, pid: int) -> bool:
         """Whether that process got to the instruction that was changed."""
         return f"injection: pid {pid} reaches" in self.command("log")
 
-    def why_not_served(self, name: str) -> str:
+    def why_not_served(self, name: str, patience: float = PATIENCE) -> str:
         """Empty when it has a process again, and bytes move."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             server = self.server(name)
             if server is None:
@@ -166,6 +183,7 @@ class Run:
         self.planner = faults.Planner(program, seed, options.kind)
         self.count = Counter({name: 0 for name in COUNTS})
         self.kinds = Counter()
+        self.outcomes = BUILD / "log" / f"chaos-{target}.txt"  # a line for each fault, while the run goes on
         self.unrecovered: list[str] = []
         self.corrupted: list[str] = []
         self.left_over = 0  # pages
@@ -173,11 +191,12 @@ class Run:
 
     def run(self, progress) -> None:
         planned = [self.planner.draw() for _ in range(self.options.faults)]
-        waiting = list(enumerate(planned, 1))
+        waiting = list(enumerate(planned, 1))[self.options.first - 1:]
         if self.options.only is not None:
             waiting = [entry for entry in waiting if entry[0] == self.options.only]
         log = BUILD / "log" / f"chaos-{self.target}.log"
         log.unlink(missing_ok=True)
+        self.outcomes.unlink(missing_ok=True)
         while waiting:
             waiting = self.boot_and_inject(waiting, log, progress)
 
@@ -220,20 +239,23 @@ class Run:
         try:
             damaged = (guest.server(self.target) or {}).get("pid", 0)
             for command in fault.commands:
-                guest.command(command.format(name=self.target))
+                outcome.refused = outcome.refused or guest.give(command.format(name=self.target))
             failed = self.watch(guest, before, outcome)
             if not failed and fault.place:
                 outcome.executed = guest.executed(damaged)
-            outcome.unrecovered = guest.why_not_served(self.target)
+            outcome.unrecovered = guest.why_not_served(self.target, PATIENCE if failed else UNDETECTED_PATIENCE)
             if not failed and fault.place:
                 guest.command(f"kill {self.target}")  # clean text for the next one
+                outcome.cured = bool(outcome.unrecovered) and not guest.why_not_served(self.target)
             outcome.others = [f"{row['name']}: {row['cause']} at {row.get('place', '')}"
                               for row in guest.failures_since(before) if row["name"] != self.target and row["cause"] != "exit"]
         except ConsoleTimeout:
             outcome.unrecovered = "the console does not answer"
         outcome.trouble += guest.load.take_failures()
         self.judge(outcome)
-        return not outcome.unrecovered
+        with open(self.outcomes, "a", encoding="utf-8") as file:
+            print(outcome, file=file)
+        return outcome.cured or not outcome.unrecovered
 
     def watch(self, guest: Guest, before: int, outcome: Outcome) -> bool:
         """Waits until the fault shows. -> whether it did, by a failure of the target"""

@@ -37,7 +37,7 @@ class Load:
             thread.start()
 
     def connection(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
 
     def fetch(self, seed: int) -> str:
         connection = self.connection()

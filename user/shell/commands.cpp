@@ -11,10 +11,10 @@ namespace {
 constexpr Command commands[] = {
     {"help", "[COMMAND] [--json]", "this list, or how a command is used", show_help},
     {"ps", "[--json]", "processes", list_processes},
-    {"servers", "[--json]", "server slots: who provides which functions", list_servers},
+    {"servers", "[--json] [NAME]", "server slots: who provides which functions", list_servers},
     {"ica", "[--json]", "memory areas by owner, free pages, result of the audit", list_areas},
     {"net", "[--json]", "network interfaces and their drivers' counters", show_network},
-    {"faults", "[--json]", "processes that ended by a fault, an exit or a kill", list_faults},
+    {"faults", "[--json] [AFTER]", "processes that ended by a fault, an exit or a kill; AFTER: those with higher numbers", list_faults},
     {"history", "[--json]", "replacements so far", list_replacements},
     {"log", "", "the inner core's log", show_log},
     {"boot", "[--json]", "how long booting took", show_boot},

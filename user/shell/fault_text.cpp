@@ -145,7 +145,11 @@ const char* cause_name(std::uint32_t vector) {
 }
 
 int list_faults(Arguments& arguments) {
-    return listing<abi::FaultRecord>(arguments, abi::ListKind::faults, "", print_fault, describe_fault);
+    const bool as_json = arguments.take_flag("--json");
+    const auto after = arguments.size() == 1 ? 0 : parse_number(arguments[1]);
+    if (arguments.size() > 2 || !after) return status::show_usage;
+    return list_records<abi::FaultRecord>(as_json, abi::ListKind::faults, "", print_fault, describe_fault,
+                                          [&](const abi::FaultRecord& fault) { return fault.number > *after; });
 }
 
 }  // namespace ant::shell

@@ -82,9 +82,12 @@ int list_processes(Arguments& arguments) {
 }
 
 int list_servers(Arguments& arguments) {
-    return listing<abi::ServerRecord>(arguments, ListKind::servers,
-                                      "SLOT          FUNC PROGRAM       VER  PID RESTARTS QUEUE CURR DEFER AREAS PAGES\n",
-                                      print_server, describe_server);
+    const bool as_json = arguments.take_flag("--json");
+    if (arguments.size() > 2) return status::show_usage;
+    return list_records<abi::ServerRecord>(
+        as_json, ListKind::servers, "SLOT          FUNC PROGRAM       VER  PID RESTARTS QUEUE CURR DEFER AREAS PAGES\n",
+        print_server, describe_server,
+        [&](const abi::ServerRecord& server) { return arguments.size() == 1 || arguments[1] == name_of(server.name); });
 }
 
 }  // namespace ant::shell
