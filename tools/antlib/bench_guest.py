@@ -24,11 +24,14 @@ def cards(count: int) -> list[str]:
     return arguments
 
 
-def measure(name: str, timeout: float, arguments: list[int | str], card_count: int = 1) -> Result:
-    """The shell's `bench NAME ARGUMENTS`."""
-    machine = qemu.Options(image=IMAGE, icount=True, cards=cards(card_count), reboot=False)
+def measure(name: str, timeout: float, arguments: list[int | str], card_count: int = 1, shift: int = 0) -> Result:
+    """The shell's `bench NAME ARGUMENTS`; an instruction takes 2 ** shift ns."""
+    machine = qemu.Options(image=IMAGE, icount=True, icount_shift=shift, cards=cards(card_count), reboot=False)
     line = " ".join(["bench", name, *map(str, arguments)])
-    return parse(name, output_of(machine, f"bench-{name}", name, line, timeout))
+    result = parse(name, output_of(machine, f"bench-{name}", name, line, timeout))
+    if shift:
+        result.notes.append(f"an instruction takes {2 ** shift} ns")
+    return result
 
 
 def output_of(machine: qemu.Options, log_name: str, name: str, line: str, timeout: float) -> str:

@@ -34,6 +34,7 @@ class Options:
     netdev: str | None = None  # instead of the user network
     cards: list[str] | None = None  # complete -netdev/-device arguments, instead of the one card
     icount: bool = False
+    icount_shift: int = 0  # one instruction takes 2 ** icount_shift ns
     idle_waits: bool = False  # icount: idle time passes as outside, so that a disk is not late; otherwise it is skipped
     command_line: str = "debug_exit=1"  # of the core
     serial: list[str] = field(default_factory=lambda: ["-serial", "mon:stdio"])
@@ -103,7 +104,7 @@ def network_arguments(options: Options) -> list[str]:
 def command(options: Options) -> list[str]:
     accelerator = ["-accel", "tcg"]
     if options.icount:
-        accelerator = ["-accel", "tcg,thread=single", "-icount", f"shift=0,sleep={'on' if options.idle_waits else 'off'}"]
+        accelerator = ["-accel", "tcg,thread=single", "-icount", f"shift={options.icount_shift},sleep={'on' if options.idle_waits else 'off'}"]
     arguments = [QEMU, "-machine", options.machine, *accelerator, "-cpu", options.cpu, "-m", str(options.memory),
                  "-smp", str(options.smp), "-nodefaults", "-vga", "std", "-display", "none", "-no-user-config",
                  "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",

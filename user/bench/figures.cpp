@@ -51,7 +51,7 @@ std::uint64_t Samples::mean() const {
 
 void Samples::print(const char* id, const char* unit, const Counters& counters, unsigned runs) {
     if (count_ == 0) return;
-    std::sort(values_.begin(), values_.begin() + count_);
+    sorted();
     const std::uint64_t median = percentile(50);
     console::print("figure id=%s unit=%s n=%u value=%lu min=%lu p50=%lu p99=%lu max=%lu", id, unit, count_, median, values_[0],
                    median, percentile(99), values_[count_ - 1]);
@@ -63,11 +63,26 @@ void Samples::print(const char* id, const char* unit, const Counters& counters, 
     console::print("\n");
 }
 
+const std::uint64_t* Samples::sorted() {
+    std::sort(values_.begin(), values_.begin() + count_);
+    return values_.data();
+}
+
+std::uint64_t Samples::mean() const {
+    return count_ == 0 ? 0 : std::accumulate(values_.begin(), values_.begin() + count_, std::uint64_t{0}) / count_;
+}
+
+void Samples::print_value(const char* id, const char* unit, std::uint64_t value) {
+    if (count_ == 0) return;
+    sorted();
+    console::print("figure id=%s unit=%s n=%u value=%lu min=%lu p50=%lu p99=%lu max=%lu\n", id, unit, count_, value, values_[0],
+                   percentile(50), percentile(99), values_[count_ - 1]);
+}
+
 void Samples::print_percentile(const char* id, const char* unit, unsigned percent) {
     if (count_ == 0) return;
-    std::sort(values_.begin(), values_.begin() + count_);
-    console::print("figure id=%s unit=%s n=%u value=%lu min=%lu p50=%lu p99=%lu max=%lu\n", id, unit, count_, percentile(percent),
-                   values_[0], percentile(50), percentile(99), values_[count_ - 1]);
+    sorted();
+    print_value(id, unit, percentile(percent));
 }
 
 void print_figure(const char* id, const char* unit, std::uint64_t value) {

@@ -38,9 +38,18 @@ public:
     void print(const char* id, const char* unit, const Counters& counters, unsigned runs);
     // The same with another percentile than the median in front.
     void print_percentile(const char* id, const char* unit, unsigned percent);
+    void print_min(const char* id, const char* unit) { print_value(id, unit, min()); }
+    void print_max(const char* id, const char* unit) { print_value(id, unit, max()); }
+    void print_mean(const char* id, const char* unit) { print_value(id, unit, mean()); }
+    [[nodiscard]] std::uint64_t min() { return count_ == 0 ? 0 : sorted()[0]; }
+    [[nodiscard]] std::uint64_t max() { return count_ == 0 ? 0 : sorted()[count_ - 1]; }
+    // 0 of none.
+    [[nodiscard]] std::uint64_t mean() const;
 
 private:
     [[nodiscard]] std::uint64_t percentile(unsigned percent) const;
+    const std::uint64_t* sorted();
+    void print_value(const char* id, const char* unit, std::uint64_t value);
     std::array<std::uint64_t, capacity> values_{};
     unsigned count_ = 0;
 };

@@ -21,6 +21,7 @@ int run_above(const char* program, std::initializer_list<std::string_view> argum
 }
 
 int measure_replace() { return run_above("bench-replace", {argument(2), argument(3)}); }
+int measure_model() { return run_above("bench-model", {argument(2)}); }
 int measure_resilience() { return run_above("bench-resilience", {argument(2), argument(3), argument(4)}); }
 int measure_network() { return run_above("bench-network", {argument(1), argument(2), argument(3)}); }
 
@@ -34,6 +35,7 @@ constexpr Bench benches[] = {{"ipc", bench::measure_ipc},
                              {"send", measure_network},
                              {"rtt", measure_network},
                              {"throughput", measure_network},
+                             {"model", measure_model},
                              {"memory", bench::measure_memory},
                              {"boot", bench::measure_boot}};
 
@@ -47,6 +49,6 @@ int main() {
         if (status == 0) console::print("bench %s done\n", argument(1));
         return status;
     }
-    console::print("usage: bench ipc|replace|resilience|send|rtt|throughput|memory|boot\n");
+    console::print("usage: bench ipc|replace|resilience|send|rtt|throughput|model|memory|boot\n");
     return 2;
 }
