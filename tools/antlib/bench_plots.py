@@ -68,4 +68,48 @@ def rtt(result: Result) -> list[Panel]:
             for (_, unit), curves in shown.items()]
 
 
-PANELS = {"resilience": resilience, "send": send, "rtt": rtt}
+def model(result: Result) -> list[Panel]:
+    """P-time figures 7 to 10: over the number of application processes (APs)."""
+    values = {figure.id: figure.value / 1e6 for figure in result.figures if figure.unit == "ns"}
+    orders = {"paper": "the paper's order", "ours": "our order"}
+
+    def curve(name: str, order: str, parts: tuple[int, int], what: str, style: str = "linespoints", colour: int | None = None) -> Curve:
+        ids = {aps: f"model.{order}.{parts[0]}_{parts[1]}.{aps}.{what}" for aps in papers.MODEL_APS}
+        return Curve(name, [(aps, values[id]) for aps, id in ids.items() if id in values], style, colour=colour)
+
+    def panel(title: str, y: str, curves: list[Curve]) -> list[Panel]:
+        shown = [drawn for drawn in curves if drawn.points]
+        return [Curves(title, "application processes", y, shown, x_range="0.5:7.5")] if shown else []
+
+    def replacement(order: str, number: int, wanted: list[tuple[int, int]]) -> list[Panel]:
+        curves = []
+        for colour, parts in enumerate(wanted):
+            name = f"{parts[0]}/{parts[1]}"
+            curves += [curve(f"{name} {what}", order, parts, f"replace_{what}", style, colour)
+                       for what, style in (("max", "linespoints"), ("mean", "points"), ("min", "lines"))]
+            bound = [(aps, papers.longest_replacement(values.get("model.paper.basic", 0), parts, aps)) for aps in papers.MODEL_APS]
+            if curves[-1].points and order == "paper":
+                curves.append(Curve(f"{name} paper's bound", bound, "lines", dashed=True, colour=colour))
+        return panel(f"P-time figure {number}, execution/return part in ms, {orders[order]}", "replacement time, ms", curves)
+
+    def difference(order: str) -> list[Panel]:
+        curves = []
+        for parts in papers.MODEL_PARTS:
+            quiet = dict(curve("", "quiet", parts, "response_max").points)
+            curves.append(Curve(f"{parts[0]}/{parts[1]}", [(aps, value - quiet[aps])
+                                                            for aps, value in curve("", order, parts, "response_max").points]))
+        return panel(f"P-time figure 10, {orders[order]}", "longest response, difference, ms", curves)
+
+    def response(what: str) -> list[Panel]:
+        return panel(f"P-time figure 9, parts 10/1, {what} response time", f"{what} response time, ms",
+                     [curve("without replacement", "quiet", (10, 1), f"response_{what}"),
+                      *(curve(name, order, (10, 1), f"response_{what}") for order, name in orders.items())])
+
+    long_execution = [parts for parts in papers.MODEL_PARTS if parts[1] == 1]
+    long_return = [parts for parts in papers.MODEL_PARTS if parts[0] == 1]
+    return [*replacement("paper", 7, long_execution), *replacement("ours", 7, long_execution),
+            *replacement("paper", 8, long_return), *replacement("ours", 8, long_return),
+            *response("max"), *response("mean"), *response("min"), *difference("paper"), *difference("ours")]
+
+
+PANELS = {"model": model, "resilience": resilience, "send": send, "rtt": rtt}

@@ -20,6 +20,7 @@ class Curve:
     points: list[tuple[float, float]]
     style: str = "linespoints"  # gnuplot's: lines, points, steps ...
     dashed: bool = False  # a bound, or what somebody else measured
+    colour: int | None = None  # index of COLOURS; otherwise each curve has its own
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Curves:
     def script(self, number: int) -> str:
         blocks = "".join(block(f"$p{number}c{n}", [f"{x} {y}" for x, y in curve.points]) for n, curve in enumerate(self.curves))
         plots = [f'$p{number}c{n} using 1:2 with {curve.style} linewidth 2 {"dashtype 2 " if curve.dashed else ""}'
-                 f'linecolor rgb "{COLOURS[n % len(COLOURS)]}" title {quoted(curve.name)}' for n, curve in enumerate(self.curves)]
+                 f'linecolor rgb "{COLOURS[(n if curve.colour is None else curve.colour) % len(COLOURS)]}" title {quoted(curve.name)}'
+                 for n, curve in enumerate(self.curves)]
         scale = f"set logscale {self.log}\n" if self.log else ""
         return (f"{blocks}set title {quoted(self.title)}\nset xlabel {quoted(self.x)}\nset ylabel {quoted(self.y)}\n{scale}"
                 f"set xrange [{self.x_range}]\nset yrange [{self.y_range}]\nset grid\nset key outside right top\n"

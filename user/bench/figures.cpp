@@ -68,10 +68,6 @@ const std::uint64_t* Samples::sorted() {
     return values_.data();
 }
 
-std::uint64_t Samples::mean() const {
-    return count_ == 0 ? 0 : std::accumulate(values_.begin(), values_.begin() + count_, std::uint64_t{0}) / count_;
-}
-
 void Samples::print_value(const char* id, const char* unit, std::uint64_t value) {
     if (count_ == 0) return;
     sorted();

@@ -33,6 +33,9 @@ public:
         if (count_ < capacity) values_[count_++] = value;
     }
     [[nodiscard]] unsigned count() const { return count_; }
+    // 0 of none.
+    [[nodiscard]] std::uint64_t min() { return count_ == 0 ? 0 : sorted()[0]; }
+    [[nodiscard]] std::uint64_t max() { return count_ == 0 ? 0 : sorted()[count_ - 1]; }
     [[nodiscard]] std::uint64_t mean() const;
     // "figure id=...": the median and what surrounds it. `counters` are of `runs` runs together; 0: not known.
     void print(const char* id, const char* unit, const Counters& counters, unsigned runs);
@@ -41,10 +44,6 @@ public:
     void print_min(const char* id, const char* unit) { print_value(id, unit, min()); }
     void print_max(const char* id, const char* unit) { print_value(id, unit, max()); }
     void print_mean(const char* id, const char* unit) { print_value(id, unit, mean()); }
-    [[nodiscard]] std::uint64_t min() { return count_ == 0 ? 0 : sorted()[0]; }
-    [[nodiscard]] std::uint64_t max() { return count_ == 0 ? 0 : sorted()[count_ - 1]; }
-    // 0 of none.
-    [[nodiscard]] std::uint64_t mean() const;
 
 private:
     [[nodiscard]] std::uint64_t percentile(unsigned percent) const;

@@ -298,8 +298,8 @@ Result<> measure_all() {
     }
     print_figure("model.bounds_violated", "samples", violated);
     print(
-        "note of %u samples in the order of the paper; they may miss the bounds by model.communication, the calls of a request, "
-        "which the model takes as nothing\n",
+        "note of %u samples in the order of the paper; tolerance 1 ms for what the model takes as nothing: calls "
+        "(model.communication) and timer interrupts\n",
         samples_checked);
     return {};
 }
