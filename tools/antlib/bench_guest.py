@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Callable
 
 from antlib import qemu, run
 from antlib.bench_output import Figure, Result
@@ -36,6 +37,11 @@ def measure(name: str, timeout: float, arguments: list[int | str], card_count: i
 
 def output_of(machine: qemu.Options, log_name: str, name: str, line: str, timeout: float) -> str:
     """What the guest prints when it runs this bench by this command, in a machine of its own."""
+    return with_console(machine, log_name, timeout, lambda console: run_bench(console, name, line, timeout))
+
+
+def with_console(machine: qemu.Options, log_name: str, timeout: float, work: Callable):
+    """What `work` returns, which is called at the prompt of a machine of its own."""
     log = BUILD / "log" / f"{log_name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
@@ -44,12 +50,12 @@ def output_of(machine: qemu.Options, log_name: str, name: str, line: str, timeou
     console = GuestConsole(serial, log)
     try:
         console.until_prompt(timeout)
-        output = run_bench(console, name, line, timeout)
+        done = work(console)
         console.send("poweroff\n")
         console.drain(10)
-        return output
+        return done
     except (ConsoleTimeout, ConsoleClosed, CorePanic) as error:
-        raise Failure(f"bench {name}: {type(error).__name__}: {error}\nThe whole console output: {log}") from None
+        raise Failure(f"{log_name}: {type(error).__name__}: {error}\nThe whole console output: {log}") from None
     finally:
         console.close()
         run.stop(process)

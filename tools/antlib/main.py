@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from antlib import bench, build, cc, chaos, debug, lint, run, tests  # noqa: E402
+from antlib import bench, build, cc, chaos, debug, lint, run, tests, trace  # noqa: E402
 from antlib.progress import Failure, say  # noqa: E402
 
 
@@ -24,6 +24,7 @@ def parser() -> argparse.ArgumentParser:
     add("run", "Boots in QEMU, with the console here.", run.main, run.add_arguments)
     add("test", "Builds and runs the tests.", tests.main, tests.add_arguments)
     add("bench", "Measures; results in build/bench/.", bench.main, bench.add_arguments)
+    add("trace", "What the inner core does while commands run: a file for Perfetto, and a table.", trace.main, trace.add_arguments)
     add("image", "Makes build/ant.iso: CD, USB stick, BIOS, UEFI.", build.main_image)
     add("cc", "Compiles a C or C++ program for the guest.", cc.main, cc.add_arguments)
     add("chaos", "Injects faults into running servers under load.", chaos.main, chaos.add_arguments)

@@ -48,6 +48,11 @@ void describe_functions(Json& json, std::uint32_t slot) {
         if (f.slot == slot && f.provided != 0) json.text(nullptr, name_of(f.name));
     });
     json.end_array();
+    json.begin_array("function_ids");  // of these, in the same order
+    (void)for_each_record<abi::FunctionRecord>(ListKind::functions, [&](const abi::FunctionRecord& f) {
+        if (f.slot == slot && f.provided != 0) json.number(nullptr, f.id);
+    });
+    json.end_array();
 }
 
 void describe_server(Json& json, const abi::ServerRecord& s) {

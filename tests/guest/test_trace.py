@@ -1,0 +1,45 @@
+"""A replacement under load, traced, as a file for Perfetto."""
+
+import json
+import sys
+
+sys.path.append(str(__import__("pathlib").Path(__file__).resolve().parents[1] / "tools"))
+
+import perfetto  # noqa: E402
+from antlib.trace import SLOTS, Converter, as_perfetto, collect  # noqa: E402
+from harness import Machine  # noqa: E402
+from transfers import Curl  # noqa: E402
+
+PHASES = {"replacement", "create", "without service", "hand over", "start and initialise", "commit", "restore, first request"}
+
+
+def test_a_replacement_under_load():
+    with Machine("trace") as guest:
+        guest.wait_for_network()
+        # Slow enough for the newest records to hold all of the replacement.
+        transfer = Curl("--limit-rate", "200k", guest.url("/random?bytes=1000000000&seed=1"))
+        guest.run("trace on")
+        old, new = pids(guest.run("replace rtl8139"))
+        guest.run("trace off")
+        recording = collect(guest.console)
+        assert transfer.is_alive(), transfer.error
+    converter = Converter(recording)
+    events = json.loads(as_perfetto(converter.convert()))["traceEvents"]
+    perfetto.check(events)
+    slices = [event for event in events if event["ph"] == "X"]
+    slot = next(slot for slot, name in recording.slots.items() if name == "rtl8139")
+    assert {event["name"] for event in slices if event["pid"] == SLOTS + slot} == PHASES
+    [without] = [event for event in slices if event["name"] == "without service"]
+    # The process before runs until then, the new one from then on.
+    assert all(event["ts"] <= without["ts"] + without["dur"] for event in slices if event["pid"] == old and event["cat"] == "process"
+               and event["name"] != "runs")
+    assert any(event["pid"] == new and event["ts"] > without["ts"] for event in slices)
+    functions = {call.function for call in converter.calls}
+    assert {"rtl8139.transmit", "inet.ethinput", "guardian.replace"} <= functions
+    guardian = next(call for call in converter.calls if call.function == "guardian.replace")
+    assert guardian.synchronous and len(guardian.points) >= 4
+
+
+def pids(output: str) -> tuple[int, int]:
+    fields = dict(word.split("=") for word in output.split() if "=" in word)
+    return int(fields["old_pid"]), int(fields["new_pid"])
