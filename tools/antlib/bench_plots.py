@@ -44,8 +44,9 @@ def send(result: Result) -> list[Panel]:
     sizes = sorted({int(figure.id.split(".")[1]) for figure in figures})
     values = {figure.id: figure.value for figure in figures}
     theirs = {step: list(times) for step, times in papers.SEND_STEPS["AnT"].items() if step != "total"}
-    # Theirs first, so that a step has one colour in both.
-    steps = [step for step in dict.fromkeys([*theirs, *(figure.id.split(".", 2)[2] for figure in figures)]) if step != "total"]
+    # Theirs first, so that a step has one colour in both; without the sums.
+    steps = [step for step in dict.fromkeys([*theirs, *(figure.id.split(".", 2)[2] for figure in figures)])
+             if step not in ("total", "mean", "doorbell")]
     ours = {step: [values.get(f"send.{size}.{step}", 0) for size in sizes] for step in steps}
     if not any(map(any, ours.values())):
         return []

@@ -36,18 +36,18 @@ SEND_SIZES = (256, 512, 768, 1024)
 # Table 3 of P-tcp: us by step, for each of SEND_SIZES, in the order in which a send() goes through them.
 SEND_STEPS = {
     "AnT": {
-        "before_inet": (0.19, 0.32, 0.35, 0.32),  # in the program, before the request to inet
-        "request_inet": (5.13, 5.14, 5.13, 5.15),
+        "before_request": (0.19, 0.32, 0.35, 0.32),  # in the program, before the request to inet
+        "request": (5.13, 5.14, 5.13, 5.15),
         "inet": (0.08, 0.08, 0.08, 0.08),  # inet's work as a server
         "tcp": (2.67, 2.89, 3.15, 3.49),
         "ip": (0.53, 0.57, 0.52, 0.52),
         "ethernet": (0.14, 0.14, 0.14, 0.14),
-        "before_driver": (0.13, 0.13, 0.13, 0.13),
-        "request_driver": (6.91, 6.88, 6.87, 6.89),
+        "before_driver_request": (0.13, 0.13, 0.13, 0.13),
+        "driver_request": (6.91, 6.88, 6.87, 6.89),
         "driver": (0.04, 0.04, 0.04, 0.04),  # the driver's work as a server
         "nic": (4.25, 4.46, 4.66, 4.85),
         "before_result": (0.20, 0.20, 0.22, 0.20),
-        "result": (3.11, 3.10, 3.09, 3.12),  # driver to program
+        "return": (3.11, 3.10, 3.09, 3.12),  # driver to program
         "taken": (0.20, 0.21, 0.21, 0.21),
         "total": (23.58, 24.16, 24.57, 25.13),
     },
