@@ -277,14 +277,11 @@ Server::ResultHandler Server::find_result_handler(std::uint32_t function) {
     return other_result_;
 }
 
-// Nobody waits for this result here: a relayed one goes on to its requester as it came, of an own call
-// only the area is of interest.
+// Nobody waits for this result here: of an own call only the area is of interest.
 Outcome Server::default_result(const CallResult& result) {
-    Outcome outcome = result.error;
-    outcome.value = result.value;
-    if (result.data != 0 && result.relayed) outcome.data = {result.data, abi::DataMode::move};
-    if (result.data != 0 && !result.relayed) (void)sys::ica_release(result.data);
-    return outcome;
+    if (result.relayed) return result.passed_on();
+    if (result.data != 0) (void)sys::ica_release(result.data);
+    return {};
 }
 
 void Server::hand_over() {

@@ -24,8 +24,9 @@ Result<std::uint64_t> transfer(unsigned driver, bool write, const block::Transfe
 Result<std::uint64_t> transfer_list(unsigned driver, bool write, const block::Transfer& transfer,
                                     std::span<const abi::DataListEntry> areas);
 
-// A call that is held goes on to the driver, with its area, and does not come back here (direct return).
-bool forward(std::uint64_t control, unsigned driver, bool write, const block::Transfer& transfer, std::uint64_t area);
+// A call that is held goes on to the driver, with its area. `direct`: its answer does not come by here.
+bool forward(std::uint64_t control, unsigned driver, bool write, const block::Transfer& transfer, std::uint64_t area,
+             bool direct);
 
 // `area`: goes back with the answer; 0: none.
 Error answer(std::uint64_t control, Error error, std::int64_t value, std::uint64_t area);

@@ -118,7 +118,8 @@ bool Cache::forward(const Incoming& call, bool write, std::uint32_t least) {
                                    access.offset, access.bytes};
     // The driver does what touches the same sectors in the order in which it comes: what is asked for later, here, and read
     // by it, is what is written now.
-    if (!host::forward(call.control, disk.driver, write, transfer, call.area)) return false;
+    const bool direct = (access.flags & cache::access_flag::sequential) == 0;
+    if (!host::forward(call.control, disk.driver, write, transfer, call.area, direct)) return false;
     counts_.direct += transfer.bytes / block_bytes;  // the call's own page is the driver's now
     return true;
 }

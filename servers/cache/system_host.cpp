@@ -43,14 +43,16 @@ Result<std::uint64_t> transfer_list(unsigned driver, bool write, const block::Tr
     return clients[driver].send_list(function(write), areas, transfer, abi::flag::io_wait);
 }
 
-bool forward(std::uint64_t control, unsigned driver, bool write, const block::Transfer& transfer, std::uint64_t area) {
+bool forward(std::uint64_t control, unsigned driver, bool write, const block::Transfer& transfer, std::uint64_t area,
+             bool direct) {
     const auto id = clients[driver].identifier(function(write));
     if (!id) return false;
     // Behind the one extent: if the driver's slot refuses it, what the call asks for is still there.
     cache::Extent* place = &Call{control}.params<cache::Access>().extent[1];
     __builtin_memcpy(static_cast<void*>(place), &transfer, sizeof transfer);
     const auto offset = static_cast<std::uint32_t>(sys::address_of(place) & (abi::page_size - 1));
-    const std::uint32_t flags = abi::flag::direct_return | abi::flag::io_wait | static_cast<std::uint32_t>(abi::DataMode::move);
+    const std::uint32_t flags =
+        (direct ? abi::flag::direct_return : 0) | abi::flag::io_wait | static_cast<std::uint32_t>(abi::DataMode::move);
     return sys::raw(sys::Syscall::forward, sys::pair(*id, flags), control, sys::pair(offset, sizeof transfer), area).error ==
            Error::none;
 }

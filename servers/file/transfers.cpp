@@ -38,12 +38,15 @@ Outcome Requests::forward(Call call, const Function<cache::Access>& function, co
     const std::uint64_t own = call.frame().parameters & (abi::page_size - 1);
     const std::uint64_t offset = own + sizeof(file::Transfer) <= high ? high : abi::parameter_base;
     auto& access = *reinterpret_cast<cache::Access*>(call.control() + offset);
+    const bool direct = (transfer.flags & file::transfer_flag::sequential) == 0;
+    if (!direct) flags |= cache::access_flag::sequential;
     fill(access, disks_[handle.volume].number(), flags, std::span{mapping.extents}.first(mapping.count));
     access.offset = transfer.offset;
     access.bytes = static_cast<std::uint32_t>(mapping.bytes);
     const auto id = buffer_cache.identifier(function);
     if (!id) return failed(call, Error::io_error);
-    Outcome outcome = call.forward(*id, abi::flag::direct_return | static_cast<std::uint32_t>(abi::DataMode::move), call.data());
+    Outcome outcome = call.forward(
+        *id, (direct ? abi::flag::direct_return : 0) | static_cast<std::uint32_t>(abi::DataMode::move), call.data());
     outcome.parameters = sys::pair(static_cast<std::uint32_t>(offset), sizeof(cache::Access));
     return outcome;
 }

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from antlib.disk import tool
+from disk_programs import run_with_kills
 from harness import Machine, assert_healthy
 
 FAILURES = ["kill file", "crash file null", "stop-after file {}", "replace file=file@2", "replace file", "crash file panic",
@@ -43,6 +44,17 @@ def test_files(guest):
     assert guest.command("run file-check rmdir /tmp/d")[1] != 0
     check_disk(guest)
     assert "Size: 3000" in tool("debugfs", "-R", "stat /tmp/d/3", str(guest.disk)).stdout
+
+
+@pytest.mark.parametrize("step", [4096, 1 << 20])
+def test_answers_that_come_back_through_each_server(guest, step):
+    """Sequential return, of reads that the cache answers and of those that the driver does."""
+    guest.run("run file-check write /tmp/f 3 30000000 1000000")
+    guest.run("run file-check sequential /tmp/f 3 30000000 1000000")
+    guest.run("replace cache")
+    assert run_with_kills(guest, "reader", f"file-check sequential /tmp/f 3 30000000 {step}", ("file", "cache", "disk")) > 0
+    assert "verified=30000000" in guest.console.transcript.split("start file-check", 1)[1]
+    assert_healthy(guest)
 
 
 def test_stopped_anywhere(guest):

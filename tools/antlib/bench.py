@@ -1,9 +1,10 @@
 """`tools/ant bench`: measures, mostly in the instruction-exact mode; results in build/bench/."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from antlib import bench_disk, bench_guest, bench_linux, bench_network, bench_output, bench_plots, build, plots, setup
+from antlib import (bench_chain, bench_disk, bench_guest, bench_linux, bench_network, bench_nic, bench_output, bench_plots, build, plots,
+                    setup)
 from antlib.bench_output import Result
 from antlib.paths import BUILD
 from antlib.progress import Failure, Progress, say
@@ -52,6 +53,9 @@ BENCHES = {
                    in_guest("model", 1, lambda options: list(filter(None, [options.only])), MODEL_SHIFT)),
     "memory": Bench("memory of the core and of the whole system at the prompt", in_guest("memory")),
     "boot": Bench("from the core's entry to the prompt", in_guest("boot"), on_linux("boot")),
+    "chain": Bench("one read from the program to the disk and back, sequential against direct return", bench_chain.measure),
+    "nic": Bench("P-nic: the NIC driver replaced from the disk while a program computes and sends, two cards on one hub",
+                 bench_nic.measure),
     "disk": Bench("a file through file server, cache and driver, IDE and AHCI",
                   lambda options: bench_disk.measure(options.timeout, options.samples or DISK_RUNS),
                   lambda options: bench_disk.measure_linux(options.timeout, options.samples or DISK_RUNS)),
@@ -103,5 +107,5 @@ def measured(bench: Bench, options) -> Result:
     result = bench.measure(options)
     if options.peer and bench.linux is not None:
         peer = bench.linux(options)
-        result = Result(result.name, result.commit, result.mode, result.figures + peer.figures, result.notes + peer.notes)
+        result = replace(result, figures=result.figures + peer.figures, notes=result.notes + peer.notes)
     return result

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from antlib import papers
@@ -27,6 +27,7 @@ class Result:
     mode: str
     figures: list[Figure]
     notes: list[str]
+    series: dict[str, list[tuple[float, float]]] = field(default_factory=dict)  # what a plot shows beside figures: points by name
 
 
 def as_json(result: Result) -> dict:
@@ -34,14 +35,15 @@ def as_json(result: Result) -> dict:
                 "counts": figure.counts} for figure in result.figures]
     printed = [asdict(entry) for figure in result.figures for entry in papers.beside(figure.id)]
     return {"name": result.name, "commit": result.commit, "mode": result.mode, "figures": figures, "notes": result.notes,
-            "papers": printed}
+            "papers": printed, **({"series": result.series} if result.series else {})}
 
 
 def from_json(text: str) -> Result:
     data = json.loads(text)
     figures = [Figure(row["id"], row["value"], row["unit"], row["n"], {key: row[key] for key in SPREAD}, row["counts"])
                for row in data["figures"]]
-    return Result(data["name"], data["commit"], data["mode"], figures, data["notes"])
+    series = {name: [tuple(point) for point in points] for name, points in data.get("series", {}).items()}
+    return Result(data["name"], data["commit"], data["mode"], figures, data["notes"], series)
 
 
 def write(result: Result, folder: Path) -> None:

@@ -113,4 +113,23 @@ def model(result: Result) -> list[Panel]:
             *response("max"), *response("mean"), *response("min"), *difference("paper"), *difference("ours")]
 
 
-PANELS = {"model": model, "resilience": resilience, "send": send, "rtt": rtt}
+
+
+def nic(result: Result) -> list[Panel]:
+    """P-nic figure 3: computations and sends of the application around the replacement, and what the replacement took."""
+    def rounds(quantity: str, title: str) -> Curves:
+        curves = [Curve(name.partition(".")[2], points) for name, points in result.series.items() if name.startswith(f"{quantity}.")]
+        return Curves(title, "ms since the replacement was asked for", "us", curves, x_range="-5:8")
+
+    values = {name: figure.value / 1000 for name, figure in by_id(result).items()}
+    variants = [name[4:-6] for name in values if name.endswith(".total")]
+    parts = {"reading and loading": [values[f"nic.{v}.load"] for v in variants],
+             "blackout": [values[f"nic.{v}.blackout"] for v in variants],
+             "the rest": [values[f"nic.{v}.total"] - values[f"nic.{v}.load"] - values[f"nic.{v}.blackout"] for v in variants]}
+    return [rounds("compute", f"nic ({result.mode}, {result.commit}): each computation of the application"),
+            rounds("send", "each send of 1024 bytes"),
+            Columns(f"replacement; P-nic: 21,339 us (30 KB), 23,797 us (67 KB), MINIX 3 56,735 us ({papers.CORE_I7_DISK})", "us",
+                    variants, parts)]
+
+
+PANELS = {"model": model, "nic": nic, "resilience": resilience, "send": send, "rtt": rtt}

@@ -1,4 +1,4 @@
-// bench-transfer sink PORT: takes one connection after the other and forgets what comes.
+// bench-transfer sink PORT [INET]: takes one connection after the other and forgets what comes.
 // bench-transfer source INET ADDRESS PORT: sends to it for ever, by way of slot INET.
 // bench-transfer swallow INET PORT COUNT: takes so many connections at once and forgets what comes; then again.
 // bench-transfer pour INET PORT COUNT: sends for ever to so many that connect; then again.
@@ -44,8 +44,8 @@ Result<> swallow(Socket listener) {
     }
 }
 
-Result<> sink(std::uint16_t port) {
-    Socket listener = ANT_TRY(Socket::open(inet::SocketType::stream));
+Result<> sink(Client& server, std::uint16_t port) {
+    Socket listener = ANT_TRY(Socket::open(inet::SocketType::stream, 0, server));
     ANT_TRY(listener.bind({0, port, 0}));
     ANT_TRY(listener.listen(4));
     return swallow(std::move(listener));
@@ -127,7 +127,10 @@ Result<> shower(Client& server, inet::Address to, std::size_t bytes) {
 
 Result<> run() {
     const std::string_view what{argument(1)};
-    if (what == "sink") return sink(static_cast<std::uint16_t>(number(argument(2))));
+    if (what == "sink") {
+        static Client listening{argument(3)[0] != 0 ? argument(3) : "inet"};
+        return sink(listening, static_cast<std::uint16_t>(number(argument(2))));
+    }
     if (what == "keep") return keep(static_cast<std::uint16_t>(number(argument(2))));
     static Client server{argument(2)};
     const auto port = static_cast<std::uint16_t>(number(argument(3)));

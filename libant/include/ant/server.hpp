@@ -112,6 +112,14 @@ struct CallResult {
     std::int64_t value;
     std::uint64_t data;  // now this process's own, or 0
     bool relayed;
+
+    // A relayed one goes on to its requester as it came.
+    [[nodiscard]] Outcome passed_on() const {
+        Outcome outcome = error;
+        outcome.value = value;
+        if (data != 0) outcome.data = {data, abi::DataMode::move};
+        return outcome;
+    }
 };
 
 class Server {

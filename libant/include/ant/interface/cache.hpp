@@ -36,6 +36,7 @@ namespace access_flag {
 inline constexpr std::uint32_t read_ahead = 1 << 0;  // read: what follows the last extent will be read soon
 inline constexpr std::uint32_t once = 1 << 1;     // not worth keeping: straight between area and disk where whole blocks allow it
 inline constexpr std::uint32_t through = 1 << 2;  // write: answered when it is on the medium (of these bytes only)
+inline constexpr std::uint32_t sequential = 1 << 3;  // no direct return: the answer comes back through every server (P-ipc 3)
 }  // namespace access_flag
 // read and write: `bytes` from `offset` of the data ICA, to or from the extents in order, which make `bytes` together.
 // The data ICA is moved with the request and comes back with the answer, also with an error; one that is lent stays lent.

@@ -51,6 +51,7 @@ namespace transfer_flag {
 inline constexpr std::uint32_t append =
     1 << 0;  // write: at the end, whatever `position` says. Done once, also if delivered again
 inline constexpr std::uint32_t read_ahead = 1 << 1;  // read: the reader goes on behind this
+inline constexpr std::uint32_t sequential = 1 << 2;  // no direct return: the answer comes back through every server (P-ipc 3)
 }  // namespace transfer_flag
 // read, write: `bytes` of the data ICA from `offset`; the file from `position`. The data ICA is moved with the request and comes
 // back with the answer (also with an error, unless that is server_died or restarted). -> value = bytes; read: fewer only at the
