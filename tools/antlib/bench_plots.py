@@ -113,8 +113,6 @@ def model(result: Result) -> list[Panel]:
             *response("max"), *response("mean"), *response("min"), *difference("paper"), *difference("ours")]
 
 
-
-
 def nic(result: Result) -> list[Panel]:
     """P-nic figure 3: computations and sends of the application around the replacement, and what the replacement took."""
     def rounds(quantity: str, title: str) -> Curves:
