@@ -7,8 +7,8 @@
 // programs have the same addresses. For each interval `out` gets a line "NAME:COUNT ... io:COUNT end:COUNT
 // aside:COUNT" with the instructions from its beginning to the first passage of each place, and to the first store to a
 // device. After that store everything up to the instruction behind it is counted as `aside` only: on the same machine the frame
-// may arrive at another card. `profile`
-// gets a line "ADDRESS COUNT BYTES" for each translated block, of what was executed within intervals.
+// may arrive at another card. (Not with `profile`.) `profile`
+// gets a line "ADDRESS COUNT BYTES" for each executed instruction, of what was executed within intervals.
 //
 // No header of QEMU is installed with it: the few functions that are used are declared here.
 #include <cinttypes>
@@ -37,7 +37,6 @@ void qemu_plugin_register_vcpu_mem_cb(qemu_plugin_insn*, void (*)(unsigned, Memo
                                       void*);
 qemu_plugin_hwaddr* qemu_plugin_get_hwaddr(MemoryInfo, std::uint64_t);
 bool qemu_plugin_hwaddr_is_io(const qemu_plugin_hwaddr*);
-void qemu_plugin_register_atexit_cb(PluginId, void (*)(PluginId, void*), void*);
 [[gnu::visibility("default")]] int qemu_plugin_version = 1;
 }
 
@@ -74,10 +73,24 @@ void pass(const char* name) {
     passed.emplace_back(name, counted);
 }
 
+// Anew at the end of each interval.
+void write_profile() {
+    std::rewind(profile);
+    for (const auto& [address, here] : instructions)
+        for (const auto& instruction : here) {
+            if (instruction->count == 0) continue;
+            std::fprintf(profile, "%" PRIx64 " %" PRIu64 " ", address, instruction->count);
+            for (const unsigned char byte : instruction->bytes) std::fprintf(profile, "%02x", byte);
+            std::fputc('\n', profile);
+        }
+    std::fflush(profile);
+}
+
 void finish() {
     for (const auto& [name, count] : passed) std::fprintf(out, "%s:%" PRIu64 " ", name, count);
     std::fprintf(out, "end:%" PRIu64 " aside:%" PRIu64 "\n", counted, aside);
     std::fflush(out);
+    if (profile != nullptr) write_profile();
 }
 
 void reached(unsigned mark) {
@@ -112,7 +125,7 @@ void stores_to_device(unsigned, MemoryInfo info, std::uint64_t address, void* da
     const auto& instruction = *static_cast<Instruction*>(data);
     stored = true;
     pass("io");
-    paused_until = instruction.address + instruction.size;
+    if (profile == nullptr) paused_until = instruction.address + instruction.size;
 }
 
 unsigned mark_of(const unsigned char* bytes, std::size_t size) {
@@ -163,18 +176,6 @@ void translated(PluginId, qemu_plugin_tb* block) {
     }
 }
 
-void at_exit(PluginId, void*) {
-    if (profile == nullptr) return;
-    for (const auto& [address, here] : instructions)
-        for (const auto& instruction : here) {
-            if (instruction->count == 0) continue;
-            std::fprintf(profile, "%" PRIx64 " %" PRIu64 " ", address, instruction->count);
-            for (const unsigned char byte : instruction->bytes) std::fprintf(profile, "%02x", byte);
-            std::fputc('\n', profile);
-        }
-    std::fclose(profile);
-}
-
 void read_marks(const char* path) {
     std::FILE* file = std::fopen(path, "r");
     if (file == nullptr) return;
@@ -200,6 +201,5 @@ extern "C" [[gnu::visibility("default")]] int qemu_plugin_install(PluginId id, c
     }
     if (out == nullptr) return -1;
     qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
-    qemu_plugin_register_atexit_cb(id, at_exit, nullptr);
     return 0;
 }

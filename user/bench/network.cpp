@@ -38,6 +38,13 @@ struct Id {
     }
 };
 
+// What a plugin of the emulator looks for (tools/antlib/plugin): no operation to the processor.
+enum class Mark : unsigned { series = 1, begin = 2, end = 3 };
+template <Mark mark>
+[[gnu::always_inline]] inline void tell_plugin() {
+    asm volatile(".byte 0x0f, 0x1f, 0x80\n\t.long %c0" : : "i"(0x416e5400 + static_cast<unsigned>(mark)) : "memory");
+}
+
 inet::Address peer(std::uint16_t port) { return {bench::NetworkLoad::ip_of(1), port, 0}; }
 
 // The program at the other end, which ends with this object.
@@ -61,13 +68,6 @@ private:
     Peer() = default;
     bool runs_ = true;
 };
-
-// What a plugin of the emulator looks for (tools/antlib/plugin): no operation to the processor.
-enum class Mark : unsigned { series = 1, begin = 2, end = 3 };
-template <Mark mark>
-[[gnu::always_inline]] inline void tell_plugin() {
-    asm volatile(".byte 0x0f, 0x1f, 0x80\n\t.long %c0" : : "i"(0x416e5400 + static_cast<unsigned>(mark)) : "memory");
-}
 
 // One send, by step --------------------------------------------------------------------------------------------
 
@@ -135,11 +135,13 @@ Result<> measure_round_trip_of(const bench::ProcessTime& time, std::size_t bytes
     for (unsigned i = 0; i < warm_up; ++i) ANT_TRY(ask(streams.at(0), bytes));
     samples.clear();
     const std::uint64_t before = ANT_TRY(time.ns());
+    tell_plugin<Mark::begin>();
     for (unsigned i = 0; i < round_trips; ++i) {
         const std::uint64_t begin = time_stamp();
         ANT_TRY(ask(streams.at(0), bytes));
         samples.add(time_stamp() - begin);
     }
+    tell_plugin<Mark::end>();
     const std::uint64_t used = ANT_TRY(time.ns()) - before;
     bench::print_figure(Id{"rtt.%zu.instructions", bytes}.text, "instructions", used / round_trips);
     samples.print(Id{"rtt.%zu.both_ends", bytes}.text, "instructions", {}, 0);
@@ -165,7 +167,9 @@ template <class Go>
 Result<> measure_bulk(const bench::ProcessTime& time, const char* id, Go go) {
     ANT_TRY(go(bulk_warm_up));
     const std::uint64_t before = ANT_TRY(time.ns()), begin = clock_ns();
+    tell_plugin<Mark::begin>();
     const std::uint64_t bytes = ANT_TRY(go(bulk_bytes));
+    tell_plugin<Mark::end>();
     const std::uint64_t used = ANT_TRY(time.ns()) - before, passed = clock_ns() - begin;
     bench::print_figure(Id{"throughput.%s%s.segment_instructions", prefix(), id}.text, "instructions", used * segment / bytes);
     bench::print_figure(Id{"throughput.%s%s.exact_kb_per_s", prefix(), id}.text, "KB/s", bytes * 1'000'000 / passed);
