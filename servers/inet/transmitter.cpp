@@ -44,35 +44,74 @@ err_t Transmitter::add(pbuf* packet) {
     return error;
 }
 
+bool Transmitter::has_room(unsigned pieces) const {
+    return segments_ < max_packets && fragment_count_ + pieces <= max_fragments && area_count_ + pieces <= abi::max_data_list;
+}
+
+// To the last packet. Its headers stay where they are; of this one the card gets the bytes only. They lie in an area that is kept
+// while it is on loan, so that the packet itself need not be.
+bool Transmitter::append(const pbuf* packet) {
+    const auto* frame = static_cast<const std::uint8_t*>(packet->payload);
+    if (!large_.continues(frame, packet->len, packet->tot_len)) return false;
+    const unsigned pieces = 2 * pbuf_clen(packet);
+    if (!has_room(pieces) || fragment_count_ - large_first_ + pieces > max_large_pieces) return false;
+    const bool apart = packet->len == SegmentHeaders::bytes && packet->next != nullptr;
+    for (const pbuf* p = packet->next; p != nullptr; p = p->next)
+        if (!apart || areas_.find(reinterpret_cast<std::uint64_t>(p->payload)) == nullptr) return false;
+    fragments_[fragment_count_ - 1].flags = 0;
+    for (const pbuf* p = packet->next; p != nullptr; p = p->next) add_piece(reinterpret_cast<std::uint64_t>(p->payload), p->len);
+    large_.append(frame, packet->tot_len);
+    auto& last = fragments_[fragment_count_ - 1];
+    last.flags = nic::fragment_flag::last | nic::fragment_flag::large_send;
+    last.mss = LargeSend::segment;
+    ++segments_;
+    counters_.bytes += packet->tot_len;
+    return true;
+}
+
 err_t Transmitter::add_pieces(pbuf* packet) {
-    const unsigned pieces = 2 * pbuf_clen(packet);  // each may lie in two areas, see add_fragments
-    const bool full =
-        packet_count_ == max_packets || fragment_count_ + pieces > max_fragments || area_count_ + pieces > abi::max_data_list;
+    if (append(packet)) return ERR_OK;
+    const unsigned pieces = 2 * pbuf_clen(packet);  // each may lie in two areas, see add_piece
+    const bool full = !has_room(pieces);
     if (full && Connections::may_commit()) flush();
     if ((full && packet_count_ != 0) || (packet_count_ == 0 && free_flight() == nullptr)) {
         refused_ = true;
         return ERR_MEM;
     }
+    large_first_ = fragment_count_;
     add_fragments(packet);
     pbuf_ref(packet);
     packets_[packet_count_++] = packet;
+    ++segments_;
+    if ((features_ & nic::feature::large_send) != 0)
+        large_.begin(static_cast<std::uint8_t*>(packet->payload), packet->len, packet->tot_len);
     // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): lwIP sends no empty packet
     counters_.bytes += packet->tot_len;
     return ERR_OK;
 }
 
 // lwIP joins bytes that lie side by side, also where one area ends and the next begins; a fragment for the
-// driver lies in one area.
-void Transmitter::add_fragments(pbuf* packet) {
-    for (const pbuf* p = packet; p != nullptr; p = p->next) {
-        auto address = reinterpret_cast<std::uint64_t>(p->payload);
-        for (std::uint32_t rest = p->len; rest != 0;) {
-            const auto bytes = static_cast<std::uint32_t>(std::min<std::uint64_t>(rest, lend_area_of(address)));
-            fragments_[fragment_count_++] = {address, bytes, 0, 0};
-            address += bytes;
-            rest -= bytes;
+// driver lies in one area. What follows the last fragment in its area becomes part of it.
+void Transmitter::add_piece(std::uint64_t address, std::uint32_t bytes) {
+    if (fragment_count_ != large_first_) {
+        auto& last = fragments_[fragment_count_ - 1];
+        if (last.address + last.bytes == address && address + bytes <= last_area_end_) {
+            last.bytes += bytes;
+            return;
         }
     }
+    while (bytes != 0) {
+        const std::uint64_t left = lend_area_of(address);
+        const auto part = static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes, left));
+        fragments_[fragment_count_++] = {address, part, 0, 0};
+        last_area_end_ = address + left;
+        address += part;
+        bytes -= part;
+    }
+}
+
+void Transmitter::add_fragments(pbuf* packet) {
+    for (const pbuf* p = packet; p != nullptr; p = p->next) add_piece(reinterpret_cast<std::uint64_t>(p->payload), p->len);
     fragments_[fragment_count_ - 1].flags = static_cast<std::uint16_t>(nic::fragment_flag::last | offload_flags(packet));
 }
 
@@ -173,12 +212,12 @@ void Transmitter::depart(Flight& flight, std::uint64_t control, std::uint64_t ar
     flight.area = area;
     flight.count = packet_count_;
     std::copy_n(packets_, packet_count_, flight.packet);
-    counters_.packets += packet_count_;
+    counters_.packets += segments_;
     clear_batch();
 }
 
 void Transmitter::drop_batch() {
-    counters_.dropped += packet_count_;
+    counters_.dropped += segments_;
     for (unsigned i = 0; i < packet_count_; ++i) pbuf_free(packets_[i]);
     clear_batch();
 }

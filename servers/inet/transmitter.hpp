@@ -2,6 +2,7 @@
 // them is done, the batch goes to the driver in one call. Nothing is copied: the driver gets the areas on loan.
 #pragma once
 
+#include "large_send.hpp"
 #include "sent_areas.hpp"
 
 #include <ant/client.hpp>
@@ -47,9 +48,10 @@ public:
     [[nodiscard]] const Counters& counters() const { return counters_; }
 
 private:
-    static constexpr unsigned max_packets = 64;
+    static constexpr unsigned max_packets = 64;  // on the wire: no more than a card's receive ring, should it be as fast as this
     static constexpr unsigned max_fragments = 128;
-    static constexpr unsigned max_pieces = 8;  // of one packet; more are copied into one
+    static constexpr unsigned max_pieces = 8;         // of one packet; more are copied into one
+    static constexpr unsigned max_large_pieces = 32;  // of a large send
     static constexpr unsigned max_flights = 32;
 
     struct Flight {                 // a batch that the driver has
@@ -59,8 +61,11 @@ private:
         pbuf* packet[max_packets];
     };
 
+    [[nodiscard]] bool append(const pbuf* packet);
+    [[nodiscard]] bool has_room(unsigned pieces) const;
     err_t add_pieces(pbuf* packet);
     std::uint64_t lend_area_of(std::uint64_t address);
+    void add_piece(std::uint64_t address, std::uint32_t bytes);
     void add_fragments(pbuf* packet);
     [[nodiscard]] std::uint16_t offload_flags(const pbuf* packet) const;
     Flight* free_flight();
@@ -68,7 +73,10 @@ private:
     void depart(Flight& flight, std::uint64_t control, std::uint64_t area);
     void release(Flight& flight);
     void drop_batch();
-    void clear_batch() { packet_count_ = fragment_count_ = area_count_ = 0; }
+    void clear_batch() {
+        packet_count_ = fragment_count_ = area_count_ = segments_ = 0;
+        large_.end();
+    }
 
     SentAreas& areas_;
     const Heap& heap_;
@@ -78,6 +86,11 @@ private:
 
     // The batch.
     unsigned packet_count_ = 0, fragment_count_ = 0, area_count_ = 0;
+    unsigned segments_ = 0;  // packets as they will be on the wire
+    // The last one, as long as segments of its connection may be appended to it.
+    LargeSend large_;
+    unsigned large_first_ = 0;         // its first fragment
+    std::uint64_t last_area_end_ = 0;  // of the area in which the last fragment lies
     pbuf* packets_[max_packets];
     nic::Fragment fragments_[max_fragments];
     abi::DataListEntry lent_[abi::max_data_list];
