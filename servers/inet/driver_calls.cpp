@@ -58,10 +58,12 @@ Outcome Requests::ethernet_input(Call call) {
     }
     const inet::EthernetInput frames = call.params_after_list<inet::EthernetInput>();
     protocol.set_link(frames.link_up != 0);
+    protocol.connections().begin_input();
     for (std::size_t i = 0; i < areas.size(); ++i) {
         if (call.redelivered() && !sockets.store().comes_again(areas[i].address)) continue;
         input(call, areas[i], i < frames.count && i < inet::max_frames ? frames.frame[i] : inet::Frame{});
     }
+    protocol.connections().end_input();
     return give_back_pages(call);
 }
 

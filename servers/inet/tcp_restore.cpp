@@ -320,6 +320,26 @@ bool Connections::segment_arrives(tcp_pcb& pcb, const tcp_hdr& header, std::uint
     return true;
 }
 
+err_t Connections::output_after_input(tcp_pcb& pcb) {
+    Slot* slot = together_ ? slot_of(pcb) : nullptr;
+    if (slot == nullptr) return tcp_output(&pcb);
+    if (slot->answering) return ERR_OK;
+    slot->answering = true;
+    slot->next_answering = answering_;
+    answering_ = slot;
+    return ERR_OK;
+}
+
+bool Connections::answer_input() {
+    if (answering_ == nullptr) return false;
+    while (Slot* slot = answering_) {
+        answering_ = slot->next_answering;
+        slot->answering = false;
+        if (slot->pcb != nullptr) (void)tcp_output(slot->pcb);
+    }
+    return true;
+}
+
 void Connections::segment_leaves(const tcp_pcb& pcb) {
     if (Slot* slot = slot_of(pcb); slot != nullptr) mark(*slot);
 }
@@ -471,6 +491,8 @@ err_t ant_lwip_connection_receives(tcp_pcb* pcb, const tcp_hdr* header, const pb
 }
 
 // lwIP asks for options that we want to add; a reset may have no control block.
+err_t ant_lwip_output_after_input(tcp_pcb* pcb) { return the_connections->output_after_input(*pcb); }
+
 u32_t* ant_lwip_connection_sends(const tcp_pcb* pcb, u32_t* options) {
     if (pcb != nullptr) the_connections->segment_leaves(*pcb);
     return options;

@@ -69,6 +69,14 @@ public:
     // that waited have been handled.
     void resume();
 
+    // While several frames arrive together, a connection answers the last of its segments only.
+    void begin_input() { together_ = true; }
+    void end_input() { together_ = false; }
+    // What it has to answer. -> whether there was anything
+    bool answer_input();
+    // Of lwIP: it would send now, at the end of a segment's input.
+    err_t output_after_input(tcp_pcb& pcb);
+
     // After each round: who has filled one hole of several hears at once that there is another. A peer that takes no notice
     // of selective acknowledgements sends but one segment for each three acknowledgements that repeat another (RFC 5681).
     void ask_for_holes();
@@ -88,7 +96,9 @@ private:
         tcp_pcb* pcb = nullptr;  // nullptr: unused
         Slot* next = nullptr;    // of those that are free
         Slot* next_changed = nullptr;
+        Slot* next_answering = nullptr;
         bool changed = false;
+        bool answering = false;
         bool hurry = false;  // up to `edge` each segment is acknowledged at once: bytes may have been lost, or it begins
         bool resumed = false;
         Phase phase = Phase::live;
@@ -121,6 +131,8 @@ private:
     unsigned looks_ = 0;
     Slot* free_ = nullptr;
     Slot* changed_ = nullptr;
+    Slot* answering_ = nullptr;
+    bool together_ = false;
     Slot slots_[capacity];
 };
 

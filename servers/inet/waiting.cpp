@@ -201,12 +201,14 @@ std::uint64_t Requests::before_receive() {
     const std::uint64_t now = clock_ns();
     while (Wait* wait = waits_.expired(now)) expire(*wait);
     bool any = false;
-    protocol.poll_loopback();
-    while (Socket* socket = sockets.next_changed()) {
-        settle(*socket);
+    do {
         protocol.poll_loopback();
-        any = true;
-    }
+        while (Socket* socket = sockets.next_changed()) {
+            settle(*socket);
+            protocol.poll_loopback();
+            any = true;
+        }
+    } while (sockets.connections().answer_input());
     if (any && polls_wait_) settle_polls();
     sockets.connections().ask_for_holes();
     finish_round();

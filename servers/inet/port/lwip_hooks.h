@@ -17,6 +17,7 @@ err_t ant_lwip_segment_arrives(struct tcp_pcb* pcb, const struct tcp_hdr* header
 void ant_lwip_number_datagrams(u16_t first);
 /* tcp_restore.cpp */
 err_t ant_lwip_connection_receives(struct tcp_pcb* pcb, const struct tcp_hdr* header, const struct pbuf* bytes);
+err_t ant_lwip_output_after_input(struct tcp_pcb* pcb);
 u32_t* ant_lwip_connection_sends(const struct tcp_pcb* pcb, u32_t* options);
 #ifdef __cplusplus
 }
