@@ -8,13 +8,6 @@
 
 namespace ant::inet_server {
 
-// Sum of the 16-bit words in memory order, folded to 16 bits, not complemented. Eight bytes at a time: the
-// one's complement sum does not care how wide the words are.
-constexpr std::uint64_t add_with_carry(std::uint64_t sum, std::uint64_t word) {
-    sum += word;
-    return sum + (sum < word ? 1 : 0);
-}
-
 inline std::uint16_t fold(std::uint64_t sum) {
     sum = (sum & 0xffff'ffff) + (sum >> 32);
     sum = (sum & 0xffff'ffff) + (sum >> 32);
@@ -23,24 +16,47 @@ inline std::uint16_t fold(std::uint64_t sum) {
     return static_cast<std::uint16_t>(sum);
 }
 
+// Adds `blocks` times 64 bytes. The carry goes from one addition into the next, also around the loop: one instruction for
+// each word.
+inline std::uint64_t add_blocks(std::uint64_t sum, const unsigned char*& p, std::size_t blocks) {
+    asm("clc\n"
+        "1:\n\t"
+        "adcq (%1), %0\n\t"
+        "adcq 8(%1), %0\n\t"
+        "adcq 16(%1), %0\n\t"
+        "adcq 24(%1), %0\n\t"
+        "adcq 32(%1), %0\n\t"
+        "adcq 40(%1), %0\n\t"
+        "adcq 48(%1), %0\n\t"
+        "adcq 56(%1), %0\n\t"
+        "leaq 64(%1), %1\n\t"
+        "decq %2\n\t"
+        "jnz 1b\n\t"
+        "adcq $0, %0"
+        : "+r"(sum), "+r"(p), "+r"(blocks)
+        :
+        : "memory", "cc");
+    return sum;
+}
+
+// Sum of the 16-bit words in memory order, folded to 16 bits, not complemented. Eight bytes at a time: the
+// one's complement sum does not care how wide the words are.
 inline std::uint16_t internet_checksum(const void* data, std::size_t bytes) {
+    constexpr std::size_t block = 64;
     const auto* p = static_cast<const unsigned char*>(data);
     std::uint64_t sum = 0;
-    const auto load = [](const unsigned char* from) {
-        std::uint64_t word;
-        __builtin_memcpy(&word, from, sizeof word);
-        return word;
+    const auto add = [&sum](std::uint64_t word) { sum += __builtin_add_overflow(sum, word, &sum) ? 1 : 0; };
+    const auto add_next = [&](auto word) {
+        __builtin_memcpy(&word, p, sizeof word);
+        p += sizeof word;
+        add(word);
     };
-    for (; bytes >= 32; p += 32, bytes -= 32) {
-        sum = add_with_carry(sum, load(p));
-        sum = add_with_carry(sum, load(p + 8));
-        sum = add_with_carry(sum, load(p + 16));
-        sum = add_with_carry(sum, load(p + 24));
-    }
-    for (; bytes >= 8; p += 8, bytes -= 8) sum = add_with_carry(sum, load(p));
-    std::uint64_t rest = 0;
-    for (std::size_t i = 0; i < bytes; ++i) rest |= std::uint64_t{p[i]} << (8 * i);
-    return fold(add_with_carry(sum, rest));
+    if (bytes >= block) sum = add_blocks(sum, p, bytes / block);
+    for (std::size_t left = bytes % block; left >= 8; left -= 8) add_next(std::uint64_t{});
+    if ((bytes & 4) != 0) add_next(std::uint32_t{});
+    if ((bytes & 2) != 0) add_next(std::uint16_t{});
+    if ((bytes & 1) != 0) add(*p);
+    return fold(sum);
 }
 
 // SipHash-2-4 of two words (the message is always 16 bytes here).

@@ -49,7 +49,7 @@ std::uint64_t ReceivePages::page() {
 }
 
 bool ReceivePages::has_spare() {
-    if (!returns_.empty()) return true;
+    if (returns_.count() != 0) return true;
     const auto page = sys::ica_reserve(1);
     return page && returns_.push(*page);
 }

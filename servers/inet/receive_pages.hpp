@@ -29,8 +29,8 @@ public:
     std::uint64_t page();
     // Whether there will be one.
     bool has_spare();
-    // A page to go back to the driver, 0 if there is none.
-    std::uint64_t next_return() { return returns_.pop(); }
+    // A page to go back to the driver, 0 if there is none. One stays here, so that it need not be reserved (and zeroed) anew.
+    std::uint64_t next_return() { return returns_.count() > 1 ? returns_.pop() : 0; }
     void give_back(std::uint64_t page);
 
 private:

@@ -15,7 +15,7 @@ public:
         return true;
     }
     std::uint64_t pop() { return count_ == 0 ? 0 : pages_[--count_]; }
-    [[nodiscard]] bool empty() const { return count_ == 0; }
+    [[nodiscard]] unsigned count() const { return count_; }
 
 private:
     std::uint64_t pages_[capacity];

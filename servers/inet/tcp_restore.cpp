@@ -340,8 +340,13 @@ bool Connections::answer_input() {
     return true;
 }
 
+// A new connection in which both ends speak in turn needs no hurry: what is received is acknowledged with the answer.
 void Connections::segment_leaves(const tcp_pcb& pcb) {
-    if (Slot* slot = slot_of(pcb); slot != nullptr) mark(*slot);
+    Slot* slot = slot_of(pcb);
+    if (slot == nullptr) return;
+    mark(*slot);
+    const std::uint32_t first = slot->edge - first_bytes + 1;  // behind the peer's SYN
+    if (slot->hurry && !slot->resumed && pcb.unsent != nullptr && TCP_SEQ_GT(pcb.rcv_nxt, first)) slot->hurry = false;
 }
 
 // Restoring ------------------------------------------------------------------------------------------------

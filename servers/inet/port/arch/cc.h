@@ -13,9 +13,8 @@ typedef long ssize_t;
 #define SSIZE_MAX __LONG_MAX__
 #endif
 #define LWIP_NO_CTYPE_H 1
-#define LWIP_PLATFORM_BYTESWAP 1
-#define LWIP_PLATFORM_HTONS(x) __builtin_bswap16(x)
-#define LWIP_PLATFORM_HTONL(x) __builtin_bswap32(x)
+#define lwip_htons(x) __builtin_bswap16(x)
+#define lwip_htonl(x) __builtin_bswap32(x)
 #ifndef BYTE_ORDER
 #define BYTE_ORDER LITTLE_ENDIAN
 #endif
