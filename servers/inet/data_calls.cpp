@@ -187,6 +187,7 @@ unsigned Requests::mark_ready(inet::Poll& poll, std::uint32_t owner) {
     for (inet::PollEntry& entry : std::span{poll.entry, std::min(poll.count, inet::max_poll)}) {
         constexpr std::uint16_t always = inet::readiness::error | inet::readiness::hang_up;
         const auto socket = sockets.find(entry.socket, owner);
+        if (socket) (*socket)->watch();
         const std::uint16_t ready = socket ? (*socket)->readiness() : inet::readiness::error;
         entry.ready = ready & static_cast<std::uint16_t>(entry.wanted | always);
         count += entry.ready != 0;

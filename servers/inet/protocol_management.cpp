@@ -158,7 +158,7 @@ void Protocol::input(pbuf* frame, std::uint32_t frame_flags) {
 
 // These packets never were on a wire: where the chip makes checksums, they have none. One after the other, unlike
 // lwIP's netif_poll: what a packet tells is on record before its receiver, in here as well, acts on it.
-void Protocol::poll_loopback() {
+void Protocol::deliver_looped() {
     const std::uint16_t flags = netif_.chksum_flags;
     netif_.chksum_flags = flags & static_cast<std::uint16_t>(~(NETIF_CHECKSUM_CHECK_IP | transport_checks));
     netif* interface;
@@ -170,9 +170,12 @@ void Protocol::poll_loopback() {
 }
 
 std::uint64_t Protocol::run_timers() {
-    if (sys_timeouts_sleeptime() == 0) transmitter_.check_passed_on();  // retransmission needs to know
-    sys_check_timeouts();
-    const std::uint32_t ms = sys_timeouts_sleeptime();
+    std::uint32_t ms = sys_timeouts_sleeptime();
+    if (ms == 0) {
+        transmitter_.check_passed_on();  // retransmission needs to know
+        sys_check_timeouts();
+        ms = sys_timeouts_sleeptime();
+    }
     if (ms == SYS_TIMEOUTS_SLEEPTIME_INFINITE) return ~std::uint64_t{0};
     return ms * us_per_ms;
 }

@@ -43,7 +43,10 @@ public:
     void transmitted(const CallResult& result);
 
     // Packets that this host sent to itself.
-    void poll_loopback();
+    void poll_loopback() {
+        netif* interface;
+        NETIF_FOREACH(interface) if (interface->loop_first != nullptr) return deliver_looped();
+    }
     // Runs what is due. -> us until the next timer
     std::uint64_t run_timers();
     // Sends what was produced. Before each receive.
@@ -70,6 +73,7 @@ private:
     static constexpr std::uint32_t dhcp_patience_ms = 10'000;
     static constexpr std::uint32_t network_interval_ms = 1000;
 
+    void deliver_looped();
     static err_t init_netif(netif* interface);
     static err_t link_output(netif* interface, pbuf* packet);
     static void dhcp_overdue(void* self);

@@ -88,6 +88,7 @@ private:
     WaitingCalls waits_;
     Returned returned_;
     bool polls_wait_ = false;
+    bool polls_due_ = false;  // a socket has changed that a poll may wait for
     bool resuming_ = false;
     bool idle_ = false;  // nothing has come since the last receive
 };

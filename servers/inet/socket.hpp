@@ -79,6 +79,9 @@ public:
     Result<std::uint64_t> option(inet::Option option, Cause cause);
     Result<> set_option(inet::Option option, std::uint64_t value);
     [[nodiscard]] std::uint16_t readiness();
+    // A poll has asked for it, and may wait for it.
+    void watch() { watched_ = true; }
+    [[nodiscard]] bool watched() const { return watched_; }
     [[nodiscard]] bool has_error() const { return error_ != Error::none; }
     // The error is told to that call, and gone.
     [[nodiscard]] Error take_error(Cause cause);
@@ -143,6 +146,7 @@ private:
     inet::SocketType type_;
     State state_ = State::fresh;
     bool non_blocking_ = false;
+    bool watched_ = false;
     bool end_of_stream_ = false;  // the peer sends no more
     bool receive_shut_ = false, send_shut_ = false;
     bool fin_pending_ = false;   // shutdown while data was waiting, or lwIP had no memory for it

@@ -123,6 +123,7 @@ void Requests::advance_writers(Socket& socket) {
 
 // The calls of a socket that is being closed. What was moved here is still sent.
 void Requests::cancel_waits(Socket& socket) {
+    polls_due_ |= socket.watched();
     while (Wait* wait = socket.waiting.front()) answer(*wait, Error::cancelled);
     while (Wait* wait = socket.writers.front()) {
         const Outgoing outgoing = wait->outgoing;
@@ -200,16 +201,15 @@ std::uint64_t Requests::before_receive() {
     std::uint64_t timer_us = protocol.run_timers();
     const std::uint64_t now = clock_ns();
     while (Wait* wait = waits_.expired(now)) expire(*wait);
-    bool any = false;
     do {
         protocol.poll_loopback();
         while (Socket* socket = sockets.next_changed()) {
+            polls_due_ |= socket->watched();
             settle(*socket);
             protocol.poll_loopback();
-            any = true;
         }
     } while (sockets.connections().answer_input());
-    if (any && polls_wait_) settle_polls();
+    if (std::exchange(polls_due_, false) && polls_wait_) settle_polls();
     sockets.connections().ask_for_holes();
     finish_round();
     protocol.collect_areas();

@@ -11,17 +11,19 @@ from antlib.paths import BUILD, IMAGE, ROOT
 from antlib.progress import Failure
 
 FIELD = re.compile(r"(\w+)=(\S+)")
+FIRST_SLOT = 4
 COUNTS = ("cr3", "invlpg", "msr", "fpu", "mmio")
 
 
 def cards(count: int) -> list[str]:
-    """One card on the user network, or several on one hub of the same guest."""
+    """One card on the user network, or several on one hub of the same guest, in slots of which each has an interrupt of its own:
+    otherwise each frame would wake both drivers."""
     if count == 1:
         return ["-netdev", "user,id=net0", "-device", "rtl8139,netdev=net0,romfile="]
     arguments = []
     for card in range(count):
         arguments += ["-netdev", f"hubport,id=port{card},hubid=0",
-                      "-device", f"rtl8139,netdev=port{card},romfile=,mac=52:54:00:12:34:{0x56 + card:02x}"]
+                      "-device", f"rtl8139,netdev=port{card},romfile=,addr={FIRST_SLOT + 2 * card},mac=52:54:00:12:34:{0x56 + card:02x}"]
     return arguments
 
 
