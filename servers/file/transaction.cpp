@@ -93,8 +93,4 @@ void Transaction::drop(unsigned entry) {
     release(entry);
 }
 
-void Transaction::clear() {
-    each([this](unsigned entry, std::uint64_t) { drop(entry); });
-}
-
 }  // namespace ant::file_server

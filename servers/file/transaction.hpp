@@ -49,7 +49,6 @@ public:
         return {area_, sizeof(Entry) * capacity + std::uint64_t{entry} * block_bytes_};
     }
     void drop(unsigned entry);
-    void clear();
 
 private:
     struct Entry {

@@ -385,6 +385,11 @@ Result<> Volume::write_descriptor(unsigned group) {
     return write_bytes(place * block_bytes(), block_bytes(), descriptors);
 }
 
+std::uint64_t Volume::superblock_place() const { return superblock_offset / block_bytes(); }
+
+// The superblock stays in the transaction when it has been committed.
+bool Volume::dirty() const { return transaction_.used() > (transaction_.find(superblock_place()) != nullptr ? 1 : 0); }
+
 Result<> Volume::write_superblock() {
     fs_->super->s_wtime = static_cast<std::uint32_t>(now_ns() / ns_per_s);
     ext2fs_set_feature_journal_needs_recovery(fs_->super);
@@ -428,7 +433,7 @@ void Volume::drop_freed() {
 
 Result<> Volume::commit_journal() {
     if (journal_record_.phase == Phase::writing) ANT_TRY(write_home());
-    if (transaction_.used() == 0) return {};
+    if (!dirty()) return {};
     ANT_TRY(fs());
     ANT_TRY(mark_recover(true));
     if (journal_record_.phase == Phase::running) {
@@ -459,8 +464,25 @@ Result<> Volume::commit_journal() {
     return write_home();
 }
 
+// The superblock goes to its place only before the journal is emptied. A power cut may tear it between its two sectors, one of
+// which has the checksum, and then nobody opens the file system any more to replay the journal. Each transaction has
+// it, so the journal always does.
+Result<> Volume::settle_superblock() {
+    Result<> done;
+    transaction_.each([&](unsigned entry, std::uint64_t block) {
+        if (block != superblock_place()) return;
+        done = disk_->write(transaction_.memory(entry), Extent{position_of(block), block_bytes()}, true);
+        if (!done) return;
+        blocks_->update(index_, block * block_bytes(), transaction_.memory(entry).data(), block_bytes());
+        transaction_.drop(entry);
+    });
+    return done;
+}
+
 // The transaction is in the journal: its blocks go to their places, in as few transfers as their order in memory allows.
 Result<> Volume::write_home() {
+    // The next commit may have to empty the journal.
+    if (transaction_.used() > journal_.max_blocks() / 2) ANT_TRY(settle_superblock());
     std::array<Extent, cache::max_extents> extents;
     unsigned count = 0, first = 0;
     const auto flush = [&]() -> Result<> {
@@ -470,6 +492,7 @@ Result<> Volume::write_home() {
     };
     Result<> done;
     transaction_.each([&](unsigned entry, std::uint64_t block) {
+        if (block == superblock_place()) return;
         if (done && (count == extents.size() || entry != first + count)) done = flush();
         if (!done) return;
         if (count == 0) first = entry;
@@ -478,7 +501,9 @@ Result<> Volume::write_home() {
     });
     if (done) done = flush();
     ANT_TRY(done);
-    transaction_.clear();
+    transaction_.each([this](unsigned entry, std::uint64_t block) {
+        if (block != superblock_place()) transaction_.drop(entry);
+    });
     dirty_since_ = 0;
     if (quarantined_) ext2fs_clear_block_bitmap(quarantine_);
     quarantined_ = false;
@@ -486,13 +511,14 @@ Result<> Volume::write_home() {
 }
 
 Result<> Volume::sync() {
-    if (!read_only() && transaction_.used() != 0) return commit_journal();  // its flush takes the data along
+    if (!read_only() && dirty()) return commit_journal();  // its flush takes the data along
     return disk_->flush();
 }
 
 Result<> Volume::clean() {
     if (read_only()) return {};
     ANT_TRY(sync());
+    ANT_TRY(settle_superblock());
     ANT_TRY(journal_.clear(journal_record_.state));
     last_count_ = 0;
     ANT_TRY(record_phase(Phase::running));
@@ -548,7 +574,7 @@ Result<> Volume::open_journal(ext2_filsys fs) {
 Result<> Volume::replay() {
     ANT_TRY(journal_.replay([this](std::uint64_t block, Memory contents) -> Result<> {
         if (block >= record_.bytes / block_bytes()) return Failure(Error::io_error);
-        return disk_->write(contents, Extent{position_of(block), block_bytes()});
+        return disk_->write(contents, Extent{position_of(block), block_bytes()}, block == superblock_place());
     }));
     ANT_TRY(disk_->flush());
     blocks_->forget(index_);
@@ -602,7 +628,7 @@ Result<> Volume::resume(Disk& disk, const VolumeRecord& record) {
     if (read_only()) return {};
     const DoneRecord done = tables_->last_done();
     transaction_.use(record_.area, block_bytes(), done.operation);
-    if (transaction_.used() != 0) dirty_since_ = now_ns();
+    if (dirty()) dirty_since_ = now_ns();
     if (tables_->journals.load(index_, journal_record_) != record::Found::good) return Failure(Error::state_refused);
     return {};
 }

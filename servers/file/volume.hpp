@@ -86,7 +86,8 @@ public:
     Result<> sync();
     // And the file system is marked clean.
     Result<> clean();
-    [[nodiscard]] bool dirty() const { return transaction_.used() != 0; }
+    // Something has changed since the last commit.
+    [[nodiscard]] bool dirty() const;
     [[nodiscard]] std::int64_t dirty_since() const { return dirty_since_; }
     [[nodiscard]] std::uint64_t free_blocks();
 
@@ -116,6 +117,8 @@ private:
     Result<> mark_recover(bool on);
     Result<> commit_journal();
     Result<> write_home();
+    Result<> settle_superblock();
+    [[nodiscard]] std::uint64_t superblock_place() const;
     void drop_freed();
     Result<> record_phase(Phase phase);
     Result<> reserve_buffers();

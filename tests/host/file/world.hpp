@@ -28,7 +28,7 @@ inline void must(const Result<>& done) {
 
 class ModelDisk final : public Disk {
 public:
-    static constexpr std::size_t granule = 4096;  // written whole or not at all
+    static constexpr std::size_t granule = 512;  // written whole or not at all
 
     Result<> read(Memory to, std::span<const Extent> extents) override;
     Result<> write(Memory from, std::span<const Extent> extents, bool through) override;
