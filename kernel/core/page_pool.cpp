@@ -55,6 +55,7 @@ void PagePool::release_block(Pfn head, unsigned order) {
 }
 
 void PagePool::release(Pfn first, std::size_t pages, bool zero) {
+    if (!zero && zeroed_ == free_) cursor_ = first - 1;  // the only ones to be zeroed: not to be looked for
     for (std::size_t i = 0; i < pages; ++i) {
         PageInfo& p = info_[first + i];
         p = {};

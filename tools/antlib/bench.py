@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from antlib import (bench_chain, bench_disk, bench_guest, bench_linux, bench_network, bench_nic, bench_output, bench_plots, build, plots,
-                    setup)
+from antlib import (bench_chain, bench_disk, bench_guest, bench_host, bench_linux, bench_network, bench_nic, bench_output, bench_plots,
+                    build, plots, setup)
 from antlib.bench_output import Result
 from antlib.paths import BUILD
 from antlib.progress import Failure, Progress, say
@@ -20,15 +20,31 @@ MODEL_SHIFT = 7
 class Bench:
     text: str
     measure: Callable  # of the command's options -> Result
-    linux: Callable | None = None  # the same under Linux
+    peered: bool = False  # whether it heeds --peer
 
 
 def in_guest(name: str, cards: int = 1, arguments: Callable = lambda options: [], shift: int = 0) -> Callable:
     return lambda options: bench_guest.measure(name, options.timeout, arguments(options), cards, shift)
 
 
-def on_linux(name: str) -> Callable:
-    return lambda options: bench_linux.measure(name, options.timeout)
+def beside(measure: Callable, linux: Callable) -> Callable:
+    """Both, if the other one is asked for."""
+    def both(options) -> Result:
+        result = measure(options)
+        if not options.peer:
+            return result
+        peer = linux(options)
+        return replace(result, figures=result.figures + peer.figures, notes=result.notes + peer.notes)
+    return both
+
+
+def beside_linux(name: str) -> Callable:
+    return beside(in_guest(name), lambda options: bench_linux.measure(name, options.timeout))
+
+
+def over_network(name: str, measure: Callable) -> Callable:
+    """With the other end in the same machine, then with it on the host."""
+    return lambda options: bench_host.measure(name, measure(options), options.peer == "linux", options.timeout)
 
 
 def replace_arguments(options) -> list[int | str]:
@@ -40,25 +56,27 @@ def resilience_arguments(options) -> list[int | str]:
 
 
 BENCHES = {
-    "ipc": Bench("calls through libant's loop, instructions each", in_guest("ipc"), on_linux("ipc")),
+    "ipc": Bench("calls through libant's loop, instructions each", beside_linux("ipc"), peered=True),
     "replace": Bench("replacing, crashing and hanging servers under load, two cards on one hub",
                      in_guest("replace", 2, replace_arguments)),
     "resilience": Bench("TCP transfers while the NIC driver, then inet, is killed again and again, two cards on one hub",
                         in_guest("resilience", 2, resilience_arguments)),
     "send": Bench("one TCP send of an application by step, from the call to the card's doorbell and back",
-                  lambda options: bench_network.measure_send(options.timeout)),
-    "rtt": Bench("a message and an answer of one byte, TCP, two cards on one hub", in_guest("rtt", 2)),
-    "throughput": Bench("TCP in bulk both ways, two cards on one hub", in_guest("throughput", 2)),
+                  over_network("send", lambda options: bench_network.measure_send(options.timeout)), peered=True),
+    "rtt": Bench("a message and an answer of one byte, TCP: two cards on one hub; the host",
+                 over_network("rtt", in_guest("rtt", 2)), peered=True),
+    "throughput": Bench("TCP in bulk both ways: two cards on one hub; the host",
+                        over_network("throughput", in_guest("throughput", 2)), peered=True),
     "model": Bench("P-time's experiment: replacement and response times over the number of programs, in the paper's order and ours",
                    in_guest("model", 1, lambda options: list(filter(None, [options.only])), MODEL_SHIFT)),
     "memory": Bench("memory of the core and of the whole system at the prompt", in_guest("memory")),
-    "boot": Bench("from the core's entry to the prompt", in_guest("boot"), on_linux("boot")),
+    "boot": Bench("from the core's entry to the prompt", beside_linux("boot"), peered=True),
     "chain": Bench("one read from the program to the disk and back, sequential against direct return", bench_chain.measure),
     "nic": Bench("P-nic: the NIC driver replaced from the disk while a program computes and sends, two cards on one hub",
                  bench_nic.measure),
     "disk": Bench("a file through file server, cache and driver, IDE and AHCI",
-                  lambda options: bench_disk.measure(options.timeout, options.samples or DISK_RUNS),
-                  lambda options: bench_disk.measure_linux(options.timeout, options.samples or DISK_RUNS)),
+                  beside(lambda options: bench_disk.measure(options.timeout, options.samples or DISK_RUNS),
+                         lambda options: bench_disk.measure_linux(options.timeout, options.samples or DISK_RUNS)), peered=True),
 }
 
 
@@ -88,24 +106,16 @@ def main(options) -> int:
     unknown = [name for name in names if name not in BENCHES]
     if unknown:
         raise Failure(f"no bench {', '.join(unknown)}; there are {', '.join(BENCHES)}", 2)
-    peered = [name for name, bench in BENCHES.items() if bench.linux is not None]
+    peered = [name for name, bench in BENCHES.items() if bench.peered]
     if options.peer and (options.peer not in PEERS or not any(name in peered for name in names)):
         raise Failure(f"--peer: there is `linux`, beside {', '.join(peered)}", 2)
     setup.ensure(setup.BUILD_PACKAGES, setup.RUN_PACKAGES, setup.BENCH_PACKAGES)
     build.image()
     for number, name in enumerate(names):
         with Progress(f"Measuring {name} ({number + 1} of {len(names)})"):
-            result = measured(BENCHES[name], options)
+            result = BENCHES[name].measure(options)
         bench_output.write(result, BUILD / "bench")
         plots.draw(BUILD / "bench" / f"{name}.svg", bench_plots.panels(result))
         bench_output.print_table(result)
     say(f"Results: {BUILD / 'bench'}")
     return 0
-
-
-def measured(bench: Bench, options) -> Result:
-    result = bench.measure(options)
-    if options.peer and bench.linux is not None:
-        peer = bench.linux(options)
-        result = replace(result, figures=result.figures + peer.figures, notes=result.notes + peer.notes)
-    return result

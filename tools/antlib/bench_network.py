@@ -78,11 +78,11 @@ def intervals(path: Path) -> list[list[dict[str, int]]]:
     return series
 
 
-def figure(name: str, values: list[int]) -> Figure:
+def figure(name: str, values: list[float], unit: str = "instructions") -> Figure:
     ordered = sorted(values)
     spread = {"min": ordered[0], "p50": ordered[(len(ordered) - 1) // 2],
               "p99": ordered[(len(ordered) * 99 + 99) // 100 - 1], "max": ordered[-1]}
-    return Figure(name, spread["p50"], "instructions", len(ordered), spread, {})
+    return Figure(name, spread["p50"], unit, len(ordered), spread, {})
 
 
 def steps_of(name: str, sends: list[dict[str, int]], total: Figure, mean: int) -> list[Figure]:

@@ -22,23 +22,29 @@ def add_arguments(parser) -> None:
 
 
 def main(options) -> int:
-    sources = [Path(source) for source in options.sources]
+    flags = [*(f"-I{path}" for path in options.includes), *(f"-D{text}" for text in options.definitions)]
+    setup.ensure(setup.BUILD_PACKAGES)
+    make([Path(source) for source in options.sources], Path(options.output), flags)
+    say(f"{options.output}: put it into a run with `tools/ant run --add {options.output}`")
+    return 0
+
+
+def make(sources: list[Path], output: Path, user_flags: list[str]) -> None:
+    """A program for the guest."""
     for source in sources:
         if not source.is_file():
             raise Failure(f"{source}: no such file", 2)
         if source.suffix not in C_SUFFIXES + CXX_SUFFIXES:
             raise Failure(f"{source}: neither C nor C++", 2)
     on_libc = all(source.suffix in C_SUFFIXES for source in sources)
-    setup.ensure(setup.BUILD_PACKAGES)
     build.configure()
     kit = json.loads((BUILD / "guest_kit.json").read_text(encoding="utf-8"))
     build.ninja(["ant", "antc", "ant_c_start"] if on_libc else ["ant"], "Building libant")
     with tempfile.TemporaryDirectory(prefix="ant-cc-") as folder:
-        return compile_and_link(kit, sources, Path(options.output), on_libc, Path(folder),
-                                [*(f"-I{path}" for path in options.includes), *(f"-D{text}" for text in options.definitions)])
+        compile_and_link(kit, sources, output, on_libc, Path(folder), user_flags)
 
 
-def compile_and_link(kit: dict, sources: list[Path], output: Path, on_libc: bool, folder: Path, user_flags: list[str]) -> int:
+def compile_and_link(kit: dict, sources: list[Path], output: Path, on_libc: bool, folder: Path, user_flags: list[str]) -> None:
     objects = []
     for number, source in enumerate(sources):
         target = folder / f"{number}.o"
@@ -49,8 +55,6 @@ def compile_and_link(kit: dict, sources: list[Path], output: Path, on_libc: bool
         objects += [str(compiled_manifest(kit, output.name, folder)), *kit["c_start"]]
     libraries = kit["c_libraries"] if on_libc else kit["libraries"]
     run([kit["cxx"], *kit["link_flags"], *objects, *libraries, "-o", str(output)])
-    say(f"{output}: put it into a run with `tools/ant run --add {output}`")
-    return 0
 
 
 def compiler_of(kit: dict, source: Path) -> tuple[str, list[str]]:

@@ -1,0 +1,103 @@
+"""Network benches whose other end is on the host: the same C program (user/bench/linux/network.c) under AnT and under Linux, with the
+same card on the same wire. That is a tap device, or for a user who is not root QEMU's user network.
+
+Instructions are counted by the plugin of QEMU (tools/plugin), of the whole guest, without idling; speed is by the host's clock, in plain
+emulation, the systems in turn.
+"""
+
+import contextlib
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from antlib import bench_guest, bench_network, cc, linux_peer, network_peer, qemu, run, setup, tap
+from antlib.bench_output import Figure, Result
+from antlib.paths import BUILD, ROOT
+from antlib.progress import Failure
+
+SOURCE = ROOT / "user/bench/linux/network.c"
+CARD = ["-device", "rtl8139,netdev=net0,romfile="]
+MODULES = ("8139cp",)
+BULK_BYTES, SEGMENT_BYTES = 16 << 20, 1460  # of network.c
+ROUNDS = 3
+# What network.c measures for a bench; by what its samples are divided.
+PARTS = {"send": "send", "rtt": "rtt", "throughput": "bulk"}
+DIVISORS = {"throughput": BULK_BYTES / SEGMENT_BYTES}
+
+System = Callable[[str, list[str], bool, float], str]  # network.c's arguments, further ones of QEMU, exact, seconds -> its output
+
+
+def wire_kind() -> str:
+    return "tap" if tap.possible() else "QEMU's user network, as this user is not root"
+
+
+@contextlib.contextmanager
+def wire():
+    """-> how the card is connected, the other end"""
+    if tap.possible():
+        setup.ensure(("iproute2",))
+        with tap.Wire() as device, network_peer.NetworkPeer(tap.HOST_ADDRESS) as peer:
+            yield device.netdev, peer
+    else:
+        with network_peer.NetworkPeer("127.0.0.1") as peer:
+            yield "user,id=net0", peer
+
+
+def ant(arguments: str, options: list[str], exact: bool, timeout: float) -> str:
+    program = BUILD / "run/network"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    cc.make([SOURCE], program, [])
+    machine = qemu.Options(image=run.image_with([str(program)]), icount=exact, idle_waits=True, cards=options, reboot=False)
+    return bench_guest.output_of(machine, "bench-host", "network", f"run network {arguments}", timeout)
+
+
+def linux(arguments: str, options: list[str], exact: bool, timeout: float) -> str:
+    system = linux_peer.get()
+    script = (f"ip link set lo up; ip addr add {tap.GUEST_ADDRESS}/24 dev eth0; ip link set eth0 up; network {arguments}")
+    with tempfile.TemporaryDirectory(prefix="ant-bench-") as folder:
+        archive = linux_peer.initramfs(system, Path(folder), MODULES, (SOURCE,), script)
+        output = linux_peer.boot(system, archive, "bench-host-linux", machine="pc", exact=exact, devices=options, timeout=timeout)
+    if "bench network done" not in output:
+        raise Failure(f"network under Linux failed:\n{output[-2000:]}")
+    return output
+
+
+def instructions(system: System, name: str, timeout: float) -> list[Figure]:
+    bench_network.build_plugin()
+    counted = BUILD / "log/bench-host-steps"
+    with wire() as (netdev, peer):
+        options = ["-netdev", netdev, *CARD, "-plugin", f"{bench_network.PLUGIN},out={counted}"]
+        output = system(f"{tap.HOST_ADDRESS} {peer.port} {PARTS[name]}", options, True, timeout)
+    names = [line.split()[1] for line in output.splitlines() if line.startswith("series ")]
+    divisor = DIVISORS.get(name, 1)
+    series = [[round(int(count) / divisor) for count in re.findall(r"\bend:(\d+)", part)]
+              for part in counted.read_text(encoding="utf-8").split("series\n")[1:]]
+    return [bench_network.figure(identifier, values) for identifier, values in zip(names, series, strict=True)]
+
+
+def speeds(systems: dict[str, System], name: str, timeout: float) -> list[Figure]:
+    """By the prefix of each system's figures."""
+    samples: dict[str, list[float]] = {}
+    for _round in range(ROUNDS):
+        for prefix, system in systems.items():
+            with wire() as (netdev, peer):
+                system(f"{tap.HOST_ADDRESS} {peer.port} {PARTS[name]}", ["-netdev", netdev, *CARD], False, timeout)
+            for identifier, values in peer.samples.items():
+                samples.setdefault(prefix + identifier, []).extend(values)
+    return [bench_network.figure(identifier, values, "us" if identifier.endswith("us") else "MB/s")
+            for identifier, values in samples.items()]
+
+
+def measure(name: str, result: Result, with_linux: bool, timeout: float) -> Result:
+    """`result`, and what the other end on the host adds: the instructions of both systems counted in one way, the speed of both."""
+    systems = {"": ant, "linux.": linux} if with_linux else {"": ant}
+    counted = {"posix.": ant, "linux.": linux} if with_linux else {}
+    figures = list(result.figures)
+    for prefix, system in counted.items():
+        figures += [replace(item, id=prefix + item.id) for item in instructions(system, name, timeout)]
+    if name != "send":
+        figures += speeds(systems, name, timeout)
+    return replace(result, figures=figures, notes=[*result.notes, f"MB/s, us, posix, linux: user/bench/linux/network.c, with the "
+                                                   f"other end on the host over {wire_kind()}; posix: under AnT"])

@@ -1,0 +1,121 @@
+// What `ant bench send`, `rtt` and `throughput` measure, under Linux, to programs on the host (tools/antlib/network_peer.py).
+// network HOST PORT send|rtt|bulk: what is counted stands between marks for the plugin of the emulator (tools/plugin); to the processor
+// they are no operation.
+#define _GNU_SOURCE
+#include "figure.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MARK(number) __asm__ volatile(".byte 0x0f, 0x1f, 0x80\n\t.long 0x416e5400 + " #number ::: "memory")
+#define SERIES() MARK(1)
+#define BEGIN() MARK(2)
+#define END() MARK(3)
+
+enum { sends = 200, round_trips = 500, warm_up = 50, block = 64 << 10, bulk_bytes = 16 << 20 };
+static const uint32_t send_sizes[] = {256, 512, 768, 1024, 1460, 2048, 4096, 16384};
+static const uint32_t questions[] = {256, 512, 768, 1024};
+static const char *host, *port;
+static char buffer[block];
+
+// `what` the other end is to do, with `count` bytes: one line of text, which it answers by a line.
+static int connection(const char* what, uint32_t count) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
+    const int one = 1;
+    char line[64];
+    int stream = -1;
+    if (inet_pton(AF_INET, host, &address.sin_addr) != 1) fail(host);
+    for (int attempt = 0;; ++attempt) {  // until this machine has an address
+        stream = socket(AF_INET, SOCK_STREAM, 0);
+        if (stream < 0) fail("socket");
+        if (connect(stream, (struct sockaddr*)&address, sizeof address) == 0) break;
+        if (attempt == 300) fail("connect");
+        close(stream);
+        usleep(100000);
+    }
+    setsockopt(stream, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    const int length = snprintf(line, sizeof line, "%s %u\n", what, count);
+    if (write(stream, line, (size_t)length) != length || read(stream, line, 1) != 1) fail(what);
+    return stream;
+}
+
+static void send_all(int stream, uint32_t bytes) {
+    for (uint32_t done = 0; done < bytes;) {
+        const ssize_t n = send(stream, buffer, bytes - done < block ? bytes - done : block, 0);
+        if (n <= 0) fail("send");
+        done += (uint32_t)n;
+    }
+}
+
+static void receive_all(int stream, uint32_t bytes) {
+    for (uint32_t done = 0; done < bytes;) {
+        const ssize_t n = recv(stream, buffer, bytes - done < block ? bytes - done : block, 0);
+        if (n <= 0) fail("recv");
+        done += (uint32_t)n;
+    }
+}
+
+static void measure_send(void) {
+    for (unsigned s = 0; s < sizeof send_sizes / sizeof *send_sizes; ++s) {
+        const int stream = connection("swallow", 0);
+        for (unsigned i = 0; i < warm_up; ++i) send_all(stream, send_sizes[s]), usleep(3000);
+        printf("series send.%u.total\n", send_sizes[s]);
+        SERIES();
+        for (unsigned i = 0; i < sends; ++i) {
+            usleep(3000);  // until it is acknowledged and the machine idle
+            BEGIN();
+            const ssize_t sent = send(stream, buffer, send_sizes[s], 0);
+            END();
+            if (sent != (ssize_t)send_sizes[s]) fail("send");
+        }
+        close(stream);
+    }
+}
+
+static void measure_round_trip(void) {
+    for (unsigned q = 0; q < sizeof questions / sizeof *questions; ++q) {
+        const int stream = connection("answer", questions[q]);
+        for (unsigned i = 0; i < warm_up; ++i) send_all(stream, questions[q]), receive_all(stream, 1);
+        printf("series rtt.%u.instructions\n", questions[q]);
+        SERIES();
+        for (unsigned i = 0; i < round_trips; ++i) {
+            BEGIN();
+            send_all(stream, questions[q]), receive_all(stream, 1);
+            END();
+        }
+        close(stream);
+    }
+}
+
+static void measure_bulk(void) {
+    for (int sending = 1; sending >= 0; --sending) {
+        const int stream = connection(sending ? "sink" : "source", bulk_bytes);
+        printf("series throughput.%s.segment_instructions\n", sending ? "send" : "recv");
+        SERIES();
+        BEGIN();
+        if (sending) {
+            send_all(stream, bulk_bytes);
+            receive_all(stream, 1);  // that all has arrived
+        } else {
+            send_all(stream, 1);  // that it may begin
+            receive_all(stream, bulk_bytes);
+        }
+        END();
+        close(stream);
+    }
+}
+
+int main(int argc, char** argv) {
+    if (argc != 4) return 2;
+    host = argv[1], port = argv[2];
+    if (strcmp(argv[3], "send") == 0) measure_send();
+    else if (strcmp(argv[3], "rtt") == 0) measure_round_trip();
+    else if (strcmp(argv[3], "bulk") == 0) measure_bulk();
+    else return 2;
+    printf("bench network done\n");
+    return 0;
+}
