@@ -26,8 +26,6 @@ namespace ant::core {
 
 namespace {
 
-constexpr u64 old_device_limit = u64{4} << 30;  // areas are for DMA by 32-bit devices too
-
 struct Range {
     u64 first, end;
 };
@@ -56,28 +54,21 @@ void init_memory(const arch::BootInfo& info) {
                       {info.boot_allocated_first, info.boot_allocated_end},
                       {page_down(info.module_start), page_up(info.module_end)},
                       {0, 0}};
-    u64 end = 0;
-    for (unsigned i = 0; i < info.ram_count; ++i) {
-        const u64 e = info.ram[i].end < old_device_limit ? info.ram[i].end : old_device_limit;
-        if (info.ram[i].first < e && e > end) end = e;
-    }
-    const u64 pages = end >> page_shift;
+    const u64 pages = info.ram[info.ram_count - 1].end >> page_shift;
     const u64 bytes = page_up(pages * sizeof(PageInfo));
-    u64 place = 0;
+    u64 place = 0;  // the last: memory below 4 GiB is for devices
     for (unsigned i = 0; i < info.ram_count; ++i)
         outside({info.ram[i].first, info.ram[i].end}, taken, [&](u64 first, u64 last) {
-            if (place == 0 && last - first >= bytes) place = first;
+            if (last - first >= bytes) place = first;
         });
     if (place == 0) arch::panic("not enough memory: no room for %lu page descriptors", pages);
     taken[3] = {place, place + bytes};
     auto* descriptors = static_cast<PageInfo*>(arch::direct(place));
     for (u64 i = 0; i < pages; ++i) descriptors[i] = PageInfo{};
     pool.init({descriptors, pages});
-    for (unsigned i = 0; i < info.ram_count; ++i) {
-        const u64 last = info.ram[i].end < end ? info.ram[i].end : end;
-        outside({info.ram[i].first, last}, taken,
+    for (unsigned i = 0; i < info.ram_count; ++i)
+        outside({info.ram[i].first, info.ram[i].end}, taken,
                 [](u64 a, u64 b) { pool.add(static_cast<Pfn>(a >> page_shift), (b - a) >> page_shift); });
-    }
     core_bytes = bytes + (info.boot_allocated_end - info.boot_allocated_first) + (info.kernel_end - info.kernel_first);
 }
 

@@ -33,6 +33,7 @@ void check_leaf(const Slot& slot, Pfn pfn, bool wanted, bool writable) {
 void check_area(Pfn head) {
     const PageInfo& info = pool[head];
     if (info.pages == 0 || head + info.pages > pool.size()) return complain("area of impossible length", head);
+    if (pool.is_high(head + info.pages - 1)) complain("area out of reach of devices", head);
     for (const Slot& slot : slots) {
         if (slot.name[0] == 0 || slot.window.root() == 0) continue;
         const bool owner = info.owner == slot.index && info.call == 0;

@@ -200,6 +200,8 @@ Listed list_system(Pfn area, bool with_audit) {
     r.total_pages = pool.total_pages();
     r.free_pages = pool.free_pages();
     r.zeroed_pages = pool.zeroed_pages();
+    r.high_pages = pool.total_high();
+    r.high_free_pages = pool.free_high();
     r.uptime_ns = machine::ticks_to_ns(machine::now() - boot_facts.boot_tsc);
     r.idle_ns = machine::ticks_to_ns(cpu.idle_ticks);
     r.tsc_khz = boot_facts.tsc_khz;

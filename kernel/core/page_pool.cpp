@@ -2,19 +2,29 @@
 
 #include "machine.hpp"
 
+#include <algorithm>
 #include <bit>
 
 namespace ant::core {
 
 constinit PagePool pool;
 
-void PagePool::init(std::span<PageInfo> info) {
+namespace {
+
+constexpr bool for_devices(PageKind kind) { return kind == PageKind::area || kind == PageKind::control; }
+
+}  // namespace
+
+void PagePool::init(std::span<PageInfo> info, Pfn border) {
     info_ = info;
-    for (Pfn& head : heads_) head = no_page;
+    border_ = border;
+    for (auto& heads : heads_)
+        for (Pfn& head : heads) head = no_page;
 }
 
 void PagePool::add(Pfn first, std::size_t pages) {
     total_ += pages;
+    if (const Pfn end = first + static_cast<Pfn>(pages); is_high(end - 1)) total_high_ += end - std::max(first, border_);
     release(first, pages);
 }
 
@@ -29,14 +39,15 @@ void PagePool::insert(Pfn head, unsigned order) {
     p.kind = PageKind::free_head;
     p.order = static_cast<u8>(order);
     p.previous = no_page;
-    p.next = heads_[order];
+    Pfn& first = heads_[is_high(head)][order];
+    p.next = first;
     if (p.next != no_page) info_[p.next].previous = head;
-    heads_[order] = head;
+    first = head;
 }
 
 void PagePool::unlink(Pfn head) {
     PageInfo& p = info_[head];
-    (p.previous != no_page ? info_[p.previous].next : heads_[p.order]) = p.next;
+    (p.previous != no_page ? info_[p.previous].next : heads_[is_high(head)][p.order]) = p.next;
     if (p.next != no_page) info_[p.next].previous = p.previous;
     p.next = p.previous = no_page;
     p.kind = PageKind::free_body;
@@ -45,13 +56,26 @@ void PagePool::unlink(Pfn head) {
 void PagePool::release_block(Pfn head, unsigned order) {
     while (order + 1 < orders) {
         const Pfn buddy = head ^ (Pfn{1} << order);
-        if (buddy + (Pfn{1} << order) > info_.size()) break;
+        if (buddy + (Pfn{1} << order) > info_.size() || is_high(buddy) != is_high(head)) break;
         if (info_[buddy].kind != PageKind::free_head || info_[buddy].order != order) break;
         unlink(buddy);
         head &= ~(Pfn{1} << order);
         ++order;
     }
     insert(head, order);
+}
+
+// The largest aligned blocks that fit.
+void PagePool::release_blocks(Pfn first, std::size_t pages) {
+    free_ += pages;
+    while (pages != 0) {
+        unsigned order = static_cast<unsigned>(std::countr_zero(first | (Pfn{1} << (orders - 1))));
+        while ((std::size_t{1} << order) > pages || is_high(first) != is_high(first + (Pfn{1} << order) - 1)) --order;
+        if (is_high(first)) free_high_ += std::size_t{1} << order;
+        release_block(first, order);
+        first += Pfn{1} << order;
+        pages -= std::size_t{1} << order;
+    }
 }
 
 void PagePool::release(Pfn first, std::size_t pages, bool zero) {
@@ -62,47 +86,38 @@ void PagePool::release(Pfn first, std::size_t pages, bool zero) {
         p.kind = PageKind::free_body;
         p.zeroed = zero;
     }
-    free_ += pages;
     if (zero) zeroed_ += pages;
-    while (pages != 0) {  // the largest aligned blocks that fit
-        unsigned order = static_cast<unsigned>(std::countr_zero(first | (Pfn{1} << (orders - 1))));
-        while ((std::size_t{1} << order) > pages) --order;
-        release_block(first, order);
-        first += Pfn{1} << order;
-        pages -= std::size_t{1} << order;
-    }
+    release_blocks(first, pages);
 }
 
-Pfn PagePool::allocate(std::size_t pages, PageKind kind) {
-    if (pages == 0 || pages > (std::size_t{1} << (orders - 1))) return no_page;
-    const unsigned wanted = static_cast<unsigned>(std::bit_width(pages - 1));
+Pfn PagePool::take_block(bool high, unsigned wanted) {
     unsigned order = wanted;
-    while (order < orders && heads_[order] == no_page) ++order;
+    while (order < orders && heads_[high][order] == no_page) ++order;
     if (order == orders) return no_page;
-    const Pfn head = heads_[order];
+    const Pfn head = heads_[high][order];
     unlink(head);
     while (order > wanted) {  // give back upper halves
         --order;
         insert(head + (Pfn{1} << order), order);
     }
+    free_ -= std::size_t{1} << wanted;
+    if (high) free_high_ -= std::size_t{1} << wanted;
+    return head;
+}
+
+Pfn PagePool::allocate(std::size_t pages, PageKind kind) {
+    if (pages == 0 || pages > (std::size_t{1} << (orders - 1))) return no_page;
+    const unsigned wanted = static_cast<unsigned>(std::bit_width(pages - 1));
+    Pfn head = for_devices(kind) ? no_page : take_block(true, wanted);
+    if (head == no_page) head = take_block(false, wanted);
+    if (head == no_page) return no_page;
     for (std::size_t i = 0; i < pages; ++i) {
         PageInfo& p = info_[head + i];
         if (p.zeroed) --zeroed_;
         p.kind = i == 0 ? kind : PageKind::body;
     }
     info_[head].pages = static_cast<u32>(pages);
-    free_ -= std::size_t{1} << wanted;
-    if (const std::size_t rest = (std::size_t{1} << wanted) - pages; rest != 0) {  // and what exceeds the run
-        Pfn tail = head + static_cast<Pfn>(pages);
-        free_ += rest;
-        for (std::size_t left = rest; left != 0;) {
-            unsigned o = static_cast<unsigned>(std::countr_zero(tail));
-            while ((std::size_t{1} << o) > left) --o;
-            release_block(tail, o);
-            tail += Pfn{1} << o;
-            left -= std::size_t{1} << o;
-        }
-    }
+    release_blocks(head + static_cast<Pfn>(pages), (std::size_t{1} << wanted) - pages);  // what exceeds the run
     return head;
 }
 

@@ -2,6 +2,9 @@
 //
 // Invariant: every page has exactly one kind, and a run of pages one head. Free pages carry a `zeroed` bit of
 // their own, so that merging blocks loses no zeroing; zero_ahead() sets it when the CPU is idle.
+//
+// Many devices take addresses of 32 bits only. So areas, which are for DMA, lie below 4 GiB; what is not for devices is
+// taken from above as long as there is some, so that all of RAM is used and the low part is kept for areas.
 #pragma once
 
 #include "types.hpp"
@@ -60,8 +63,10 @@ class PagePool {
 public:
     static constexpr unsigned orders = 18;  // up to 512 MiB in one run
 
-    // `info` has one entry per page up to the end of RAM, all reserved.
-    void init(std::span<PageInfo> info);
+    static constexpr Pfn four_gib = (u64{4} << 30) >> page_shift;
+
+    // `info` has one entry per page up to the end of RAM, all reserved. Areas lie below `border`.
+    void init(std::span<PageInfo> info, Pfn border = four_gib);
     // Hands pages over to the pool. They need not be zero.
     void add(Pfn first, std::size_t pages);
 
@@ -86,15 +91,22 @@ public:
     [[nodiscard]] std::size_t free_pages() const { return free_; }
     [[nodiscard]] std::size_t zeroed_pages() const { return zeroed_; }
     [[nodiscard]] std::size_t total_pages() const { return total_; }
+    [[nodiscard]] bool is_high(Pfn pfn) const { return pfn >= border_; }
+    [[nodiscard]] std::size_t total_high() const { return total_high_; }
+    [[nodiscard]] std::size_t free_high() const { return free_high_; }
 
 private:
     void insert(Pfn head, unsigned order);
     void unlink(Pfn head);
     void release_block(Pfn head, unsigned order);
+    void release_blocks(Pfn first, std::size_t pages);
+    Pfn take_block(bool high, unsigned wanted);
 
     std::span<PageInfo> info_;
-    Pfn heads_[orders] = {};
+    Pfn border_ = four_gib;
+    Pfn heads_[2][orders] = {};  // [1]: from the border on. No block lies on both sides.
     std::size_t free_ = 0, zeroed_ = 0, total_ = 0;
+    std::size_t free_high_ = 0, total_high_ = 0;  // of these
     Pfn cursor_ = 0;
 };
 

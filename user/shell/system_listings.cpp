@@ -33,6 +33,8 @@ void describe(Json& json, const abi::SystemRecord& s) {
     json.number("total_pages", s.total_pages);
     json.number("free", s.free_pages);
     json.number("zeroed_pages", s.zeroed_pages);
+    json.number("high_pages", s.high_pages);
+    json.number("high_free", s.high_free_pages);
     json.number("kernel_bytes", s.kernel_bytes);
     json.number("kernel_pool_bytes", s.kernel_pool_bytes);
     json.number("audit_errors", s.audit_errors);
@@ -60,6 +62,8 @@ Result<> areas_as_text(const abi::SystemRecord& system) {
     out.print("total=%llu free=%llu zeroed=%llu pages of 4096 bytes, core=%llu pool=%llu bytes\n",
               static_cast<ull>(system.total_pages), static_cast<ull>(system.free_pages), static_cast<ull>(system.zeroed_pages),
               static_cast<ull>(system.kernel_bytes), static_cast<ull>(system.kernel_pool_bytes));
+    if (system.high_pages != 0)
+        out.print("above 4 GiB: total=%llu free=%llu\n", static_cast<ull>(system.high_pages), static_cast<ull>(system.high_free_pages));
     if (system.audit_errors == 0) {
         out.write("audit=ok\n");
     } else {

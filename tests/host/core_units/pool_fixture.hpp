@@ -8,9 +8,9 @@
 namespace ant::test {
 
 struct OwnPool {
-    explicit OwnPool(std::size_t pages) : info(pages) {
+    explicit OwnPool(std::size_t pages, Pfn border = PagePool::four_gib) : info(pages) {
         model::hardware().reset(pages);
-        pool.init(info);
+        pool.init(info, border);
     }
     u64& word(Pfn pfn) { return *static_cast<u64*>(machine::page(pfn)); }
     // Whether all of it is one free block, with nothing lost.

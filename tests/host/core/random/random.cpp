@@ -9,15 +9,17 @@
 #include <iostream>
 
 using namespace ant::test;
+using ant::core::PagePool;
 
 namespace {
 
 constexpr unsigned rounds = 100, steps_per_round = 5000;
+constexpr ant::core::Pfn memory_for_areas = 1600;
 
 void run(std::uint64_t seed) {
     std::uint64_t steps = 0, answered = 0, dropped = 0, kills = 0, replaced = 0, timers = 0, restarts = 0, redelivered = 0;
     for (unsigned round = 0; round < rounds; ++round) {
-        World w(2048);
+        World w(2048, round % 2 == 0 ? PagePool::four_gib : memory_for_areas);
         Actors actors(w, seed + round);
         actors.populate();
         for (unsigned i = 0; i < steps_per_round; ++i, ++steps) {

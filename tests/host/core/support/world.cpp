@@ -50,12 +50,12 @@ Outcome outcome_of(const Process& p) {
     return {!back, static_cast<Error>(c.rax), c.rdx, c.rsi, c.rdi, c.r8, c.r9};
 }
 
-World::World(std::size_t pages) : descriptors_(pages) {
+World::World(std::size_t pages, Pfn border) : descriptors_(pages) {
     hardware().reset(pages);
     arch::boot_cpu = {};
     scheduler = {};
     pool = {};
-    pool.init(descriptors_);
+    pool.init(descriptors_, border);
     pool.add(1, pages - 1);  // page 0 is not used
     control_zone = pool.allocate(max_controls, PageKind::control);
     REQUIRE(control_zone != no_page);

@@ -65,7 +65,8 @@ inline constexpr u64 mode_flags(DataMode mode) { return static_cast<u64>(mode) <
 
 class World {
 public:
-    explicit World(std::size_t pages = 3072);
+    // Areas lie below the border.
+    explicit World(std::size_t pages = 3072, Pfn border = PagePool::four_gib);
     // Ends everything, and checks that all pages are free again.
     ~World() noexcept(false);
     World(const World&) = delete;
