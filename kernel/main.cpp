@@ -145,7 +145,9 @@ Process& create_guardian(const arch::BootInfo& info) {
     pool.adopt(first, pages, PageKind::area);
     set_boot_archive(first, archive.size());
     Image& image = guardian_image(archive);
-    const auto created = create_process({&image, &request, "guardian", nullptr, request.priority});
+    const auto loaded = load_process(image, "guardian");
+    if (!loaded) arch::panic("the guardian could not be loaded: %s", error_text(loaded.error()));
+    const auto created = complete_process(**loaded, {&request, "guardian", nullptr, request.priority});
     if (!created) arch::panic("the guardian could not be created: %s", error_text(created.error()));
     if (!adopt_guardian(**created, image)) arch::panic("not enough memory to map the boot archive");
     return **created;

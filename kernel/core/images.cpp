@@ -2,6 +2,7 @@
 
 #include "areas.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -64,24 +65,45 @@ Result<Segment> parse_segment(const ProgramHeader& header, u64 file_size) {
     return s;
 }
 
-// Four sums side by side, so that one need not wait for the other. Each step is reversible: no change of a single word
-// is ever missed.
-struct Hash {
-    static constexpr u64 factor = 0x9e37'79b9'7f4a'7c15;
-    u64 lane[4] = {1, 2, 3, 4};
+constexpr u64 pages_per_step = 32;
 
-    void add(const u64* word, std::size_t words) {
-        u64 a = lane[0], b = lane[1], c = lane[2], d = lane[3];
-        for (const u64* const end = word + words; word != end; word += 4) {
-            a = std::rotl(a ^ word[0], 29) * factor;
-            b = std::rotl(b ^ word[1], 29) * factor;
-            c = std::rotl(c ^ word[2], 29) * factor;
-            d = std::rotl(d ^ word[3], 29) * factor;
-        }
-        lane[0] = a, lane[1] = b, lane[2] = c, lane[3] = d;
+// -> how much of a segment's page comes from the file
+u64 in_file(const Segment& s, u64 offset) { return offset < s.file_bytes ? std::min<u64>(s.file_bytes - offset, page_size) : 0; }
+
+void add_page(ImageHash& hash, Pfn pfn) {
+    constexpr u64 factor = 0x9e37'79b9'7f4a'7c15;
+    const auto* word = static_cast<const u64*>(machine::page(pfn));
+    u64 a = hash.lane[0], b = hash.lane[1], c = hash.lane[2], d = hash.lane[3];
+    for (const u64* const end = word + page_size / sizeof(u64); word != end; word += 4) {
+        a = std::rotl(a ^ word[0], 29) * factor;
+        b = std::rotl(b ^ word[1], 29) * factor;
+        c = std::rotl(c ^ word[2], 29) * factor;
+        d = std::rotl(d ^ word[3], 29) * factor;
     }
-    [[nodiscard]] u64 value() const { return lane[0] ^ std::rotl(lane[1], 16) ^ std::rotl(lane[2], 32) ^ std::rotl(lane[3], 48); }
-};
+    hash = {{a, b, c, d}};
+}
+
+u64 value_of(const ImageHash& hash) {
+    return hash.lane[0] ^ std::rotl(hash.lane[1], 16) ^ std::rotl(hash.lane[2], 32) ^ std::rotl(hash.lane[3], 48);
+}
+
+// Calls f(segment, offset, page of the file) for at most `limit` pages, in order, with those of the file hashed. True
+// when the cursor is at the end; false also when f returned false.
+template <class F>
+bool go_through(const Image& image, ImageCursor& at, u64 limit, F f) {
+    for (; at.segment < image.layout.segment_count; ++at.segment, at.offset = 0) {
+        const Segment& s = image.layout.segments[at.segment];
+        for (; at.offset < s.memory_bytes; at.offset += page_size) {
+            if (limit-- == 0) return false;
+            const Pfn page = image.first + static_cast<Pfn>((s.file_offset + at.offset) >> page_shift);
+            if (in_file(s, at.offset) != 0) add_page(at.hash, page);
+            if (!f(s, at.offset, page)) return false;
+        }
+    }
+    return true;
+}
+
+bool only_hash(const Segment&, u64, Pfn) { return true; }
 
 }  // namespace
 
@@ -92,22 +114,25 @@ const Segment* segment_at(const ImageLayout& layout, u64 address) {
 }
 
 u64 hash_image(const Image& image) {
-    Hash hash;
-    for (u32 i = 0; i < image.layout.segment_count; ++i) {
-        const Segment& s = image.layout.segments[i];
-        const auto* from = static_cast<const std::byte*>(machine::page(image.first)) + s.file_offset;
-        hash.add(reinterpret_cast<const u64*>(from), page_up(s.file_bytes) / sizeof(u64));
-    }
-    return hash.value();
+    ImageCursor at;
+    (void)go_through(image, at, ~u64{0}, only_hash);
+    return value_of(at.hash);
 }
 
-bool intact(Image& image) {
-    if (!image.damaged && hash_image(image) != image.hash) {
+namespace {
+
+// True if the image is as it was.
+bool compare(Image& image, u64 hash) {
+    if (!image.damaged && hash != image.hash) {
         image.damaged = true;
         ++damaged_images;
     }
     return !image.damaged;
 }
+
+}  // namespace
+
+bool intact(Image& image) { return compare(image, hash_image(image)); }
 
 Result<ImageLayout> parse_image(std::span<const std::byte> file) {
     ElfHeader header;
@@ -139,12 +164,20 @@ Result<ImageLayout> parse_image(std::span<const std::byte> file) {
     return layout;
 }
 
+namespace {
+
+void fill_in(Image& image, Pfn first, u32 pages, const ImageLayout& layout, bool known) {
+    image = {first, {}, pages, 1, (image.generation + 1) & 0xffff, known, 0, false, 0, layout};
+}
+
+}  // namespace
+
 void set_up_image(Image& image, Pfn first, u32 pages, const ImageLayout& layout, bool known) {
-    image = {first, pages, 1, (image.generation + 1) & 0xffff, known, 0, false, 0, layout};
+    fill_in(image, first, pages, layout, known);
     image.hash = hash_image(image);
 }
 
-Result<u32> create_image(Slot& slot, u64 address, u64 bytes) {
+Result<Image*> begin_image(Slot& slot, u64 address, u64 bytes) {
     const Pfn area = ANT_TRY(owned_area(slot, address));
     PageInfo& info = pool[area];
     if (bytes == 0 || bytes > u64{info.pages} * page_size) return Failure(Error::invalid_argument);
@@ -167,10 +200,18 @@ Result<u32> create_image(Slot& slot, u64 address, u64 bytes) {
     }
     unlink_area(slot, area);
     info.kind = PageKind::image;
-    set_up_image(*image, area, info.pages, *layout, true);
+    fill_in(*image, area, info.pages, *layout, false);
     image->owner = slot.id();
-    return static_cast<u32>(image - images) | image->generation << 8;
+    return image;
 }
+
+bool complete_image(Image& image) {
+    image.known = go_through(image, image.hashed, pages_per_step, only_hash);
+    if (image.known) image.hash = value_of(image.hashed.hash);
+    return image.known;
+}
+
+u32 number_of(const Image& image) { return static_cast<u32>(&image - images) | image.generation << 8; }
 
 Image* image_by_number(u32 number) {
     const u32 index = number & 0xff;
@@ -203,38 +244,46 @@ void drop_image(Image& image) {
     image.first = no_page;
 }
 
-Result<> load_image(Image& image, Process& process) {
-    if (!intact(image)) {
-        machine::log_damage(process.program);
-        return Failure(Error::bad_image);
-    }
+Result<> can_load(const Image& image) {
+    if (image.damaged) return Failure(Error::bad_image);
     u64 needed = 0;
     for (u32 i = 0; i < image.layout.segment_count; ++i)
         if (image.layout.segments[i].protection == abi::Protection::read_write)
             needed += page_up(image.layout.segments[i].memory_bytes) >> page_shift;
-    if (needed > pool.free_pages()) return Failure(Error::no_memory);  // known before anything is taken
-    for (u32 i = 0; i < image.layout.segment_count; ++i) {
-        const Segment& s = image.layout.segments[i];
-        for (u64 offset = 0; offset < s.memory_bytes; offset += page_size) {
-            const Pfn in_file = image.first + static_cast<Pfn>((s.file_offset + offset) >> page_shift);
-            if (s.protection != abi::Protection::read_write) {
-                if (!process.space.map(s.address + offset, in_file, s.protection)) return Failure(Error::no_memory);
-                continue;
-            }
-            const Pfn pfn = pool.allocate_zeroed(PageKind::own);
-            if (pfn == no_page) return Failure(Error::no_memory);
-            if (offset < s.file_bytes) {
-                const u64 rest = s.file_bytes - offset;
-                std::memcpy(machine::page(pfn), machine::page(in_file), rest < page_size ? rest : page_size);
-            }
-            ++process.private_pages;
-            if (!process.space.map(s.address + offset, pfn, s.protection)) {
-                pool.release(pfn, 1);
-                return Failure(Error::no_memory);
-            }
-        }
-    }
+    if (needed > pool.free_pages()) return Failure(Error::no_memory);
     return {};
+}
+
+namespace {
+
+Result<> load_page(Process& process, const Segment& s, u64 offset, Pfn page) {
+    if (s.protection != abi::Protection::read_write) {
+        if (!process.space.map(s.address + offset, page, s.protection)) return Failure(Error::no_memory);
+        return {};
+    }
+    const Pfn copy = pool.allocate_zeroed(PageKind::own);
+    if (copy == no_page) return Failure(Error::no_memory);
+    std::memcpy(machine::page(copy), machine::page(page), in_file(s, offset));
+    if (!process.space.map(s.address + offset, copy, s.protection)) {
+        pool.release(copy, 1);
+        return Failure(Error::no_memory);
+    }
+    ++process.private_pages;
+    return {};
+}
+
+}  // namespace
+
+Result<bool> load_step(Process& process) {
+    Image& image = *process.image;
+    Result<> mapped;
+    const bool all = go_through(image, process.loaded, pages_per_step, [&](const Segment& s, u64 offset, Pfn page) {
+        mapped = load_page(process, s, offset, page);
+        return static_cast<bool>(mapped);
+    });
+    if (!mapped) return Failure(mapped.error());
+    if (all && !compare(image, value_of(process.loaded.hash))) return Failure(Error::bad_image);
+    return all;
 }
 
 }  // namespace ant::core

@@ -33,6 +33,7 @@ Result<ImageLayout> parse_image(std::span<const std::byte> file);
 
 struct Image {
     Pfn first = no_page;  // the core's; no_page = unused entry
+    ImageCursor hashed;   // until it is complete
     u32 pages = 0;
     u32 users = 0;  // processes, plus one while it is known by number
     u32 generation = 0;
@@ -47,8 +48,10 @@ extern u32 damaged_images;  // ever found
 
 // An entry for these pages, which hold a file of this layout; with one user: whoever knows its number, or the core.
 void set_up_image(Image& image, Pfn first, u32 pages, const ImageLayout& layout, bool known);
-// The area leaves the slot. -> image number
-Result<u32> create_image(Slot& slot, u64 area, u64 bytes);
+// The area leaves the slot and becomes an image, in steps: nobody knows it before complete_image says true.
+Result<Image*> begin_image(Slot& slot, u64 area, u64 bytes);
+[[nodiscard]] bool complete_image(Image& image);
+u32 number_of(const Image& image);
 Result<> release_image(u32 number);
 // Those that the slot has created and not released.
 void release_images(const Slot& owner);
@@ -60,8 +63,10 @@ void drop_image(Image& image);
 u64 hash_image(const Image& image);
 [[nodiscard]] bool intact(Image& image);
 
-// Maps the segments into a new process: shared pages where nothing is written, private copies elsewhere. Only if it is
-// intact: otherwise the process would fail as the one before it did.
-Result<> load_image(Image& image, Process& process);
+// Said before anything is taken.
+Result<> can_load(const Image& image);
+// Maps the segments of its image into a new process: shared pages where nothing is written, private copies elsewhere. One
+// step; true when all is there, and the image intact: otherwise the process would fail as the one before it did.
+Result<bool> load_step(Process& process);
 
 }  // namespace ant::core

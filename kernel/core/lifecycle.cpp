@@ -9,6 +9,7 @@
 #include "server_table.hpp"
 #include "trace.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace ant::core {
@@ -147,7 +148,7 @@ Result<> build_startup(Process& p, const ProcessPlan& plan, const Slot& slot) {
     if (!map_private(p, startup_page, pfn, abi::Protection::read_write)) return Failure(Error::no_memory);
     auto* info = static_cast<abi::StartupInfo*>(machine::page(pfn));
     const abi::ProcessRequest& request = *plan.request;
-    const ImageLayout& layout = plan.image->layout;
+    const ImageLayout& layout = p.image->layout;
     info->magic = abi::startup_magic;
     info->pid = p.pid;
     info->slot = slot.id();
@@ -180,12 +181,6 @@ Result<> build_startup(Process& p, const ProcessPlan& plan, const Slot& slot) {
     return {};
 }
 static_assert(sizeof(abi::StartupInfo) + abi::max_argument_bytes <= page_size);
-
-void free_process_memory(Process& p) {
-    while (!p.space.destroy(pages_per_step)) {
-    }
-    p.state = Process::State::free;
-}
 
 // What becomes of the calls that the slot has.
 void count_calls(abi::FaultRecord& r, const Slot& slot) {
@@ -236,6 +231,9 @@ void drop_reservation(Process& p) {
 // Takes a process out of whatever it waits for or was about to do.
 void stop_running(Process& p) {
     drop_reservation(p);
+    abandon_load(p);
+    if (p.completes != nullptr) drop_image(*p.completes);
+    p.completes = nullptr;
     if (p.state == Process::State::ready) remove_ready(p);
     if (p.state == Process::State::calling) {  // the late answer frees the control ICA
         p.slot->window.unmap_control(p.call->index);
@@ -396,7 +394,7 @@ Slot* slot_by_name(const char* name) {
 
 Process* process_by_pid(u32 pid) {
     for (Process& p : processes)
-        if (p.state != Process::State::free && p.pid == pid) return &p;
+        if (p.state != Process::State::free && p.state != Process::State::loading && p.pid == pid) return &p;
     return nullptr;
 }
 
@@ -416,56 +414,109 @@ bool valid_name(const char (&name)[abi::name_bytes]) {
     return i != 0 && i < abi::name_bytes;
 }
 
-Result<Process*> create_process(const ProcessPlan& plan) {
-    const abi::ProcessRequest& request = *plan.request;
-    Process* p = free_process();
+namespace {
+
+Result<Process*> begin_load(Image& image, const char* program) {
+    if (const auto possible = can_load(image); !possible) {
+        if (possible.error() == Error::bad_image) machine::log_damage(program);
+        return Failure(possible.error());
+    }
+    const auto loading = std::ranges::count(processes, Process::State::loading, &Process::state);
+    Process* p = loading < max_loads ? free_process() : nullptr;
     if (p == nullptr) return Failure(Error::too_many);
     *p = {};
     if (!p->space.create()) return Failure(Error::no_memory);
+    p->state = Process::State::loading;
     p->pid = ++last_pid;
-    p->set_priority(plan.priority);
-    p->flags = request.flags;
-    p->uses_fpu = (request.flags & abi::process_flag::fpu) != 0;
-    p->version = request.version;
-    p->quota_pages = plan.replaces != nullptr ? plan.replaces->quota_pages : request.quota_pages;
     p->started = machine::now();
-    copy_name(p->program, request.program);
-    Slot* slot = plan.replaces;
-    const u64 load_start = machine::now();
-    Result<> loaded = load_image(*plan.image, *p);
-    p->load_ticks = machine::now() - load_start;
-    if (loaded && slot == nullptr) {
-        const auto created = create_slot(request, plan.arguments);
-        if (created)
-            slot = *created;
-        else
-            loaded = Failure(created.error());
-    }
-    if (loaded) {
-        loaded = build_startup(*p, plan, *slot);
-        if (!loaded && plan.replaces == nullptr) {
-            close_slot(*slot);
-            while (!slot->window.destroy(pages_per_step)) {
-            }
-            reset_slot(*slot);
-        }
-    }
-    if (!loaded) {
-        free_process_memory(*p);
-        return Failure(loaded.error());
-    }
-    p->quota_pages += p->private_pages + p->space.tables();  // the program itself is free
-    p->special = (p->flags & (abi::process_flag::fpu | abi::process_flag::tls)) != 0 || slot->port_ranges != 0;
-    p->cr3 = p->space.root();
-    p->image = plan.image;
-    use_image(*plan.image);
-    p->context.rip = plan.image->layout.entry;
-    p->context.rflags = 0x202;
-    p->context.rsp = stack_top - 8;  // as after a call
-    p->context.rdi = startup_page;
-    p->state = Process::State::waiting;  // until start_process
-    if (plan.replaces == nullptr) occupy(*slot, *p);
+    copy_name(p->program, program);
+    p->image = &image;
+    use_image(image);
     return p;
+}
+
+Result<bool> go_on_loading(Process& p) {
+    const auto loaded = load_step(p);
+    if (loaded) {
+        p.load_ticks = machine::now() - p.started;
+        return loaded;
+    }
+    if (loaded.error() == Error::bad_image) machine::log_damage(p.program);
+    abandon_process(p);
+    return loaded;
+}
+
+Result<Slot*> slot_for(const ProcessPlan& plan) {
+    if (plan.replaces != nullptr) return plan.replaces;
+    return create_slot(*plan.request, plan.arguments);
+}
+
+void forget_slot(Slot& slot) {
+    close_slot(slot);
+    while (!slot.window.destroy(pages_per_step)) {
+    }
+    reset_slot(slot);
+}
+
+}  // namespace
+
+Result<Process*> load_process(Image& image, const char* program) {
+    Process* p = ANT_TRY(begin_load(image, program));
+    while (!ANT_TRY(go_on_loading(*p))) {
+    }
+    return p;
+}
+
+Result<Process*> load_process_for(Process& asker, u32 number, const char* program) {
+    Image* image = image_by_number(number);
+    if (asker.loads != nullptr && asker.loads->image != image) abandon_load(asker);
+    if (image == nullptr) return Failure(Error::not_found);
+    Process* p = asker.loads;
+    asker.loads = nullptr;
+    if (p == nullptr) p = ANT_TRY(begin_load(*image, program));
+    if (ANT_TRY(go_on_loading(*p))) return p;
+    asker.loads = p;
+    return nullptr;
+}
+
+void abandon_process(Process& loaded) {
+    loaded.set_priority(abi::priority::application);
+    begin_teardown(loaded);
+}
+
+void abandon_load(Process& asker) {
+    if (asker.loads != nullptr) abandon_process(*asker.loads);
+    asker.loads = nullptr;
+}
+
+Result<Process*> complete_process(Process& p, const ProcessPlan& plan) {
+    const abi::ProcessRequest& request = *plan.request;
+    p.set_priority(plan.priority);
+    p.flags = request.flags;
+    p.uses_fpu = (request.flags & abi::process_flag::fpu) != 0;
+    p.version = request.version;
+    p.quota_pages = plan.replaces != nullptr ? plan.replaces->quota_pages : request.quota_pages;
+    const auto found = slot_for(plan);
+    if (!found) {
+        abandon_process(p);
+        return Failure(found.error());
+    }
+    Slot& slot = **found;
+    if (const auto built = build_startup(p, plan, slot); !built) {
+        if (plan.replaces == nullptr) forget_slot(slot);
+        abandon_process(p);
+        return Failure(built.error());
+    }
+    p.quota_pages += p.private_pages + p.space.tables();  // the program itself is free
+    p.special = (p.flags & (abi::process_flag::fpu | abi::process_flag::tls)) != 0 || slot.port_ranges != 0;
+    p.cr3 = p.space.root();
+    p.context.rip = p.image->layout.entry;
+    p.context.rflags = 0x202;
+    p.context.rsp = stack_top - 8;  // as after a call
+    p.context.rdi = startup_page;
+    p.state = Process::State::waiting;  // until start_process
+    if (plan.replaces == nullptr) occupy(slot, p);
+    return &p;
 }
 
 void start_process(Process& process) { make_ready(process); }

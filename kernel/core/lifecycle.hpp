@@ -6,15 +6,20 @@
 namespace ant::core {
 
 struct ProcessPlan {
-    Image* image;
     const abi::ProcessRequest* request;  // name of the slot, rights, device; for a new server also
     const char* arguments;               // request->argument_bytes, checked
     Slot* replaces;                      // not null: a new server for this slot, without a slot of its own
     unsigned priority;
 };
 
-// Created, not yet ready to run.
-Result<Process*> create_process(const ProcessPlan& plan);
+// A process with nothing but the program in it: only complete_process and abandon_process may follow.
+Result<Process*> load_process(Image& image, const char* program);
+// The same in steps of a system call that asks for it: null while there is more to do.
+Result<Process*> load_process_for(Process& asker, u32 image, const char* program);
+void abandon_process(Process& loaded);
+void abandon_load(Process& asker);
+// Everything else: from here on it can be started. On failure it is abandoned.
+Result<Process*> complete_process(Process& loaded, const ProcessPlan& plan);
 // Starts with StartupInfo in rdi.
 void start_process(Process& process);
 

@@ -38,6 +38,7 @@ private:
 abi::ProcessState state_of(const Process& p) {
     switch (p.state) {
         case Process::State::free:
+        case Process::State::loading:
         case Process::State::ending:
             return abi::ProcessState::ending;
         case Process::State::ready:
@@ -61,7 +62,7 @@ abi::ProcessState state_of(const Process& p) {
 Listed list_processes(Pfn area, u64 start) {
     Writer<abi::ProcessRecord> writer{area, start};
     for (const Process& p : processes) {
-        if (p.state == Process::State::free) continue;
+        if (p.state == Process::State::free || p.state == Process::State::loading) continue;
         abi::ProcessRecord r{};
         r.pid = p.pid;
         const Slot* slot = p.slot != nullptr ? p.slot : replaced_slot(p);

@@ -70,8 +70,21 @@ struct alignas(128) Control {
     CallFrame frames[abi::max_stages];
 };
 
+// Four sums side by side, so that one need not wait for the other. Each step is reversible: no change of a single word
+// is ever missed.
+struct ImageHash {
+    u64 lane[4] = {1, 2, 3, 4};
+};
+
+// Going through the pages of an image's segments, in steps.
+struct ImageCursor {
+    u32 segment = 0;
+    u64 offset = 0;  // in that segment
+    ImageHash hash;  // of what lies before it
+};
+
 struct Process {
-    enum class State : u8 { free, ready, running, receiving, calling, waiting, registering, handing_over, ending };
+    enum class State : u8 { free, loading, ready, running, receiving, calling, waiting, registering, handing_over, ending };
 
     arch::UserContext context;  // first: entry.S relies on it
     u64 cr3 = 0;                // 152
@@ -106,6 +119,9 @@ struct Process {
     u8 teardown_stage = 0;
     Pfn fpu_page = no_page;
     Image* image = nullptr;
+    ImageCursor loaded;          // loading: how far
+    Process* loads = nullptr;    // the process for which its system call under way loads a program,
+    Image* completes = nullptr;  // or the image that it makes
     Replacement* replacement = nullptr;  // of which this is the new process
     u64 stop_after = 0;                  // instructions until its end (injection.hpp), 0 = not counted
     bool counts = false;                 // a call has been delivered since

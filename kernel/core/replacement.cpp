@@ -22,6 +22,7 @@ constexpr u64 never = ~u64{0};
 
 constinit Replacement replacements[max_replacements] = {};
 constinit u32 last_ticket = 0;
+static_assert(max_processes >= max_slots + max_replacements + max_loads);
 
 // Event n of P-time figure 5, counted from 1.
 void note(Replacement& r, unsigned n) {
@@ -245,20 +246,22 @@ void cancel_transaction(const Slot& asker, u32 transaction) {
         if (asked_by(r, asker, transaction)) return fail(r, Error::cancelled);
 }
 
-// A new process for the slot, and the record of its way to there.
-Result<Replacement*> open(Slot& slot, Image& image, const char* program, u32 version, unsigned priority) {
-    const u64 start = machine::now();
+// Makes the process with the program the slot's new server, and begins the record of its way to there.
+Result<Replacement*> open(Slot& slot, Process& loaded, u32 version, unsigned priority) {
+    const u64 start = loaded.started;
     Replacement* r = free_replacement();
-    if (r == nullptr) return Failure(Error::too_many);
+    if (r == nullptr) {
+        abandon_process(loaded);
+        return Failure(Error::too_many);
+    }
     abi::ProcessRequest plan{};
-    copy_name(plan.program, program);
     plan.version = version;
     plan.flags = slot.flags;
     plan.argument_bytes = slot.argument_bytes;
     plan.argc = slot.argc;
     plan.envc = slot.envc;
     const bool vacant = slot.process == nullptr;
-    Process* fresh = ANT_TRY(create_process({&image, &plan, slot.arguments, &slot, priority}));
+    Process* fresh = ANT_TRY(complete_process(loaded, {&plan, slot.arguments, &slot, priority}));
 
     *r = {};
     r->slot = &slot;
@@ -307,13 +310,13 @@ Result<u32> begin(Process& asker, const abi::ReplaceRequest& request) {
     Slot* slot = slot_by_name(request.name);
     if (slot == nullptr) return Failure(Error::not_found);
     if (slot->replacement != nullptr) return Failure(Error::busy);
-    Image* image = image_by_number(request.image);
-    if (image == nullptr) return Failure(Error::not_found);
+    Process* loaded = ANT_TRY(load_process_for(asker, request.image, request.program));
+    if (loaded == nullptr) return u32{0};
     // While it prepares it runs with the asker's priority, so that a busy system does not starve it; but never above
     // the server that it replaces, which goes on serving.
     const unsigned planned = asker.priority < slot->priority ? asker.priority : slot->priority;
     const unsigned priority = slot->process == nullptr ? priority_in_vacant(*slot) : planned;
-    Replacement* r = ANT_TRY(open(*slot, *image, request.program, request.version, priority));
+    Replacement* r = ANT_TRY(open(*slot, *loaded, request.version, priority));
     r->asker = asker.slot;
     r->asker_generation = asker.slot->generation;
     r->transaction = r->result.transaction = request.transaction;
@@ -328,12 +331,16 @@ Result<u32> begin(Process& asker, const abi::ReplaceRequest& request) {
 
 Result<u32> begin_replacement(Process& asker, const abi::ReplaceRequest& request) {
     const auto ticket = begin(asker, request);
-    if (!ticket) cancel_transaction(*asker.slot, request.transaction);
+    if (ticket) return ticket;
+    abandon_load(asker);
+    cancel_transaction(*asker.slot, request.transaction);
     return ticket;
 }
 
 Error restart_slot(Slot& slot, Image& image, u32 version) {
-    const auto opened = open(slot, image, slot.name, version, priority_in_vacant(slot));
+    const auto loaded = load_process(image, slot.name);
+    if (!loaded) return loaded.error();
+    const auto opened = open(slot, **loaded, version, priority_in_vacant(slot));
     if (!opened) return opened.error();
     start(**opened, 0);
     return Error::none;

@@ -43,7 +43,7 @@ struct Replacement {
     abi::ReplaceResult result{};
 };
 
-// System call of the asker.
+// System call of the asker, in steps: 0 while the new server's program is not all there.
 Result<u32> begin_replacement(Process& asker, const abi::ReplaceRequest& request);
 // The core itself asks, for a vacant slot.
 Error restart_slot(Slot& slot, Image& image, u32 version);

@@ -78,6 +78,7 @@ void expire(Process& process) {
         case Process::State::registering:
         case Process::State::handing_over:
         case Process::State::free:
+        case Process::State::loading:
         case Process::State::ready:
         case Process::State::running:
         case Process::State::ending:

@@ -234,7 +234,9 @@ Process* sys_server_replace(u64 address, u64, u64, u64, u64) {
     if (!may(p, abi::privilege::replace)) return refuse(p, Error::denied);
     abi::ReplaceRequest request;
     if (const auto read = read_object(p, address, request); !read) return refuse(p, read.error());
-    return answer(p, begin_replacement(p, request));
+    const auto ticket = begin_replacement(p, request);
+    if (ticket && *ticket == 0) return again(p, Syscall::server_replace, address, 0, 0, 0);
+    return answer(p, ticket);
 }
 
 Process* sys_replace_result(u64 address, u64, u64, u64, u64) {
@@ -262,7 +264,15 @@ Process* sys_phase(u64 phase, u64, u64, u64, u64) {
 Process* sys_image_create(u64 area, u64 bytes, u64, u64, u64) {
     Process& p = caller();
     if (!may(p, abi::privilege::processes)) return refuse(p, Error::denied);
-    return answer(p, create_image(*p.slot, area, bytes));
+    if (p.completes == nullptr) {
+        const auto begun = begin_image(*p.slot, area, bytes);
+        if (!begun) return refuse(p, begun.error());
+        p.completes = *begun;
+    }
+    if (!complete_image(*p.completes)) return again(p, Syscall::image_create, area, bytes, 0, 0);
+    finish(p, Error::none, number_of(*p.completes));
+    p.completes = nullptr;
+    return leave(p);
 }
 
 Process* sys_image_release(u64 image, u64, u64, u64, u64) {
@@ -283,9 +293,9 @@ Process* sys_process_create(u64 address, u64, u64, u64, u64) {
         return refuse(p, Error::invalid_argument);
     const std::span bytes{reinterpret_cast<std::byte*>(arguments), request.argument_bytes};
     if (const auto read = copy_in(p, request.arguments, bytes); !read) return refuse(p, read.error());
-    Image* image = image_by_number(request.image);
-    if (image == nullptr) return refuse(p, Error::not_found);
-    const auto created = create_process({image, &request, arguments, nullptr, request.priority});
+    const auto loaded = load_process_for(p, request.image, request.program);
+    if (loaded && *loaded == nullptr) return again(p, Syscall::process_create, address, 0, 0, 0);
+    const auto created = loaded ? complete_process(**loaded, {&request, arguments, nullptr, request.priority}) : loaded;
     if (!created) {
         refuse(p, created.error());
         return leave(p);

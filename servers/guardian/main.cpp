@@ -116,9 +116,9 @@ Name slot_of(unsigned index) {
     return instance_name(base, static_cast<unsigned>(same));
 }
 
-void start_program(std::string_view program, std::string_view slot, std::string_view token = {}) {
+void start_program(std::string_view program, std::string_view slot, const char* token = "") {
     const auto started = launcher.start({.program = program, .as = slot, .arguments = {}, .token = token});
-    if (started && !token.empty()) notices.say("%s: token %s", Name{slot}.text, token.data());
+    if (started && *token != 0) notices.say("%s: token %s", Name{slot}.text, token);
     const bool done_before = state.root.next_rule < begun_before && !started && started.error() == Error::exists;
     if (!started && !done_before) notices.add("%s does not start: %s", Name{program}.text, error_text(started.error()));
 }

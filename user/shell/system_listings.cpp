@@ -63,7 +63,8 @@ Result<> areas_as_text(const abi::SystemRecord& system) {
               static_cast<ull>(system.total_pages), static_cast<ull>(system.free_pages), static_cast<ull>(system.zeroed_pages),
               static_cast<ull>(system.kernel_bytes), static_cast<ull>(system.kernel_pool_bytes));
     if (system.high_pages != 0)
-        out.print("above 4 GiB: total=%llu free=%llu\n", static_cast<ull>(system.high_pages), static_cast<ull>(system.high_free_pages));
+        out.print("above 4 GiB: total=%llu free=%llu\n", static_cast<ull>(system.high_pages),
+                  static_cast<ull>(system.high_free_pages));
     if (system.audit_errors == 0) {
         out.write("audit=ok\n");
     } else {

@@ -116,7 +116,7 @@ static std::unique_ptr<ClientCall> access(World& w, cs::RequestKind kind, unsign
     return c;
 }
 
-u64 World::read(unsigned disk, std::vector<Extent> extents, u32 flags, u32 offset, bool owned) {
+u64 World::read(unsigned disk, const std::vector<Extent>& extents, u32 flags, u32 offset, bool owned) {
     auto c = access(*this, cs::RequestKind::read, disk, extents, flags, offset, owned);
     c->possible.resize(offset + c->access.bytes, 0);
     each_byte(*c, [&](u64 position, u64 at) {
@@ -130,7 +130,7 @@ u64 World::read(unsigned disk, std::vector<Extent> extents, u32 flags, u32 offse
     return made.control;
 }
 
-u64 World::write(unsigned disk, std::vector<Extent> extents, u32 flags, u32 offset, bool owned) {
+u64 World::write(unsigned disk, const std::vector<Extent>& extents, u32 flags, u32 offset, bool owned) {
     auto c = access(*this, cs::RequestKind::write, disk, extents, flags, offset, owned);
     c->value = static_cast<u8>(next_value++ % 63 + 1);
     std::memset(reinterpret_cast<void*>(c->area + offset), c->value, c->access.bytes);
@@ -141,17 +141,18 @@ u64 World::write(unsigned disk, std::vector<Extent> extents, u32 flags, u32 offs
         possible[disk][position] |= bit;
         touched[position] = 1;
     });
-    for (auto& [control, other] : calls) {
-        if (other->answered || other->access.disk != disk) continue;
-        if (other->kind == cs::RequestKind::write) {
+    for (auto& [control, call] : calls) {
+        ClientCall& other = *call;
+        if (other.answered || other.access.disk != disk) continue;
+        if (other.kind == cs::RequestKind::write) {
             c->concurrent.push_back(control);
-            other->concurrent.push_back(c->control);
-        } else if (other->kind == cs::RequestKind::flush) {
+            other.concurrent.push_back(c->control);
+        } else if (other.kind == cs::RequestKind::flush) {
             for (u64 i = 0; i < touched.size(); ++i)
-                if (touched[i] != 0 && !other->possible.empty()) other->possible[i] |= bit;
-        } else if (other->kind == cs::RequestKind::read) {
-            each_byte(*other, [&](u64 position, u64 at) {
-                if (position < touched.size() && touched[position] != 0) other->possible[at] |= bit;
+                if (touched[i] != 0 && !other.possible.empty()) other.possible[i] |= bit;
+        } else if (other.kind == cs::RequestKind::read) {
+            each_byte(other, [&](u64 position, u64 at) {
+                if (position < touched.size() && touched[position] != 0) other.possible[at] |= bit;
             });
         }
     }

@@ -72,8 +72,8 @@ struct World {
     void crash();  // and the next process
 
     // Clients. -> number of the call
-    u64 read(unsigned disk, std::vector<Extent> extents, u32 flags = 0, u32 offset = 0, bool owned = true);
-    u64 write(unsigned disk, std::vector<Extent> extents, u32 flags = 0, u32 offset = 0, bool owned = true);
+    u64 read(unsigned disk, const std::vector<Extent>& extents, u32 flags = 0, u32 offset = 0, bool owned = true);
+    u64 write(unsigned disk, const std::vector<Extent>& extents, u32 flags = 0, u32 offset = 0, bool owned = true);
     u64 flush(unsigned disk, bool forget = false);
     u64 find_disks();
     ClientCall& call(u64 number) { return *calls.at(number); }

@@ -37,21 +37,21 @@ inline int Contains(const char* text) { return *text; }
 #define LINT_NAME(a, b) LINT_JOINED(a, b)
 
 #define TEST_CASE(...) static void LINT_NAME(test_case_, __LINE__)()
-#define TEST_CASE_METHOD(fixture, ...)                          \
-    struct LINT_NAME(test_case_, __LINE__) : fixture {          \
-        void run();                                             \
-    };                                                          \
+#define TEST_CASE_METHOD(fixture, ...)                 \
+    struct LINT_NAME(test_case_, __LINE__) : fixture { \
+        void run();                                    \
+    };                                                 \
     void LINT_NAME(test_case_, __LINE__)::run()
 #define SECTION(...) if (catch_for_lint::chosen())
-#define GENERATE(...)                                           \
-    [&] {                                                       \
-        using catch_for_lint::range;                            \
-        return catch_for_lint::one_of(__VA_ARGS__);             \
+#define GENERATE(...)                               \
+    [&] {                                           \
+        using catch_for_lint::range;                \
+        return catch_for_lint::one_of(__VA_ARGS__); \
     }()
 
-#define REQUIRE(...)                                            \
-    do {                                                        \
-        if (!(__VA_ARGS__)) catch_for_lint::end_of_test();      \
+#define REQUIRE(...)                                       \
+    do {                                                   \
+        if (!(__VA_ARGS__)) catch_for_lint::end_of_test(); \
     } while (false)
 #define REQUIRE_FALSE(...) REQUIRE(!(__VA_ARGS__))
 #define CHECK(...) static_cast<void>(static_cast<bool>(__VA_ARGS__))

@@ -150,7 +150,8 @@ u32 World::image(const ElfFile& file) {
 
 Result<Process*> World::try_start(const char* name, const Plan& plan) {
     const abi::ProcessRequest request = request_of(name, plan);
-    const auto created = create_process({image_, &request, "", nullptr, plan.priority});
+    const auto created =
+        complete_process(*ANT_TRY(load_process(*image_, request.program)), {&request, "", nullptr, plan.priority});
     if (!created) return created;
     start_process(**created);
     if (idle()) enter([] { schedule(); });
