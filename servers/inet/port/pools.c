@@ -33,7 +33,8 @@ void* memp_malloc(memp_t type) {
         return element;
     }
     if (begun[type] == pool->num) return NULL;
-    return (u8_t*)LWIP_MEM_ALIGN(pool->base) + (size_t)begun[type]++ * pool->size;
+    u8_t* first = LWIP_MEM_ALIGN(pool->base);
+    return first + (size_t)begun[type]++ * pool->size;
 }
 
 void memp_free(memp_t type, void* mem) {

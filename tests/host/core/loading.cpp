@@ -183,7 +183,7 @@ TEST_CASE("what has changed when the program is there is looked at again", "[loa
     if (gone)
         m.w.end(*m.other.slot);
     else
-        m.w.replace_from_outside(m.other, "other", false, 0);
+        REQUIRE(m.w.replace_from_outside(m.other, "other", false, 0));
     CHECK(m.w.go_on(m.p).error == (gone ? Error::not_found : Error::busy));
     m.w.finish_endings();
     m.w.check();

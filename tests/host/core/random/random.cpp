@@ -14,12 +14,13 @@ using ant::core::PagePool;
 namespace {
 
 constexpr unsigned rounds = 100, steps_per_round = 5000;
-constexpr ant::core::Pfn memory_for_areas = 1600;
+constexpr unsigned pages = 2048, pages_for_areas = 2176, more_pages = 2560;
 
 void run(std::uint64_t seed) {
     std::uint64_t steps = 0, answered = 0, dropped = 0, kills = 0, replaced = 0, timers = 0, restarts = 0, redelivered = 0;
     for (unsigned round = 0; round < rounds; ++round) {
-        World w(2048, round % 2 == 0 ? PagePool::four_gib : memory_for_areas);
+        const bool all_for_areas = round % 2 == 0;
+        World w(all_for_areas ? pages : more_pages, all_for_areas ? PagePool::four_gib : pages_for_areas);
         Actors actors(w, seed + round);
         actors.populate();
         for (unsigned i = 0; i < steps_per_round; ++i, ++steps) {
