@@ -10,6 +10,7 @@ import time
 GUEST_MAC = bytes.fromhex("525400123456")
 OWN_MAC = bytes.fromhex("5254000000aa")
 OWN_IP = bytes([10, 0, 2, 77])
+SEND_PATIENCE = 60  # seconds
 BROADCAST = b"\xff" * 6
 ARP, IPV4 = 0x0806, 0x0800
 ICMP, TCP, UDP = 1, 6, 17
@@ -125,7 +126,14 @@ class Wire:
             self.send(ethernet(arp(2, frame[22:28], frame[28:32]), ARP, frame[22:28]))
 
     def send(self, frame: bytes) -> None:
-        self.socket.sendto(frame, self.peer)
+        deadline = time.monotonic() + SEND_PATIENCE
+        while True:
+            try:
+                self.socket.sendto(frame, self.peer)
+                return
+            except TimeoutError:  # its queue is full: the machine has not run for a while
+                if time.monotonic() > deadline:
+                    raise
 
     def send_ip(self, payload: bytes, protocol: int, **arguments) -> None:
         self.send(ethernet(ipv4(payload, protocol, self.guest_ip, **arguments)))

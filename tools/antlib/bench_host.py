@@ -22,6 +22,8 @@ CARD = ["-device", "rtl8139,netdev=net0,romfile="]
 MODULES = ("8139cp",)
 BULK_BYTES, SEGMENT_BYTES = 16 << 20, 1460  # of network.c
 ROUNDS = 3
+CARD_UP = f"ip addr add {tap.GUEST_ADDRESS}/24 dev eth0; ip link set eth0 up"
+SWAPS = f"sleep 3; for swap in 1 2 3 4 5; do rmmod 8139cp; insmod /m/*-8139cp.ko; {CARD_UP}; sleep 2; done"
 # What network.c measures for a bench; by what its samples are divided.
 PARTS = {"send": "send", "rtt": "rtt", "throughput": "bulk"}
 DIVISORS = {"throughput": BULK_BYTES / SEGMENT_BYTES}
@@ -53,9 +55,10 @@ def ant(arguments: str, options: list[str], exact: bool, timeout: float) -> str:
     return bench_guest.output_of(machine, "bench-host", "network", f"run network {arguments}", timeout)
 
 
-def linux(arguments: str, options: list[str], exact: bool, timeout: float) -> str:
+def linux(arguments: str, options: list[str], exact: bool, timeout: float, meanwhile: str = ":") -> str:
+    """`meanwhile`: a command that runs beside network.c."""
     system = linux_peer.get()
-    script = (f"ip link set lo up; ip addr add {tap.GUEST_ADDRESS}/24 dev eth0; ip link set eth0 up; network {arguments}")
+    script = f"ip link set lo up; {CARD_UP}\n{{ {meanwhile}; }} &\nnetwork {arguments}"
     with tempfile.TemporaryDirectory(prefix="ant-bench-") as folder:
         archive = linux_peer.initramfs(system, Path(folder), MODULES, (SOURCE,), script)
         output = linux_peer.boot(system, archive, "bench-host-linux", machine="pc", exact=exact, devices=options, timeout=timeout)
@@ -101,3 +104,13 @@ def measure(name: str, result: Result, with_linux: bool, timeout: float) -> Resu
         figures += speeds(systems, name, timeout)
     return replace(result, figures=figures, notes=[*result.notes, f"MB/s, us, posix, linux: user/bench/linux/network.c, with the "
                                                    f"other end on the host over {wire_kind()}; posix: under AnT"])
+
+
+def linux_nic_swap(timeout: float) -> Result:
+    """The driver's module unloaded and loaded again, five times, under one stream; the address given again, no further tricks."""
+    with wire() as (netdev, peer):
+        output = linux(f"{tap.HOST_ADDRESS} {peer.port} stall", ["-netdev", netdev, *CARD], False, timeout, SWAPS)
+    figures = [*bench_guest.parse("nicswap", output).figures,
+               *(bench_network.figure(identifier, values, "ns") for identifier, values in peer.samples.items())]
+    return Result("nicswap", bench_guest.commit(), "tcg", [replace(item, id=f"linux.{item.id}") for item in figures],
+                  [f"linux: rmmod, insmod, address and link, five times under a stream to the host over {wire_kind()}; by the host's clock"])

@@ -1,7 +1,8 @@
 """The other end of network benches, on the host: what a guest asks for by a line, `WHAT BYTES`, which is answered by one byte.
 
-swallow: takes all. answer N: a byte for each N bytes. sink N: takes N bytes, then sends one. source N: waits for a byte, then sends N.
-It keeps how fast that went, by the host's clock: of all but `swallow`, in MB/s and us, by the figure's name.
+swallow: takes all. answer N: a byte for each N bytes. sink N: takes N bytes, then sends one. source N: waits for a byte, then sends N. stall: takes
+zeros up to an E, then sends one byte.
+It keeps how fast that went, by the host's clock: of all but `swallow`, in MB/s, us and ns, by the figure's name.
 """
 
 import contextlib
@@ -42,7 +43,8 @@ class NetworkPeer:
                     line += take(stream, 1)
                 what, count = line.split()
                 stream.sendall(b"+")
-                {b"swallow": self.swallow, b"answer": self.answer, b"sink": self.sink, b"source": self.source}[what](stream, int(count))
+                {b"swallow": self.swallow, b"answer": self.answer, b"sink": self.sink, b"source": self.source,
+                 b"stall": self.stall}[what](stream, int(count))
             except OSError:
                 pass  # the guest ended
 
@@ -80,6 +82,19 @@ class NetworkPeer:
             stream.sendall(data[:count - start])
         stream.recv(1)  # until the guest, which has it all, closes
         self.add("throughput.recv.mb_per_s", count / 1e6 / (time.perf_counter() - begin))
+
+    def stall(self, stream: socket.socket, _count: int) -> None:
+        """The longest time without a byte."""
+        longest, last, got = 0.0, time.perf_counter(), b""
+        while not got.endswith(b"E"):
+            got = stream.recv(BLOCK)
+            if not got:
+                raise ConnectionError("the guest closed")
+            now = time.perf_counter()
+            longest, last = max(longest, now - last), now
+        self.add("nicswap.stall_ns", round(longest * 1e9))
+        stream.sendall(b"!")
+        stream.recv(1)
 
 
 def take(stream: socket.socket, count: int) -> bytes:

@@ -1,5 +1,5 @@
 // What `ant bench send`, `rtt` and `throughput` measure, under Linux, to programs on the host (tools/antlib/network_peer.py).
-// network HOST PORT send|rtt|bulk: what is counted stands between marks for the plugin of the emulator (tools/plugin); to the processor
+// network HOST PORT send|rtt|bulk|stall: what is counted stands between marks for the plugin of the emulator (tools/plugin); to the processor
 // they are no operation.
 #define _GNU_SOURCE
 #include "figure.h"
@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MARK(number) __asm__ volatile(".byte 0x0f, 0x1f, 0x80\n\t.long 0x416e5400 + " #number ::: "memory")
@@ -16,7 +17,7 @@
 #define BEGIN() MARK(2)
 #define END() MARK(3)
 
-enum { sends = 200, round_trips = 500, warm_up = 50, block = 64 << 10, bulk_bytes = 16 << 20 };
+enum { sends = 200, round_trips = 500, warm_up = 50, block = 64 << 10, bulk_bytes = 16 << 20, stall_seconds = 15 };
 static const uint32_t send_sizes[] = {256, 512, 768, 1024, 1460, 2048, 4096, 16384};
 static const uint32_t questions[] = {256, 512, 768, 1024};
 static const char *host, *port;
@@ -109,12 +110,28 @@ static void measure_bulk(void) {
     }
 }
 
+// Sends for some seconds while something else happens to the card.
+static void measure_stall(void) {
+    const int stream = connection("stall", 0);
+    const time_t end = time(NULL) + stall_seconds;
+    while (time(NULL) < end) send_all(stream, block);
+    buffer[0] = 'E';
+    send_all(stream, 1);
+    receive_all(stream, 1);  // that all has arrived
+    struct tcp_info information;
+    socklen_t length = sizeof information;
+    if (getsockopt(stream, IPPROTO_TCP, TCP_INFO, &information, &length) != 0) fail("TCP_INFO");
+    print_value("nicswap.retransmissions", "segments", information.tcpi_total_retrans);
+    close(stream);
+}
+
 int main(int argc, char** argv) {
     if (argc != 4) return 2;
     host = argv[1], port = argv[2];
     if (strcmp(argv[3], "send") == 0) measure_send();
     else if (strcmp(argv[3], "rtt") == 0) measure_round_trip();
     else if (strcmp(argv[3], "bulk") == 0) measure_bulk();
+    else if (strcmp(argv[3], "stall") == 0) measure_stall();
     else return 2;
     printf("bench network done\n");
     return 0;
