@@ -120,3 +120,15 @@ def measure_send(timeout: float, profile: Path | None = None) -> Result:
                for item in steps_of(name, sends, total, means[name])]
     return Result("send", bench_guest.commit(), "icount", figures,
                   ["TCP_NODELAY, the bytes given to send() as in BSD's; doorbell: the sum of the steps before it; total: until send() has returned"])
+
+
+def exact_throughput(timeout: float, prefix: str = "", command_line: str = "") -> list[Figure]:
+    machine = qemu.Options(image=IMAGE, icount=True, cards=bench_guest.cards(2), reboot=False,
+                           command_line=f"debug_exit=1 {command_line}")
+    output = bench_guest.output_of(machine, f"bench-{prefix}throughput", "throughput", f"bench throughput {prefix}", timeout)
+    return bench_guest.parse("throughput", output).figures
+
+
+def measure_throughput(timeout: float) -> Result:
+    figures = exact_throughput(timeout) + exact_throughput(timeout, "classic.", "rtl8139.mode=classic")
+    return Result("throughput", bench_guest.commit(), "icount", figures, [])

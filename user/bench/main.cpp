@@ -35,6 +35,7 @@ constexpr Bench benches[] = {{"ipc", bench::measure_ipc},
                              {"send", measure_network},
                              {"rtt", measure_network},
                              {"throughput", measure_network},
+                             {"nicswap", measure_network},
                              {"model", measure_model},
                              {"memory", bench::measure_memory},
                              {"boot", bench::measure_boot}};
@@ -49,6 +50,6 @@ int main() {
         if (status == 0) console::print("bench %s done\n", argument(1));
         return status;
     }
-    console::print("usage: bench ipc|replace|resilience|send|rtt|throughput|model|memory|boot\n");
+    console::print("usage: bench ipc|replace|resilience|send|rtt|throughput|nicswap|model|memory|boot\n");
     return 2;
 }

@@ -1,4 +1,4 @@
-// bench-network send|rtt|throughput: an application (AP) that sends and receives through inet and rtl8139, to and
+// bench-network send|rtt|throughput|nicswap: an application (AP) that sends and receives through inet and rtl8139, to and
 // from programs on inet.1 and rtl8139.1 of the same machine. What it costs is the CPU time of the AP, inet and rtl8139.
 #include "figures.hpp"
 #include "network_load.hpp"
@@ -12,6 +12,7 @@
 #include <ant/process.hpp>
 
 #include <algorithm>
+#include <utility>
 
 ANT_MANIFEST(.version = 1, .name = "bench-network", .priority = ant::abi::priority::application,
              .privileges = ant::abi::privilege::list | ant::abi::privilege::replace, .quota_pages = 8192, .callees = "*");
@@ -50,12 +51,11 @@ inet::Address peer(std::uint16_t port) { return {bench::NetworkLoad::ip_of(1), p
 // The program at the other end, which ends with this object.
 class Peer {
 public:
-    static Result<Peer> start(const char* what, std::uint16_t port, std::size_t number = 0) {
-        stop_child(name);
-        const auto started =
-            start_child("bench-transfer", {what, "inet.1", Id{"%u", port}.text, Id{"%zu", number}.text}, {.as = name});
-        if (!started) return Failure(started.error());
-        return Peer{};
+    static Result<Peer> start(const char* what, std::uint16_t port, std::size_t number = 0, const char* inet = "inet.1") {
+        return run({what, inet, Id{"%u", port}.text, Id{"%zu", number}.text});
+    }
+    static Result<Peer> shower(std::uint32_t to, std::uint16_t port, std::size_t bytes) {
+        return run({"shower", "inet.1", Id{"%u", to}.text, Id{"%u", port}.text, Id{"%zu", bytes}.text});
     }
     Peer(Peer&& other) noexcept : runs_{std::exchange(other.runs_, false)} {}
     Peer& operator=(Peer&&) = delete;
@@ -65,6 +65,11 @@ public:
 
 private:
     static constexpr const char* name = "bench-other-end";
+    static Result<Peer> run(std::initializer_list<std::string_view> arguments) {
+        stop_child(name);
+        ANT_TRY(start_child("bench-transfer", arguments, {.as = name}));
+        return Peer{};
+    }
     Peer() = default;
     bool runs_ = true;
 };
@@ -158,8 +163,9 @@ Result<> measure_round_trips() {
 // Throughput ---------------------------------------------------------------------------------------------------------
 
 constexpr std::uint64_t mebi = 1 << 20, bulk_bytes = 32 * mebi, bulk_warm_up = 4 * mebi;
+constexpr std::uint64_t ns_per_s = 1'000'000'000;
 
-// With a prefix, such as "classic.", that tools/ant gives.
+// "classic.": another mode of the card, as tools/ant has started the machine.
 const char* prefix() { return argument(2); }
 
 // `go(bytes)` moves at least so many.
@@ -193,17 +199,146 @@ Result<> measure_bulk_with(const bench::ProcessTime& time, unsigned connections,
     return measure_bulk(time, Id{"recv%s", suffix}.text, [&](std::uint64_t bytes) { return streams.receive(bytes); });
 }
 
+// Datagrams ----------------------------------------------------------------------------------------------------------
+
+constexpr unsigned datagrams = 4000, datagrams_warm_up = 400;
+constexpr std::size_t datagram_bytes = 64;
+
+template <class Go>
+Result<> measure_datagrams(const bench::ProcessTime& time, const char* id, Go go) {
+    ANT_TRY(go(datagrams_warm_up));
+    const std::uint64_t before = ANT_TRY(time.ns());
+    ANT_TRY(go(datagrams));
+    const std::uint64_t each = (ANT_TRY(time.ns()) - before) / datagrams;
+    bench::print_figure(Id{"throughput.%ssmall.%s.packet_instructions", prefix(), id}.text, "instructions", each);
+    bench::print_figure(Id{"throughput.%ssmall.%s.packets_per_s", prefix(), id}.text, "1/s", ns_per_s / each);
+    return {};
+}
+
+Result<> measure_small(const bench::ProcessTime& time, std::uint16_t port) {
+    Socket socket = ANT_TRY(Socket::open(inet::SocketType::datagram, 0, ap_inet));
+    ANT_TRY(socket.bind({0, port, 0}));
+    {
+        const auto other_end = ANT_TRY(Peer::start("datagrams", port));
+        ANT_TRY(measure_datagrams(time, "send", [&](unsigned count) -> Result<> {
+            const inet::Address to = peer(port);
+            for (unsigned i = 0; i < count; ++i) ANT_TRY(socket.send(std::span{message}.first(datagram_bytes), 0, &to));
+            return {};
+        }));
+    }
+    const auto other_end = ANT_TRY(Peer::shower(bench::NetworkLoad::ip_of(0), port, datagram_bytes));
+    return measure_datagrams(time, "recv", [&](unsigned count) -> Result<> {
+        for (unsigned i = 0; i < count; ++i) ANT_TRY(socket.receive(message));
+        return {};
+    });
+}
+
+// CPU share at fixed rates ---------------------------------------------------------------------------------------------
+
+constexpr unsigned rates_mb_per_s[] = {1, 10, 50, 100};
+constexpr std::uint64_t share_ns = ns_per_s / 2, bytes_per_mb = 1'000'000;
+
+// An area each time it is due.
+Result<> measure_share_at(const bench::ProcessTime& time, Streams& streams, unsigned mb_per_s) {
+    const std::uint64_t interval_ns = Streams::area_bytes * ns_per_s / (mb_per_s * bytes_per_mb);
+    const std::uint64_t before = ANT_TRY(time.ns()), begin = clock_ns();
+    for (std::uint64_t due = begin; due < begin + share_ns; due += interval_ns) {
+        if (const std::uint64_t now = clock_ns(); now < due) wait_us((due - now) / 1000);
+        ANT_TRY(streams.send(Streams::area_bytes));
+    }
+    const std::uint64_t used = ANT_TRY(time.ns()) - before, passed = clock_ns() - begin;
+    const std::uint64_t hundredths = used * 10'000 / passed;
+    print("figure id=throughput.%sshare.%u.percent unit=percent n=1 value=%lu.%02lu\n", prefix(), mb_per_s, hundredths / 100,
+          hundredths % 100);
+    return {};
+}
+
+Result<> measure_share(const bench::ProcessTime& time, std::uint16_t port) {
+    const auto other_end = ANT_TRY(Peer::start("swallow", port, 1));
+    auto streams = ANT_TRY(Streams::connect(ap_inet, peer(port), 1));
+    ANT_TRY(streams.send(mebi));
+    for (const unsigned rate : rates_mb_per_s) ANT_TRY(measure_share_at(time, streams, rate));
+    return {};
+}
+
 Result<> measure_throughput() {
     const auto time = ANT_TRY(bench::ProcessTime::of({startup().name, "inet", "rtl8139"}));
     ANT_TRY(measure_bulk_with(time, 1, first_port));
-    return measure_bulk_with(time, 16, first_port + 2);
+    ANT_TRY(measure_bulk_with(time, 16, first_port + 2));
+    ANT_TRY(measure_small(time, first_port + 4));
+    return measure_share(time, first_port + 5);
+}
+
+// Swapping the driver under load -----------------------------------------------------------------------------------------
+
+constexpr unsigned swaps = 50;
+constexpr std::uint64_t after_swap_ns = 5'000'000;
+
+Client keeper{"guardian"}, other_inet{"inet.1"};
+
+Result<std::uint64_t> retransmissions() {
+    return ANT_TRY(ap_inet.call(inet::interface_state)).result.retransmissions +
+           ANT_TRY(other_inet.call(inet::interface_state)).result.retransmissions;
+}
+
+Result<std::uint64_t> begin_swap() {
+    guardian::Replace request{};
+    request.count = 1;
+    format(request.server[0].name, sizeof request.server[0].name, "rtl8139");
+    return keeper.send(guardian::replace, request);
+}
+
+// -> whether it is over. An error: it failed.
+Result<bool> swap_is_over(std::uint64_t control) {
+    const sys::Raw receipt = sys::raw(sys::Syscall::receive, abi::poll);
+    if (receipt.error != Error::none || receipt.rdi != control) return false;
+    controls::give(control);
+    const auto error = static_cast<Error>(receipt.rsi >> 8 & 0xff);
+    if (error != Error::none) return Failure(error);
+    return true;
+}
+
+// The longest time without a byte, from the wish until some time after.
+Result<std::uint64_t> stall_of_swap(Streams& streams, bool swap) {
+    const std::uint64_t control = swap ? ANT_TRY(begin_swap()) : 0;
+    std::uint64_t last = clock_ns(), longest = 0, over = swap ? 0 : last;
+    while (over == 0 || last < over + after_swap_ns) {
+        if (ANT_TRY(streams.receive(1)) == 0) return Failure(Error::connection_reset);
+        const std::uint64_t now = clock_ns();
+        longest = std::max(longest, now - last);
+        last = now;
+        if (over == 0 && ANT_TRY(swap_is_over(control))) over = now;
+    }
+    return longest;
+}
+
+// One end sends through the card whose driver is swapped, to this process; then the other way round.
+Result<> measure_swaps_of(const char* direction, Client& near, const char* far, inet::Address to) {
+    const auto other_end = ANT_TRY(Peer::start("pour", to.port, 1, far));
+    auto streams = ANT_TRY(Streams::connect(near, to, 1));
+    (void)ANT_TRY(streams.receive(bulk_warm_up));
+    samples.clear();
+    for (unsigned i = 0; i < swaps; ++i) samples.add(ANT_TRY(stall_of_swap(streams, false)));
+    samples.print_percentile(Id{"nicswap.%s.quiet_ns", direction}.text, "ns", 100);
+    const std::uint64_t before = ANT_TRY(retransmissions());
+    samples.clear();
+    for (unsigned i = 0; i < swaps; ++i) samples.add(ANT_TRY(stall_of_swap(streams, true)));
+    samples.print_percentile(Id{"nicswap.%s.stall_ns", direction}.text, "ns", 100);
+    bench::print_figure(Id{"nicswap.%s.retransmissions", direction}.text, "segments", ANT_TRY(retransmissions()) - before);
+    return {};
+}
+
+Result<> measure_nic_swap() {
+    ANT_TRY(measure_swaps_of("send", other_inet, "inet", {bench::NetworkLoad::ip_of(0), first_port, 0}));
+    return measure_swaps_of("recv", ap_inet, "inet.1", peer(first_port + 1));
 }
 
 struct Bench {
     std::string_view name;
     Result<> (*run)();
 };
-constexpr Bench benches[] = {{"send", measure_send}, {"rtt", measure_round_trips}, {"throughput", measure_throughput}};
+constexpr Bench benches[] = {
+    {"send", measure_send}, {"rtt", measure_round_trips}, {"throughput", measure_throughput}, {"nicswap", measure_nic_swap}};
 
 Result<> run(std::string_view name) {
     bench::NetworkLoad network;
