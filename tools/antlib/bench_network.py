@@ -1,13 +1,17 @@
 """`tools/ant bench send`: one send() of an application by step, counted by a plugin of QEMU (tools/plugin/steps.cpp)."""
 
+import contextlib
 import re
+import socket
 import subprocess
+import time
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
-from antlib import bench_guest, qemu
+from antlib import bench_guest, qemu, tap
 from antlib.bench_output import Figure, Result
+from antlib.load_generator import send_datagrams
 from antlib.paths import BUILD, IMAGE, ROOT
 from antlib.progress import Failure
 
@@ -129,6 +133,66 @@ def exact_throughput(timeout: float, prefix: str = "", command_line: str = "") -
     return bench_guest.parse("throughput", output).figures
 
 
+DATAGRAM_PORT, END_OF_STEPS = 5603, 255  # as in user/bench/network.cpp
+RATES = [2000 * 1.5 ** step for step in range(12)]
+STEP_SECONDS = 1.5
+MOST_OVERLOAD = 3.3  # times what arrives at best
+
+
+@contextlib.contextmanager
+def datagram_wire():
+    """-> how the card is connected, where datagrams to the guest are sent"""
+    if tap.possible():
+        with tap.Wire() as device:
+            yield device.netdev, (tap.GUEST_ADDRESS, DATAGRAM_PORT)
+    else:
+        port = qemu.any_free_port(socket.SOCK_DGRAM)
+        yield f"user,id=net0,hostfwd=udp:127.0.0.1:{port}-:{DATAGRAM_PORT}", ("127.0.0.1", port)
+
+
+def send_steps(console, to: tuple[str, int], timeout: float) -> tuple[list[float], str]:
+    """-> rates, what the guest printed"""
+    console.send(f"bench throughput host {tap.GUEST_ADDRESS}\n")
+    console.expect("datagrams please", timeout)
+    offered = []
+    for step, rate in enumerate(RATES):
+        offered.append(send_datagrams(to, step, rate, STEP_SECONDS) / STEP_SECONDS)
+        time.sleep(0.5)  # what waits in queues belongs to this step
+    for _ in range(10):
+        send_datagrams(to, END_OF_STEPS, 10, 0.2)
+    return offered, console.until_prompt(timeout)
+
+
+def saturation(timeout: float) -> tuple[Figure, list[str]]:
+    """Datagrams at growing rates, up to three times what arrives at best. Plain emulation, by the host's clock."""
+    with datagram_wire() as (netdev, to):
+        machine = qemu.Options(image=IMAGE, cards=["-netdev", netdev, "-device", "rtl8139,netdev=net0,romfile="], reboot=False)
+        offered, output = bench_guest.with_console(machine, "bench-saturation", timeout,
+                                                   lambda console: send_steps(console, to, timeout))
+    received = {int(step): int(count) / STEP_SECONDS for step, count in re.findall(r"^step (\d+) received (\d+)", output, re.MULTILINE)}
+    rates = [(rate, received.get(step, 0.0)) for step, rate in enumerate(offered)]
+    peak = max(arrived for _, arrived in rates)
+    beyond = [arrived for rate, arrived in rates if peak < rate <= MOST_OVERLOAD * peak]
+    if not beyond:
+        raise Failure("the guest took all datagrams that could be sent: no rate was beyond what it can take")
+    notes = [f"datagrams: {rate:,.0f}/s sent, {arrived:,.0f}/s taken by the application" for rate, arrived in rates]
+    return percent_figure("udp_percent", round(100 * min(beyond) / peak, 1)), notes
+
+
+def percent_figure(name: str, percent: float) -> Figure:
+    return Figure(f"throughput.saturation.{name}", percent, "percent", 1, dict.fromkeys(("min", "p50", "p99", "max"), percent), {})
+
+
+def many_connections(figures: list[Figure]) -> Figure:
+    """What 64 connections reach of what one does, in the worse direction."""
+    value = {item.id: item.value for item in figures}
+    parts = [value[f"throughput.{way}.64.exact_kb_per_s"] / value[f"throughput.{way}.exact_kb_per_s"] for way in ("send", "recv")]
+    return percent_figure("64_connections_percent", round(100 * min(parts), 1))
+
+
 def measure_throughput(timeout: float) -> Result:
     figures = exact_throughput(timeout) + exact_throughput(timeout, "classic.", "rtl8139.mode=classic")
-    return Result("throughput", bench_guest.commit(), "icount", figures, [])
+    datagrams, notes = saturation(timeout)
+    both = [datagrams, many_connections(figures)]
+    figures += [*both, percent_figure("percent_of_peak", min(item.value for item in both))]
+    return Result("throughput", bench_guest.commit(), "icount", figures, notes)

@@ -12,6 +12,8 @@
 #include <ant/process.hpp>
 
 #include <algorithm>
+#include <charconv>
+#include <cstring>
 #include <utility>
 
 ANT_MANIFEST(.version = 1, .name = "bench-network", .priority = ant::abi::priority::application,
@@ -44,6 +46,17 @@ enum class Mark : unsigned { series = 1, begin = 2, end = 3 };
 template <Mark mark>
 [[gnu::always_inline]] inline void tell_plugin() {
     asm volatile(".byte 0x0f, 0x1f, 0x80\n\t.long %c0" : : "i"(0x416e5400 + static_cast<unsigned>(mark)) : "memory");
+}
+
+std::uint32_t address_of(const char* dotted) {
+    std::uint32_t address = 0;
+    for (unsigned part = 0; part < 4; ++part) {
+        unsigned value = 0;
+        dotted = std::from_chars(dotted, dotted + std::strlen(dotted), value).ptr;
+        address = address << 8 | (value & 0xff);
+        if (*dotted == '.') ++dotted;
+    }
+    return address;
 }
 
 inet::Address peer(std::uint16_t port) { return {bench::NetworkLoad::ip_of(1), port, 0}; }
@@ -261,12 +274,41 @@ Result<> measure_share(const bench::ProcessTime& time, std::uint16_t port) {
     return {};
 }
 
+// Datagrams from the host (tools/antlib/bench_network.py) -------------------------------------------------------------------
+
+constexpr std::uint16_t datagram_port = 5603;
+constexpr unsigned most_steps = 64, last_step = 255;
+
+// The first byte of each datagram says to which of the host's steps it belongs.
+Result<> count_datagrams() {
+    Socket socket = ANT_TRY(Socket::open(inet::SocketType::datagram, 0, ap_inet));
+    ANT_TRY(socket.bind({0, datagram_port, 0}));
+    static std::array<std::uint64_t, most_steps> received;
+    print("datagrams please\n");
+    for (;;) {
+        if (ANT_TRY(socket.receive(message)) == 0) continue;
+        const auto step = static_cast<unsigned>(message[0]);
+        if (step == last_step) break;
+        if (step < most_steps) ++received[step];
+    }
+    for (unsigned i = 0; i < most_steps; ++i)
+        if (received[i] != 0) print("step %u received %lu\n", i, received[i]);
+    return {};
+}
+
+// "host OWN_IP"
+Result<> measure_with_host() {
+    ANT_TRY(bench::NetworkLoad::configure(ap_inet, address_of(argument(3))));
+    return count_datagrams();
+}
+
 Result<> measure_throughput() {
     const auto time = ANT_TRY(bench::ProcessTime::of({startup().name, "inet", "rtl8139"}));
     ANT_TRY(measure_bulk_with(time, 1, first_port));
     ANT_TRY(measure_bulk_with(time, 16, first_port + 2));
-    ANT_TRY(measure_small(time, first_port + 4));
-    return measure_share(time, first_port + 5);
+    ANT_TRY(measure_bulk_with(time, 64, first_port + 4));
+    ANT_TRY(measure_small(time, first_port + 6));
+    return measure_share(time, first_port + 7);
 }
 
 // Swapping the driver under load -----------------------------------------------------------------------------------------
@@ -319,18 +361,18 @@ Result<> measure_swaps_of(const char* direction, Client& near, const char* far, 
     (void)ANT_TRY(streams.receive(bulk_warm_up));
     samples.clear();
     for (unsigned i = 0; i < swaps; ++i) samples.add(ANT_TRY(stall_of_swap(streams, false)));
-    samples.print_percentile(Id{"nicswap.%s.quiet_ns", direction}.text, "ns", 100);
+    samples.print_percentile(Id{"nicswap%s.quiet_ns", direction}.text, "ns", 100);
     const std::uint64_t before = ANT_TRY(retransmissions());
     samples.clear();
     for (unsigned i = 0; i < swaps; ++i) samples.add(ANT_TRY(stall_of_swap(streams, true)));
-    samples.print_percentile(Id{"nicswap.%s.stall_ns", direction}.text, "ns", 100);
-    bench::print_figure(Id{"nicswap.%s.retransmissions", direction}.text, "segments", ANT_TRY(retransmissions()) - before);
+    samples.print_percentile(Id{"nicswap%s.stall_ns", direction}.text, "ns", 100);
+    bench::print_figure(Id{"nicswap%s.retransmissions", direction}.text, "segments", ANT_TRY(retransmissions()) - before);
     return {};
 }
 
 Result<> measure_nic_swap() {
-    ANT_TRY(measure_swaps_of("send", other_inet, "inet", {bench::NetworkLoad::ip_of(0), first_port, 0}));
-    return measure_swaps_of("recv", ap_inet, "inet.1", peer(first_port + 1));
+    ANT_TRY(measure_swaps_of("", other_inet, "inet", {bench::NetworkLoad::ip_of(0), first_port, 0}));
+    return measure_swaps_of(".recv", ap_inet, "inet.1", peer(first_port + 1));
 }
 
 struct Bench {
@@ -341,6 +383,7 @@ constexpr Bench benches[] = {
     {"send", measure_send}, {"rtt", measure_round_trips}, {"throughput", measure_throughput}, {"nicswap", measure_nic_swap}};
 
 Result<> run(std::string_view name) {
+    if (std::string_view{argument(2)} == "host") return measure_with_host();
     bench::NetworkLoad network;
     ANT_TRY(network.connect());
     for (const Bench& bench : benches)

@@ -22,19 +22,19 @@ Result<> wait_for(Client& server, Ready ready) {
     return Failure(Error::timed_out);
 }
 
-// A driver attaches itself to its inet some time after the prompt has come.
-Result<> configure(Client& server, std::uint32_t ip) {
-    ANT_TRY(wait_for(server, [](const inet::Interface& i) { return i.attached != 0; }));
-    ANT_TRY(server.call(inet::configure, {ip, netmask, 0, 0}));
-    return wait_for(server, [ip](const inet::Interface& i) { return i.up != 0 && i.link_up != 0 && i.ip == ip; });
-}
-
 struct Text {
     char digits[16];
     explicit Text(std::uint32_t number) { format(digits, sizeof digits, "%u", number); }
 };
 
 }  // namespace
+
+// A driver attaches itself to its inet some time after the prompt has come.
+Result<> NetworkLoad::configure(Client& server, std::uint32_t ip) {
+    ANT_TRY(wait_for(server, [](const inet::Interface& i) { return i.attached != 0; }));
+    ANT_TRY(server.call(inet::configure, {ip, netmask, 0, 0}));
+    return wait_for(server, [ip](const inet::Interface& i) { return i.up != 0 && i.link_up != 0 && i.ip == ip; });
+}
 
 Result<> NetworkLoad::connect() {
     ANT_TRY(configure(receiving_, sink_ip));

@@ -14,6 +14,8 @@ public:
 
     // Gives both inets their addresses. Errors: not_found if there is only one card.
     Result<> connect();
+    // Gives one its address, as soon as it has a card.
+    static Result<> configure(Client& server, std::uint32_t ip);
     // A transfer from inet.1 to inet. Returns when it is running.
     Result<> start_transfer();
     // Connections between the same two that say nothing.
