@@ -150,27 +150,31 @@ def datagram_wire():
         yield f"user,id=net0,hostfwd=udp:127.0.0.1:{port}-:{DATAGRAM_PORT}", ("127.0.0.1", port)
 
 
-def send_steps(console, to: tuple[str, int], timeout: float) -> tuple[list[float], str]:
-    """-> rates, what the guest printed"""
+def send_steps(console, to: tuple[str, int], timeout: float) -> tuple[list[int], str]:
+    """-> how many each time, what the guest printed"""
     console.send(f"bench throughput host {tap.GUEST_ADDRESS}\n")
     console.expect("datagrams please", timeout)
-    offered = []
+    sent = []
     for step, rate in enumerate(RATES):
-        offered.append(send_datagrams(to, step, rate, STEP_SECONDS) / STEP_SECONDS)
+        sent.append(send_datagrams(to, step, rate, STEP_SECONDS))
         time.sleep(0.5)  # what waits in queues belongs to this step
     for _ in range(10):
         send_datagrams(to, END_OF_STEPS, 10, 0.2)
-    return offered, console.until_prompt(timeout)
+    return sent, console.until_prompt(timeout)
 
 
 def saturation(timeout: float) -> tuple[Figure, list[str]]:
-    """Datagrams at growing rates, up to three times what arrives at best. Plain emulation, by the host's clock."""
+    """Datagrams at growing rates, up to three times what arrives at best; rates by the time in which the guest was busy, a
+    nanosecond for each instruction."""
     with datagram_wire() as (netdev, to):
-        machine = qemu.Options(image=IMAGE, cards=["-netdev", netdev, "-device", "rtl8139,netdev=net0,romfile="], reboot=False)
-        offered, output = bench_guest.with_console(machine, "bench-saturation", timeout,
-                                                   lambda console: send_steps(console, to, timeout))
-    received = {int(step): int(count) / STEP_SECONDS for step, count in re.findall(r"^step (\d+) received (\d+)", output, re.MULTILINE)}
-    rates = [(rate, received.get(step, 0.0)) for step, rate in enumerate(offered)]
+        machine = qemu.Options(image=IMAGE, cards=["-netdev", netdev, "-device", "rtl8139,netdev=net0,romfile="], reboot=False,
+                               icount=True, idle_waits=True)
+        sent, output = bench_guest.with_console(machine, "bench-saturation", timeout,
+                                                lambda console: send_steps(console, to, timeout))
+    rates = []
+    for step, count, ns in re.findall(r"^step (\d+) received (\d+) busy_ns (\d+)", output, re.MULTILINE):
+        seconds = int(ns) / 1e9
+        rates.append((sent[int(step)] / seconds, int(count) / seconds))
     peak = max(arrived for _, arrived in rates)
     beyond = [arrived for rate, arrived in rates if peak < rate <= MOST_OVERLOAD * peak]
     if not beyond:

@@ -279,21 +279,29 @@ Result<> measure_share(const bench::ProcessTime& time, std::uint16_t port) {
 constexpr std::uint16_t datagram_port = 5603;
 constexpr unsigned most_steps = 64, last_step = 255;
 
-// The first byte of each datagram says to which of the host's steps it belongs.
+// The first byte of each datagram says to which of the host's steps it belongs. What counts is the time in which the machine was
+// busy: the host may be too slow for it, or busy itself.
 Result<> count_datagrams() {
     Socket socket = ANT_TRY(Socket::open(inet::SocketType::datagram, 0, ap_inet));
     ANT_TRY(socket.bind({0, datagram_port, 0}));
+    const auto records = ANT_TRY(bench::Records::make());
     static std::array<std::uint64_t, most_steps> received;
     print("datagrams please\n");
+    unsigned step = most_steps;
+    std::uint64_t busy_before = 0;
     for (;;) {
         if (ANT_TRY(socket.receive(message)) == 0) continue;
-        const auto step = static_cast<unsigned>(message[0]);
-        if (step == last_step) break;
-        if (step < most_steps) ++received[step];
+        const auto number = static_cast<unsigned>(message[0]);
+        if (number != step) {
+            const auto system = ANT_TRY(records.system());
+            const std::uint64_t busy = system.uptime_ns - system.idle_ns;
+            if (step < most_steps) print("step %u received %lu busy_ns %lu\n", step, received[step], busy - busy_before);
+            busy_before = busy;
+            step = number;
+        }
+        if (number == last_step) return {};
+        if (number < most_steps) ++received[number];
     }
-    for (unsigned i = 0; i < most_steps; ++i)
-        if (received[i] != 0) print("step %u received %lu\n", i, received[i]);
-    return {};
 }
 
 // "host OWN_IP"
