@@ -1,6 +1,6 @@
-// bench-chain FILE [RUNS]: P-ipc's example on the real servers, AP -> file -> cache -> disk driver -> AP: what a read of one block
-// costs that is in the cache, and of one that is not, the answer coming back through each server (sequential return) or past
-// those that do not need it (direct return).
+// bench-chain FILE [RUNS]: P-ipc's example on the real servers, AP -> file -> cache -> disk driver -> AP: what a read of one
+// block costs that is in the cache, and of one that is not, the answer coming back through each server (sequential return) or
+// past those that do not need it (direct return).
 //
 // The cache keeps the blocks that it reads, so the driver's answer to a read of one block ends there, as in P-ipc figure 7;
 // 256 KiB go from the driver to the AP.

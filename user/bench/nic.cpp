@@ -1,6 +1,6 @@
-// bench-nic [SAMPLES [SEED]]: P-nic's experiment. An application computes and sends by turns (bench-nic-ap) while the driver of its
-// network card is replaced once, at a moment taken at random; the driver's program is read from the disk, with nothing of it in
-// the cache or all of it, or lies in memory. In a machine with two cards on one hub and a disk.
+// bench-nic [SAMPLES [SEED]]: P-nic's experiment. An application computes and sends by turns (bench-nic-ap) while the driver of
+// its network card is replaced once, at a moment taken at random; the driver's program is read from the disk, with nothing of it
+// in the cache or all of it, or lies in memory. In a machine with two cards on one hub and a disk.
 //
 // Prints what happened, for tools/antlib/bench_nic.py:
 //   sample VARIANT
