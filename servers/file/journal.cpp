@@ -164,6 +164,7 @@ Result<> Journal::commit(State& state, std::span<const Block> blocks, std::span<
     std::uint32_t at = state.head;
     ANT_TRY(write_revoked(state.sequence, at, revoked));
     ANT_TRY(write_descriptors(state, at, blocks));
+    ANT_TRY(clear_place(at));
     // File data, the home writes of the transaction before, and all of this one but its commit block.
     ANT_TRY(disk_->flush());
     ANT_TRY(write_commit(state.sequence, at, now_ns));
@@ -273,6 +274,13 @@ Result<> Journal::write_blocks(std::uint32_t& at, std::span<const Block> blocks)
         i += count;
     }
     return {};
+}
+
+// All of a commit block but its first sector is zeros, so with zeros there before it is written whole or not at all, even if the
+// power fails meanwhile. One that is torn is not a missing one to e2fsck but a damaged journal.
+Result<> Journal::clear_place(std::uint32_t at) {
+    std::memset(page(1).data(), 0, block_bytes_);
+    return write(at, page(1), 1);
 }
 
 Result<> Journal::write_commit(std::uint32_t sequence, std::uint32_t& at, std::int64_t now_ns) {

@@ -101,6 +101,7 @@ private:
     std::uint32_t fill_descriptor(std::uint32_t sequence, std::span<const Block> blocks);
     Result<> write_blocks(std::uint32_t& at, std::span<const Block> blocks);
     Result<> write_revoked(std::uint32_t sequence, std::uint32_t& at, std::span<const std::uint64_t> revoked);
+    Result<> clear_place(std::uint32_t at);
     Result<> write_commit(std::uint32_t sequence, std::uint32_t& at, std::int64_t now_ns);
 
     Disk* disk_ = nullptr;
