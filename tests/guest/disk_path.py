@@ -43,7 +43,7 @@ def disturbed(name: str, image: Path, crc: int, mib: int, way: str, interval_ms:
         guest.run("kill writer")
         wait_for_end(guest, "writer")
         text = guest.console.transcript
-        confirmed = max((int(number) for number in re.findall(r"^done (\d+)$", text, re.MULTILINE)), default=0)
+        confirmed = max((int(number) for number in re.findall(r"\bdone (\d+)$", text, re.MULTILINE)), default=0)
         print(f"{name}: seed {seed}, {done}, {confirmed} transactions")
         assert re.search(rf"sum={crc:08x} bytes={mib << 20}\b", text), re.findall(r"sum=.*|file-sum:.*", text)
         rows = guest.run(f'{SQL} "pragma integrity_check; select count(*), max(i) from t;"').split()

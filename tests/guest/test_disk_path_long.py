@@ -5,6 +5,7 @@ import pytest
 
 from disk_path import disturbed, image_with_file
 
+SERVERS = ("disk", "cache", "file")
 MIB = 512
 
 
@@ -15,8 +16,8 @@ def made_disk(tmp_path_factory):
 
 @pytest.mark.parametrize("machine", ["pc", "q35"])
 @pytest.mark.parametrize("interval_ms", [1000, 100])
-@pytest.mark.parametrize("way, servers", [*((way, (server,)) for way in ("kill", "replace") for server in ("disk", "cache", "file")),
-                                          ("mixed", ("disk", "cache", "file"))])
+@pytest.mark.parametrize("way, servers", [*((way, (server,)) for way in ("kill", "replace") for server in SERVERS), ("mixed", SERVERS)],
+                         ids=lambda value: value if isinstance(value, str) else "-".join(value))
 def test_disturbed(disk, machine, way, servers, interval_ms):
     image, crc = disk
     disturbed(f"{machine}-{way}-{'-'.join(servers)}-{interval_ms}", image, crc, MIB, way, interval_ms, servers, machine)
