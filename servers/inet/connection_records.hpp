@@ -159,6 +159,13 @@ public:
         else
             second_.erase(index);
     }
+    template <class F>
+    void each_written(F&& f) const {
+        if (first_)
+            first_.each_written(f);
+        else
+            second_.each_written(f);
+    }
     [[nodiscard]] record::Found load(unsigned index, TcpRecord& out) const {
         if (first_) return first_.load(index, out);
         TcpRecord3 record{};

@@ -117,13 +117,13 @@ void Tables::copy_network(const Tables& from) {
 
 template <class T, class Table, class F>
 Result<> Recovery::load(const Table& records, F f) {
-    for (unsigned index = 0; index < records.capacity(); ++index) {
+    bool good = true;
+    records.each_written([&](unsigned index) {
         T data;
         const record::Found found = records.load(index, data);
-        if (found == record::Found::none) continue;
-        if (found == record::Found::damaged || !f(index, data)) return Failure(Error::state_refused);
-    }
-    return {};
+        good = good && (found == record::Found::none || (found == record::Found::good && f(index, data)));
+    });
+    return good ? Result<>{} : Failure(Error::state_refused);
 }
 
 Result<> Recovery::run() {

@@ -53,9 +53,10 @@ void Tables::each_area(F&& f) const {
         if (sys::ica_info(area)) f(area);
     };
     areas.each([&](unsigned, const AreaUse& use) { own(use.address); });
-    sends.each([&](unsigned, const SendRecord& record) { own(record.address); });
-    for (const std::uint64_t page : ReceiveStore::pages_of(directory()))
-        if (page != 0) own(page);
+    sends.each_written([&](unsigned index) {
+        if (const SendRecord* record = sends.peek(index); record != nullptr) own(record->address);
+    });
+    ReceiveStore::each_place(directory(), [&](unsigned, std::uint64_t page) { own(page); });
 }
 
 class Recovery {

@@ -71,7 +71,7 @@ struct Pair {
         : newer{reinterpret_cast<PlaceHead*>(first)}, older{reinterpret_cast<PlaceHead*>(first + place_bytes)} {
         if (newer->stamp < older->stamp) std::swap(newer, older);
     }
-    // The newer place alone tells what the record is. Most records of a table were never written: that shows at once.
+    // The newer place alone tells what the record is.
     [[nodiscard]] Found look(std::size_t words) const {
         if (newer->empty()) return older->empty() ? Found::none : Found::damaged;
         return look_closely(words);
@@ -129,13 +129,28 @@ public:
         if (found == Found::good) __builtin_memcpy(static_cast<void*>(&out), pair.newer->data(), sizeof out);
         return found;
     }
+    // What the newer place holds, which nobody has checked: to see what there is before it is loaded. nullptr: nothing.
+    [[nodiscard]] const T* peek(unsigned index) const {
+        const record::PlaceHead* newer = at(index).newer;
+        return newer->live() ? reinterpret_cast<const T*>(newer->data()) : nullptr;
+    }
+    // f(index) for every record that was ever written. Most of a table's never were: that shows at once.
+    template <class F>
+    void each_written(F&& f) const {
+        const auto* place = reinterpret_cast<const std::byte*>(places_);
+        for (unsigned index = 0; index < capacity_; ++index, place += 2 * place_bytes) {
+            const auto& first = *reinterpret_cast<const record::PlaceHead*>(place);
+            const auto& second = *reinterpret_cast<const record::PlaceHead*>(place + place_bytes);
+            if ((first.check | first.stamp | second.check | second.stamp) != 0) f(index);
+        }
+    }
     // f(index, const T&) for every good record.
     template <class F>
     void each(F&& f) const {
-        for (unsigned index = 0; index < capacity_; ++index) {
+        each_written([&](unsigned index) {
             T data;
             if (load(index, data) == Found::good) f(index, std::as_const(data));
-        }
+        });
     }
     // Looks at both places of all records.
     [[nodiscard]] bool any_damaged() const {
