@@ -160,11 +160,9 @@ public:
             second_.erase(index);
     }
     template <class F>
-    void each_written(F&& f) const {
-        if (first_)
-            first_.each_written(f);
-        else
-            second_.each_written(f);
+    void each_unchecked(F&& f) const {
+        if (first_) return first_.each_unchecked(f);
+        second_.each_unchecked([&](unsigned index, const TcpRecord3& record) { f(index, from_format_3(record)); });
     }
     [[nodiscard]] record::Found load(unsigned index, TcpRecord& out) const {
         if (first_) return first_.load(index, out);

@@ -50,6 +50,7 @@ Outcome Requests::ethernet_input(Call call) {
         drop_moved(call);
         return complete ? Error::denied : Error::invalid_argument;
     }
+    if (call.redelivered() && sockets.recovery() != nullptr) sockets.recovery()->complete();  // which pages are in use
     protocol.transmitter().check_passed_on();
     if (note_of(call).done != 0) {
         for (const abi::DataListEntry& area : areas)

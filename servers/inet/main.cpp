@@ -34,6 +34,7 @@ constinit Later<Recovery> recovery_memory{};
 
 Server* server = nullptr;
 std::optional<Tables> tables;
+Recovery& recovery = reinterpret_cast<Recovery&>(recovery_memory);
 
 constexpr ProtocolEvents events{[](std::uint32_t ticket, std::uint32_t ip) { requests.resolved(ticket, ip); },
                                 [](std::uint16_t sequence, const inet::Pong& pong) { requests.pong(sequence, pong); }};
@@ -54,15 +55,6 @@ void begin(Result<Tables> with) {
 
 void start() { begin(Tables::create(server->write_format())); }
 
-// A record is damaged: nothing of what has been restored is to be trusted. The next process finds the network's records,
-// and no others.
-[[noreturn]] void start_clean() {
-    auto clean = Tables::create(server->write_format());
-    if (!clean) panic("%s: no state: %s", startup().name, error_text(clean.error()));
-    clean->copy_network(*tables);
-    panic("%s: the state is damaged: sockets and connections are lost", startup().name);
-}
-
 // The format of the program before while on probation, then our own.
 void settle() {
     const auto changed = tables->change_format(server->write_format());
@@ -75,14 +67,10 @@ void settle() {
 void restore(sys::State registered) {
     auto left = Tables::adopt(registered);
     const bool usable = left.has_value();
-    if (usable)
-        left->sweep();
-    else
-        (void)AreaKeeper{}.sweep();
+    if (!usable) (void)AreaKeeper{}.sweep();
     begin(usable ? std::move(left) : Tables::create(server->write_format()));
     protocol.restore(*server, Requests::transmitted);
-    auto& recovery = *std::construct_at(reinterpret_cast<Recovery*>(&recovery_memory), sockets, *tables);
-    if (usable && !recovery.run()) start_clean();
+    if (usable) recovery.begin(*tables);
     settle();
     requests.resume();
 }
@@ -102,6 +90,7 @@ int main() {
     std::construct_at(&protocol, events, [] { sockets.commit(); });
     std::construct_at(&sockets, protocol.areas(), protocol.pages(), protocol.connections());
     std::construct_at(&requests, the_server);
+    std::construct_at(&recovery, sockets, the_server);
     requests.register_handlers();
     the_server.redeliver_deferred();
     the_server.on_start(start);

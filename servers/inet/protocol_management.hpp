@@ -40,6 +40,8 @@ public:
     [[nodiscard]] std::uint32_t driver_slot() const { return driver_slot_; }
     void set_link(bool up);
     void input(pbuf* frame, std::uint32_t frame_flags);
+    // By this function.
+    void take_frames(netif_input_fn by) { netif_.input = by; }
     void transmitted(const CallResult& result);
 
     // Packets that this host sent to itself.

@@ -11,7 +11,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
 namespace ant::inet_server {
 
@@ -62,29 +61,18 @@ public:
     // One frame more will not be lost for want of memory.
     [[nodiscard]] bool has_room() { return places_.live() + reserve_pieces <= capacity && pages_.has_spare(); }
 
-    // After the process before: f(socket, piece) for each good note. What f does not want (false) is in doubt.
-    template <class F>
-    void recover(F f) {
-        each_place(reinterpret_cast<std::uint64_t>(directory_), [&](unsigned place, std::uint64_t) {
+    // After the process before: keep(page) for each page, and f(socket, piece) for each good note. What f does not want
+    // (false) is in doubt.
+    template <class Keep, class F>
+    void recover(Keep keep, F f) {
+        each_place([&](unsigned place) {
             Piece& piece = pieces_[place];
             std::uint32_t socket = 0;
             const bool good = read_note(place, piece, socket);
+            if (piece.page != 0) keep(piece.page);
             places_.take(place);
             if (!good || !f(socket, piece)) forget(piece);
         });
-    }
-    // f(place, page) for each place that has one. Most have none: eight are looked at together.
-    template <class F>
-    static void each_place(std::uint64_t directory, F f) {
-        constexpr unsigned together = 8;
-        static_assert(capacity % together == 0);
-        const auto* page = reinterpret_cast<const std::uint64_t*>(directory);
-        for (unsigned place = 0; place < capacity; place += together) {
-            const std::uint64_t* p = page + place;
-            if ((p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7]) == 0) continue;
-            for (unsigned i = 0; i < together; ++i)
-                if (p[i] != 0) f(place + i, p[i]);
-        }
     }
     // It is nobody's any more; but the frame in it may come again, with the call that brought it.
     void forget(Piece& piece);
@@ -98,6 +86,18 @@ private:
     static PageNote& note_of(std::uint64_t page) { return *reinterpret_cast<PageNote*>(page + page_room); }
     static std::uint64_t seal_of(const PageNote& note, std::uint32_t bytes);
     [[nodiscard]] unsigned place_of(const Piece& piece) const { return static_cast<unsigned>(&piece - pieces_); }
+    // f(place) for each place that has one. Most have none: eight are looked at together.
+    template <class F>
+    void each_place(F f) const {
+        constexpr unsigned together = 8;
+        static_assert(capacity % together == 0);
+        for (unsigned place = 0; place < capacity; place += together) {
+            const std::uint64_t* p = directory_ + place;
+            if ((p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7]) == 0) continue;
+            for (unsigned i = 0; i < together; ++i)
+                if (p[i] != 0) f(place + i);
+        }
+    }
     void leave(Piece& piece);
     static void resize(Piece& piece, std::uint32_t bytes);
     bool read_note(unsigned place, Piece& piece, std::uint32_t& socket) const;

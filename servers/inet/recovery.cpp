@@ -1,15 +1,22 @@
 #include "recovery.hpp"
 
+#include "protocol_management.hpp"
+
 #include <ant/ica.hpp>
 #include <ant/process.hpp>
 
 #include <lwip/tcp.h>
+#include <netif/ethernet.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace ant::inet_server {
 
 namespace {
+
+// A record that is looked at, a socket or connection that is restored, and how many of these are between two looks for calls.
+constexpr unsigned little = 1, much = 8, several = 8;
 
 // The peer's FIN has a number as well, behind its bytes.
 bool fin_received(std::uint8_t state) {
@@ -103,87 +110,205 @@ Result<std::uint64_t> Tables::heap(std::uint64_t bytes) const {
     return address;
 }
 
-void Tables::sweep() const {
-    AreaKeeper keeper;
-    each_area([&](std::uint64_t area) { keeper.keep(area); });
-    if (const auto swept = keeper.sweep(); !swept) log("inet: areas cannot be released: %s", error_text(swept.error()));
-}
-
 void Tables::copy_network(const Tables& from) {
     from.net.each([this](unsigned index, const NetRecord& record) { net.commit(index, record); });
     from.lease.each([this](unsigned index, const LeaseRecord& record) { lease.commit(index, record); });
     from.neighbours.each([this](unsigned index, const NeighbourRecord& record) { neighbours.commit(index, record); });
 }
 
-template <class T, class Table, class F>
-Result<> Recovery::load(const Table& records, F f) {
-    bool good = true;
-    records.each_written([&](unsigned index) {
-        T data;
-        const record::Found found = records.load(index, data);
-        good = good && (found == record::Found::none || (found == record::Found::good && f(index, data)));
-    });
-    return good ? Result<>{} : Failure(Error::state_refused);
+// What there is -----------------------------------------------------------------------------------------------
+
+void Recovery::begin(Tables& tables) {
+    tables_ = &tables;
+    list_sockets();
+    list_connections();
+    list_bytes();
+    sockets_.recovery_ = this;
+    protocol.take_frames(look_at_frame);
+    for (unsigned index = 0; index < Sockets::max_sockets; ++index)
+        if (left_[index].id != 0 && !left_[index].connected) restore_socket(index);
 }
 
-Result<> Recovery::run() {
-    ANT_TRY(
-        load<SocketRecord>(tables_.sockets, [this](unsigned index, const SocketRecord& r) { return restore_socket(index, r); }));
-    sockets_.store().recover([this](std::uint32_t id, Piece& piece) {
-        Socket* socket = sockets_.by_id(id);
-        if (socket == nullptr || socket->receive_shut_ || socket->state() == Socket::State::closing) return false;
-        socket->received_.recover(piece);
-        return true;
+void Recovery::list_sockets() {
+    tables_->sockets.each_unchecked([this](unsigned index, const SocketRecord& record) {
+        if (Sockets::index_of(record.id) != index) start_clean();
+        left_[index].id = record.id;
     });
-    sockets_.areas().recover([this](SentArea& area) {
-        Socket* socket = sockets_.by_id(area.record.socket);
-        if (socket != nullptr)
-            socket->sent_.recover(area);
+}
+
+void Recovery::list_connections() {
+    tables_->connections.each_unchecked([this](unsigned index, const TcpRecord& r) {
+        connections_[index] = {Connection::State::left, r.state == SYN_RCVD, r.local_ip, r.remote_ip,
+                               r.local_port,            r.remote_port,       r.socket};
+        Left* left = left_of(r.socket);
+        if (left == nullptr || left->connected) return;
+        left->connected = true;
+        left->connection = static_cast<std::uint16_t>(index);
+    });
+}
+
+// Areas that no record names were held by the process before for a moment only: they go. This one has no such areas yet.
+void Recovery::list_bytes() {
+    AreaKeeper keeper;
+    const auto keep = [&](std::uint64_t area) { keeper.keep(area); };
+    tables_->each_area(keep);
+    sockets_.store().recover(keep, [this](std::uint32_t id, Piece& piece) {
+        Left* left = left_of(id);
+        if (left != nullptr) left->received.push_back(&piece);
+        return left != nullptr;
+    });
+    sockets_.areas().recover([&](SentArea& area) {
+        keep(area.record.address);
+        if (Left* left = left_of(area.record.socket); left != nullptr)
+            left->sent.push_back(&area);
         else
             sockets_.areas().retire(area);
     });
-    ANT_TRY(load<TcpRecord>(tables_.connections, [this](unsigned index, const TcpRecord& r) {
-        restore_connection(index, r);
-        return true;
-    }));
-    for (const SocketRecord& r : records())
-        if (Socket* socket = sockets_.by_id(r.id); socket != nullptr) finish(*socket, r);
-    restore_accept_queues();
-    close_orphans();
-    return {};
+    if (keeper.sweep()) return;
+    log("inet: a record names an area that is not here");  // the others are kept
+    (void)AreaKeeper{}.sweep();
 }
 
-bool Recovery::restore_socket(unsigned index, const SocketRecord& record) {
-    if (!plausible(index, Sockets::index_bits, record)) return false;
-    records_[count_++] = record;
+Recovery::Left* Recovery::left_of(std::uint32_t socket) {
+    const std::uint32_t index = Sockets::index_of(socket);
+    return socket != 0 && index < Sockets::max_sockets && left_[index].id == socket ? &left_[index] : nullptr;
+}
+
+// A record is damaged: nothing of what has been restored is to be trusted. The next process finds the network's records,
+// and no others.
+void Recovery::start_clean() {
+    auto clean = Tables::create(server_.write_format());
+    if (!clean) panic("%s: no state: %s", startup().name, error_text(clean.error()));
+    clean->copy_network(*tables_);
+    panic("%s: the state is damaged: sockets and connections are lost", startup().name);
+}
+
+// Who wants what ----------------------------------------------------------------------------------------------
+
+bool Recovery::step(bool somebody_waits) {
+    const unsigned most = somebody_waits ? much : several * much;
+    for (unsigned work = 0; next_ < places && work < most; ++next_) work += visit(next_);
+    if (next_ < places) return false;
+    sockets_.recovery_ = nullptr;
+    protocol.take_frames(ethernet_input);
+    return true;
+}
+
+// -> how much that was
+unsigned Recovery::visit(unsigned place) {
+    if (place < Sockets::max_sockets) {
+        if (left_[place].id != 0) return restore_socket(place), much;
+        SocketRecord record;
+        if (tables_->sockets.load(place, record) == record::Found::damaged) start_clean();
+        return little;
+    }
+    const unsigned index = place - Sockets::max_sockets;
+    if (connections_[index].state == Connection::State::left) return restore_connection(index), much;
+    TcpRecord record;
+    if (tables_->connections.load(index, record) == record::Found::damaged) start_clean();
+    return little;
+}
+
+void Recovery::complete() {
+    while (!step()) {
+    }
+}
+
+Socket* Recovery::socket(std::uint32_t id) {
+    Left* left = left_of(id);
+    if (left == nullptr) return nullptr;
+    restore_socket(static_cast<unsigned>(left - left_));
+    return sockets_.by_id(id);
+}
+
+err_t Recovery::look_at_frame(pbuf* frame, netif* interface) {
+    if (sockets.recovery() != nullptr) sockets.recovery()->want(*frame);
+    return ethernet_input(frame, interface);
+}
+
+// What is no segment of a connection that there was may concern any, or make new ones.
+void Recovery::want(const pbuf& frame) {
+    const auto name = segment_in({static_cast<const std::uint8_t*>(frame.payload), frame.len});
+    const Connection* connection = name && !name->begins ? connection_of(*name) : nullptr;
+    if (connection == nullptr || connection->half_open) return complete();
+    if (connection->state == Connection::State::restored) return;
+    const auto index = static_cast<unsigned>(connection - connections_);
+    if (const Left* left = left_of(connection->socket); left != nullptr && left->connected && left->connection == index)
+        restore_socket(static_cast<unsigned>(left - left_));
+    else
+        restore_connection(index);
+}
+
+Recovery::Connection* Recovery::connection_of(const SegmentName& name) {
+    for (Connection& c : connections_)
+        if (c.state != Connection::State::none && c.is(name)) return &c;
+    return nullptr;
+}
+
+// Restoring ---------------------------------------------------------------------------------------------------
+
+void Recovery::restore_socket(unsigned index) {
+    Left& left = left_[index];
+    left.id = 0;
+    SocketRecord record;
+    if (tables_->sockets.load(index, record) != record::Found::good || !plausible(index, Sockets::index_bits, record))
+        start_clean();
     Socket& socket = sockets_.construct(index, static_cast<inet::SocketType>(record.type), record.owner, record.id);
     socket.take_over(record);
     socket.received_.start(record.read);
     if (socket.state() == Socket::State::closing) List<Socket, LiveTag>::remove(&socket);
+    sockets_.accept_order_ = std::max(sockets_.accept_order_, record.accept_order);
+    take_bytes(socket, left);
     const bool simple =
         !socket.is_stream() || socket.state() == Socket::State::fresh || socket.state() == Socket::State::listening;
-    if (!simple) return true;
-    if (const auto created = socket.create_again(record); !created)
-        log("inet: socket %u cannot be restored: %s", record.id, error_text(created.error()));
-    return true;
+    const auto created = simple ? socket.create_again(record) : Result<>{};
+    if (!created) log("inet: socket %u cannot be restored: %s", record.id, error_text(created.error()));
+    if (left.connected) restore_connection(left.connection);
+    finish(socket, record);
+    if (record.listener != 0 && sockets_.by_id(record.id) != nullptr) queue_for_accept(socket, record);
 }
 
-void Recovery::restore_connection(unsigned index, const TcpRecord& record) {
+void Recovery::take_bytes(Socket& socket, Left& left) {
+    const bool unwanted = socket.receive_shut_ || socket.state() == Socket::State::closing;
+    while (Piece* piece = left.received.pop_front()) {
+        if (unwanted)
+            sockets_.store().forget(*piece);
+        else
+            socket.received_.recover(*piece);
+    }
+    while (SentArea* area = left.sent.pop_front()) socket.sent_.recover(*area);
+}
+
+void Recovery::restore_connection(unsigned index) {
+    connections_[index].state = Connection::State::restored;
+    TcpRecord record;
+    if (tables_->connections.load(index, record) != record::Found::good) start_clean();
+    continue_connection(index, record);
+}
+
+void Recovery::continue_connection(unsigned index, const TcpRecord& record) {
     const bool half_open = record.state == SYN_RCVD;
     Socket* socket = half_open ? nullptr : sockets_.by_id(record.socket);
     if (socket != nullptr && (!socket->is_stream() || socket->tcp_ != nullptr || socket->gone_)) socket = nullptr;
     const Socket* listening = sockets_.by_id(record.listener);
     tcp_pcb* listener = listening != nullptr && listening->state() == Socket::State::listening ? listening->tcp_ : nullptr;
+    Connections& connections = sockets_.connections();
     if ((half_open && listener == nullptr) || (socket != nullptr && !restore_streams(*socket, record)))
-        return tables_.connections.erase(index);
+        return connections.forget(index);
     const std::uint32_t unread = socket != nullptr ? socket->received_.bytes() : 0;
-    tcp_pcb* pcb = sockets_.connections().restore(index, record, unread, listener);
+    tcp_pcb* pcb = connections.restore(index, record, unread, listener);
     if (pcb == nullptr) {
         if (socket != nullptr) socket->connection_gone(Error::connection_reset);
-        return tables_.connections.erase(index);
+        return connections.forget(index);
     }
     if (socket != nullptr) return socket->continue_with(pcb);
-    if (pcb->state == ESTABLISHED || pcb->state == CLOSE_WAIT || pcb->state == SYN_SENT) orphans_[orphan_count_++] = pcb;
+    close_orphan(*pcb);
+}
+
+// Of a socket that was closed: all was sent, or nobody was to get it.
+void Recovery::close_orphan(tcp_pcb& pcb) {
+    const bool open = pcb.state == ESTABLISHED || pcb.state == CLOSE_WAIT || pcb.state == SYN_SENT;
+    if (open && sockets_.connections().touch(pcb)) (void)tcp_close(&pcb);
 }
 
 // False: bytes are missing, and the connection cannot go on.
@@ -229,39 +354,19 @@ void Recovery::finish(Socket& socket, const SocketRecord& record) {
     }
 }
 
-void Recovery::restore_accept_queues() {
-    struct Waiting {
-        std::uint32_t order;
-        Socket* socket;
-        std::uint32_t listener;
-    };
-    static Waiting waiting[Sockets::max_sockets];
-    std::size_t count = 0;
-    for (const SocketRecord& record : records()) {
-        sockets_.accept_order_ = std::max(sockets_.accept_order_, record.accept_order);
-        Socket* socket = record.listener != 0 ? sockets_.by_id(record.id) : nullptr;
-        if (socket != nullptr) waiting[count++] = {record.accept_order, socket, record.listener};
+void Recovery::queue_for_accept(Socket& socket, const SocketRecord& record) {
+    Socket* listener = sockets_.by_id(record.listener);
+    if (listener == nullptr || listener->state() != Socket::State::listening) {
+        socket.abort();
+        return sockets_.free(socket);
     }
-    std::sort(waiting, waiting + count, [](const Waiting& a, const Waiting& b) { return a.order < b.order; });
-    for (const Waiting& w : std::span{waiting, count}) {
-        Socket* listener = sockets_.by_id(w.listener);
-        if (listener == nullptr || listener->state() != Socket::State::listening) {
-            w.socket->abort();
-            sockets_.free(*w.socket);
-            continue;
-        }
-        w.socket->listener_ = listener;
-        listener->accepted_.push_back(w.socket);
-        sockets_.changed(*listener);
-    }
-}
-
-// Of sockets that were closed: all was sent, or nobody was to get it.
-void Recovery::close_orphans() {
-    for (tcp_pcb* pcb : std::span{orphans_, orphan_count_}) {
-        sockets_.connections().touch(*pcb);
-        (void)tcp_close(pcb);
-    }
+    Socket* later = nullptr;
+    for (Socket* s = listener->accepted_.back(); s != nullptr && s->accept_order_ > record.accept_order;
+         s = listener->accepted_.before(s))
+        later = s;
+    listener->accepted_.insert_before(&socket, later);
+    socket.listener_ = listener;
+    sockets_.changed(*listener);
 }
 
 }  // namespace ant::inet_server

@@ -2,12 +2,13 @@
 #pragma once
 
 #include "protocol_records.hpp"
+#include "segment_name.hpp"
 #include "socket_management.hpp"
 #include "state_records.hpp"
 
 #include <ant/server.hpp>
 
-#include <span>
+#include <cstdint>
 
 namespace ant::inet_server {
 
@@ -31,11 +32,12 @@ struct Tables {
     [[nodiscard]] std::uint64_t directory() const;
     // lwIP's memory: that of the process before, as it was left, unless a driver still reads from it.
     [[nodiscard]] Result<std::uint64_t> heap(std::uint64_t bytes) const;
-    // f(address) for each area that the records name.
+    // f(address) for each area of inet itself.
     template <class F>
-    void each_area(F&& f) const;
-    // Only those remain.
-    void sweep() const;
+    void each_area(F&& f) const {
+        store.for_each_area(f);
+        areas.each_unchecked([&](unsigned, const AreaUse& use) { f(use.address); });
+    }
     void copy_network(const Tables& from);
     // At once, as far as another process is concerned.
     Result<> change_format(std::uint32_t to);
@@ -46,43 +48,67 @@ private:
     void drop_other_formats();
 };
 
-template <class F>
-void Tables::each_area(F&& f) const {
-    store.for_each_area(f);
-    const auto own = [&](std::uint64_t area) {
-        if (sys::ica_info(area)) f(area);
-    };
-    areas.each([&](unsigned, const AreaUse& use) { own(use.address); });
-    sends.each_written([&](unsigned index) {
-        if (const SendRecord* record = sends.peek(index); record != nullptr) own(record->address);
-    });
-    ReceiveStore::each_place(directory(), [&](unsigned, std::uint64_t page) { own(page); });
-}
-
+// A connection and its socket are restored when a segment or a call wants them for the first time, the others between
+// calls, a few at a time: how long nobody serves does not depend on how many there are. Until all are there none is made.
 class Recovery {
 public:
-    Recovery(Sockets& sockets, Tables& tables) : sockets_{sockets}, tables_{tables} {}
+    Recovery(Sockets& sockets, Server& server) : sockets_{sockets}, server_{server} {}
 
-    // state_refused: a record is damaged.
-    Result<> run();
+    // Sees what there is, and restores the sockets that have no connection. If a record turns out to be damaged, here or
+    // later, the process ends, and the next one starts clean.
+    void begin(Tables& tables);
+    // The next few: one that somebody waits behind, or several. True: all are there, and this object is of no use any more.
+    bool step(bool somebody_waits = false);
+    void complete();
+    // Whatever the process before left of the socket with that number. nullptr: nothing.
+    Socket* socket(std::uint32_t id);
 
 private:
-    template <class T, class Table, class F>
-    static Result<> load(const Table& records, F f);
-    bool restore_socket(unsigned index, const SocketRecord& record);
-    void restore_connection(unsigned index, const TcpRecord& record);
+    struct Left {                  // what there is of a socket
+        std::uint32_t id = 0;      // 0: nothing, or it has been restored
+        std::uint16_t connection;  // index of its record
+        bool connected = false;    // that index is one
+        List<Piece> received;
+        List<SentArea, StreamTag> sent;
+    };
+    struct Connection {
+        enum class State : std::uint8_t { none, left, restored };
+        State state = State::none;
+        bool half_open;
+        std::uint32_t local_ip, remote_ip;
+        std::uint16_t local_port, remote_port;
+        std::uint32_t socket;
+        [[nodiscard]] bool is(const SegmentName& name) const {
+            return remote_port == name.remote_port && local_port == name.local_port && remote_ip == name.remote_ip &&
+                   local_ip == name.local_ip;
+        }
+    };
+    static constexpr unsigned places = Sockets::max_sockets + Connections::capacity;
+
+    void list_sockets();
+    void list_connections();
+    void list_bytes();
+    Left* left_of(std::uint32_t socket);
+    unsigned visit(unsigned place);
+    static err_t look_at_frame(pbuf* frame, netif* interface);
+    void want(const pbuf& frame);
+    Connection* connection_of(const SegmentName& name);
+    void restore_socket(unsigned index);
+    void take_bytes(Socket& socket, Left& left);
+    void restore_connection(unsigned index);
+    void continue_connection(unsigned index, const TcpRecord& record);
     bool restore_streams(Socket& socket, const TcpRecord& record);
     void finish(Socket& socket, const SocketRecord& record);
-    [[nodiscard]] std::span<const SocketRecord> records() const { return {records_, count_}; }
-    void restore_accept_queues();
-    void close_orphans();
+    void queue_for_accept(Socket& socket, const SocketRecord& record);
+    void close_orphan(tcp_pcb& pcb);
+    [[noreturn]] void start_clean();
 
     Sockets& sockets_;
-    Tables& tables_;
-    SocketRecord records_[Sockets::max_sockets];  // of those that were restored
-    unsigned count_ = 0;
-    tcp_pcb* orphans_[Connections::capacity];
-    unsigned orphan_count_ = 0;
+    Server& server_;
+    Tables* tables_ = nullptr;
+    unsigned next_ = 0;  // of all places: first of sockets, then of connections
+    Left left_[Sockets::max_sockets];
+    Connection connections_[Connections::capacity];
 };
 
 }  // namespace ant::inet_server

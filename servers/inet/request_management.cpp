@@ -244,48 +244,55 @@ Outcome Requests::connections(Call call) {
 
 namespace {
 
+// What a call needs while not everything is restored.
+enum class Needs : std::uint8_t { its_own, everything };  // its_own: find() and frames see to it
+
 // Handlers are plain functions.
-template <Outcome (Requests::*handler)(Call)>
+template <Outcome (Requests::*handler)(Call), Needs needs>
 Outcome handle(Call call) {
-    requests.called();
     begin_note(call);
+    if (requests.resuming()) [[unlikely]] {
+        requests.called();
+        constexpr auto again = [](Call c) { return (requests.*handler)(c); };
+        if (needs == Needs::everything && requests.comes_early(call, again)) return Call::defer();
+    }
     return (requests.*handler)(call);
 }
 
 // As handle, for calls that bring no data area.
-template <Outcome (Requests::*handler)(Call)>
+template <Outcome (Requests::*handler)(Call), Needs needs>
 Outcome handle_plain(Call call) {
     if ((call.frame().flags & (abi::flag::data_mask | abi::flag::data_list)) != 0) {
         drop_moved(call);
         return Error::invalid_argument;
     }
-    return handle<handler>(call);
+    return handle<handler, needs>(call);
 }
 
 }  // namespace
 
 void Requests::register_handlers() {
-    server_.on(inet::socket, handle_plain<&Requests::socket>);
-    server_.on(inet::bind, handle_plain<&Requests::bind>);
-    server_.on(inet::listen, handle_plain<&Requests::listen>);
-    server_.on(inet::connect, handle_plain<&Requests::connect>);
-    server_.on(inet::accept, handle_plain<&Requests::accept>);
-    server_.on(inet::close, handle_plain<&Requests::close>);
-    server_.on(inet::send, handle<&Requests::send>);
-    server_.on(inet::recv, handle<&Requests::receive>);
-    server_.on(inet::shutdown, handle_plain<&Requests::shutdown>);
-    server_.on(inet::set_option, handle_plain<&Requests::set_option>);
-    server_.on(inet::get_option, handle_plain<&Requests::get_option>);
-    server_.on(inet::poll, handle_plain<&Requests::poll>);
-    server_.on(inet::local_address, handle_plain<&Requests::local_address>);
-    server_.on(inet::peer_address, handle_plain<&Requests::peer_address>);
-    server_.on(inet::resolve, handle_plain<&Requests::resolve>);
-    server_.on(inet::ping, handle_plain<&Requests::ping>);
-    server_.on(inet::interface_state, handle_plain<&Requests::interface>);
-    server_.on(inet::configure, handle_plain<&Requests::configure>);
-    server_.on(inet::connections, handle<&Requests::connections>);
-    server_.on(inet::ifattach, handle_plain<&Requests::attach>);
-    server_.on(inet::ethinput, handle<&Requests::ethernet_input>);
+    server_.on(inet::socket, handle_plain<&Requests::socket, Needs::everything>);
+    server_.on(inet::bind, handle_plain<&Requests::bind, Needs::everything>);
+    server_.on(inet::listen, handle_plain<&Requests::listen, Needs::everything>);
+    server_.on(inet::connect, handle_plain<&Requests::connect, Needs::everything>);
+    server_.on(inet::accept, handle_plain<&Requests::accept, Needs::everything>);
+    server_.on(inet::close, handle_plain<&Requests::close, Needs::its_own>);
+    server_.on(inet::send, handle<&Requests::send, Needs::its_own>);
+    server_.on(inet::recv, handle<&Requests::receive, Needs::its_own>);
+    server_.on(inet::shutdown, handle_plain<&Requests::shutdown, Needs::its_own>);
+    server_.on(inet::set_option, handle_plain<&Requests::set_option, Needs::its_own>);
+    server_.on(inet::get_option, handle_plain<&Requests::get_option, Needs::its_own>);
+    server_.on(inet::poll, handle_plain<&Requests::poll, Needs::everything>);
+    server_.on(inet::local_address, handle_plain<&Requests::local_address, Needs::its_own>);
+    server_.on(inet::peer_address, handle_plain<&Requests::peer_address, Needs::its_own>);
+    server_.on(inet::resolve, handle_plain<&Requests::resolve, Needs::its_own>);
+    server_.on(inet::ping, handle_plain<&Requests::ping, Needs::its_own>);
+    server_.on(inet::interface_state, handle_plain<&Requests::interface, Needs::everything>);
+    server_.on(inet::configure, handle_plain<&Requests::configure, Needs::everything>);
+    server_.on(inet::connections, handle<&Requests::connections, Needs::everything>);
+    server_.on(inet::ifattach, handle_plain<&Requests::attach, Needs::everything>);
+    server_.on(inet::ethinput, handle<&Requests::ethernet_input, Needs::its_own>);
     server_.before_receive([] { return requests.before_receive(); });
     server_.on_event([](std::uint64_t events) {
         if ((events & abi::event::process_ended) != 0) requests.process_ended();

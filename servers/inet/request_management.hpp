@@ -18,7 +18,11 @@ public:
     // -> us until there is something to do again, as Server::before_receive wants it
     std::uint64_t before_receive();
     // In a process that goes on for another: what waited for it comes first, then the peers hear of it.
-    void resume() { resuming_ = true; }
+    void resume() {
+        resuming_ = true;
+        idle_ = false;
+    }
+    [[nodiscard]] bool resuming() const { return resuming_; }
 
     // Handlers.
     Outcome socket(Call call);
@@ -45,6 +49,9 @@ public:
     void process_ended();
     static Outcome transmitted(const CallResult& result);
     void called() { idle_ = false; }
+    // Before a handler: whether the call has to wait until everything is restored, `again` is its handler.
+    using Handler = Outcome (*)(Call);
+    bool comes_early(Call call, Handler again);
 
     void resolved(std::uint32_t ticket, std::uint32_t ip);
     void pong(std::uint16_t sequence, const inet::Pong& pong);
@@ -65,6 +72,8 @@ private:
     void answer(Wait& wait, Error error, std::int64_t value = 0);
     void expire(Wait& wait);
     void finish_round();
+    bool resumed();
+    bool all_restored(bool called);
     void settle(Socket& socket);
     void fail_writers(Socket& socket);
     bool proceed(Wait& wait);
@@ -90,7 +99,15 @@ private:
     bool polls_wait_ = false;
     bool polls_due_ = false;  // a socket has changed that a poll may wait for
     bool resuming_ = false;
-    bool idle_ = false;  // nothing has come since the last receive
+    bool idle_ = false;    // nothing has come since the last receive
+    unsigned rounds_ = 0;  // while resuming
+    struct Early {
+        std::uint64_t control;
+        Handler handler;
+    };
+    static constexpr unsigned max_early = WaitingCalls::capacity;
+    Early early_[max_early];  // calls that came before what they need was restored
+    unsigned early_begin_ = 0, early_end_ = 0;
 };
 
 extern Requests& requests;

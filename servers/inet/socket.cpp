@@ -81,7 +81,7 @@ void Socket::started() {
 }
 
 void Socket::touch() {
-    if (tcp_ != nullptr && tcp_->state != LISTEN) all_.connections().touch(*tcp_);
+    if (tcp_ != nullptr && tcp_->state != LISTEN) (void)all_.connections().touch(*tcp_);
 }
 
 // lwIP finishes the connection by itself.

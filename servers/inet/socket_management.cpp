@@ -1,5 +1,7 @@
 #include "socket_management.hpp"
 
+#include "recovery.hpp"
+
 #include <lwip/tcp.h>
 
 namespace ant::inet_server {
@@ -52,8 +54,9 @@ Socket* Sockets::adopt(tcp_pcb* connection, Socket& listener) {
 
 Socket* Sockets::by_id(std::uint32_t id) {
     const std::uint32_t index = index_of(id);
-    if (index >= max_sockets || !entries_[index].used || at(index).id() != id) return nullptr;
-    return &at(index);
+    if (index < max_sockets && entries_[index].used && at(index).id() == id) [[likely]]
+        return &at(index);
+    return recovery_ != nullptr ? recovery_->socket(id) : nullptr;
 }
 
 Result<Socket*> Sockets::find(std::uint32_t id, std::uint32_t owner) {

@@ -8,6 +8,8 @@
 
 namespace ant::inet_server {
 
+class Recovery;
+
 class Sockets {
 public:
     static constexpr unsigned index_bits = 9;
@@ -58,6 +60,8 @@ public:
     CopyAreas& copy_areas() { return copy_areas_; }
     ReceiveStore& store() { return store_; }
     Connections& connections() { return connections_; }
+    // While not everything that the process before left has been restored.
+    [[nodiscard]] Recovery* recovery() const { return recovery_; }
     std::uint32_t next_accept_order() { return ++accept_order_; }
     static void refill(tcp_pcb& pcb);
 
@@ -85,6 +89,7 @@ private:
 
     SentAreas& areas_;
     Connections& connections_;
+    Recovery* recovery_ = nullptr;
     CopyAreas copy_areas_;
     ReceiveStore store_;
     Records<SocketRecord> records_;

@@ -5,6 +5,7 @@
 #include <lwip_hooks.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace ant::inet_server {
 
@@ -193,10 +194,14 @@ void Connections::start(const ConnectionRecords& records, Refill refill) {
     records_ = records;
     refill_ = refill;
     id_ = tcp_ext_arg_alloc_id();
-    for (unsigned i = capacity; i-- != 0;) {
-        slots_[i].next = free_;
-        free_ = &slots_[i];
-    }
+    records_.each_unchecked([this](unsigned index, const TcpRecord&) { slots_[index].left = true; });
+    for (unsigned i = capacity; i-- != 0;)
+        if (!slots_[i].left) release(slots_[i]);
+}
+
+void Connections::release(Slot& slot) {
+    slot.next = free_;
+    free_ = &slot;
 }
 
 Connections::Slot* Connections::slot_of(const tcp_pcb& pcb) const {
@@ -253,8 +258,7 @@ void Connections::ended(std::uint8_t, void* data) {
     auto& slot = *static_cast<Slot*>(data);
     slot.pcb = nullptr;
     the_connections->mark(slot);
-    slot.next = the_connections->free_;
-    the_connections->free_ = &slot;
+    the_connections->release(slot);
 }
 
 void Connections::set_socket(tcp_pcb& pcb, std::uint32_t socket) {
@@ -264,11 +268,12 @@ void Connections::set_socket(tcp_pcb& pcb, std::uint32_t socket) {
     mark(*slot);
 }
 
-void Connections::touch(tcp_pcb& pcb) {
+bool Connections::touch(tcp_pcb& pcb) {
     Slot* slot = slot_of(pcb);
-    if (slot == nullptr) return;
+    if (slot == nullptr) return true;
     refill(*slot);
     mark(*slot);
+    return slot->pcb != nullptr;
 }
 
 // Records --------------------------------------------------------------------------------------------------
@@ -352,7 +357,7 @@ void Connections::segment_leaves(const tcp_pcb& pcb) {
 // Restoring ------------------------------------------------------------------------------------------------
 
 tcp_pcb* Connections::restore(unsigned index, const TcpRecord& record, std::uint32_t unread, tcp_pcb* listener) {
-    if (index >= capacity || slots_[index].pcb != nullptr || !plausible(record)) return nullptr;
+    if (index >= capacity || !slots_[index].left || !plausible(record)) return nullptr;
     tcp_pcb* pcb = tcp_alloc(record.prio);
     if (pcb == nullptr) return nullptr;
     restore_identity(*pcb, record);
@@ -363,17 +368,18 @@ tcp_pcb* Connections::restore(unsigned index, const TcpRecord& record, std::uint
     hand_to_lwip(*pcb);
 
     Slot& slot = slots_[index];
-    for (Slot** free = &free_; *free != nullptr; free = &(*free)->next)
-        if (*free == &slot) {
-            *free = slot.next;
-            break;
-        }
+    slot.left = false;
     attach(slot, *pcb);
     slot.phase = Phase::restored;
     slot.socket = record.socket;
     slot.listener = record.listener;
     slot.record = record;
     return pcb;
+}
+
+void Connections::forget(unsigned index) {
+    records_.erase(index);
+    if (std::exchange(slots_[index].left, false)) release(slots_[index]);
 }
 
 // It is then as after a retransmission time-out: everything is to be sent (again), but the peer may acknowledge

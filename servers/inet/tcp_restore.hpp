@@ -46,8 +46,8 @@ public:
     // It belongs to this socket now; 0: to none, lwIP ends it by itself.
     void set_socket(tcp_pcb& pcb, std::uint32_t socket);
     // Before anything is done with it (tcp_write, tcp_recved, tcp_sndbuf, options, tcp_close): its record will be written
-    // anew. Not needed for segments that arrive, nor for those that lwIP sends by itself.
-    void touch(tcp_pcb& pcb);
+    // anew. Not needed for segments that arrive, nor for those that lwIP sends by itself. False: it has ended.
+    bool touch(tcp_pcb& pcb);
 
     [[nodiscard]] bool changed() const { return changed_ != nullptr; }
     // False while lwIP is in the middle of a segment, whose bytes nobody has yet: commit() must wait, and nothing may
@@ -57,10 +57,12 @@ public:
     // record must be written before: one that says "connected" and has no connection record was cut off.
     void commit();
 
-    // From a record of the process before, before anything is received or sent; nullptr: no memory, or the record
+    // From a record that start() has found, before a segment for it is received; nullptr: no memory, or the record
     // cannot be. `unread`: bytes that were received and are still to be fetched. `listener`: that of record.listener,
     // nullptr if it is gone. The caller sets the callbacks, and may have moved rcv_nxt on to the end of what it has.
     tcp_pcb* restore(unsigned index, const TcpRecord& record, std::uint32_t unread, tcp_pcb* listener);
+    // A record that start() has found is not to be restored.
+    void forget(unsigned index);
     // Only in Refill: the stream's bytes from lastack on, which is that of the record. What was sent must be among
     // them, of the rest it takes what has room. -> bytes taken. no_memory, state_refused: it cannot go on, abort it.
     Result<std::uint32_t> requeue(tcp_pcb& pcb, std::span<const SendPiece> pieces);
@@ -99,6 +101,7 @@ private:
         Slot* next_answering = nullptr;
         bool changed = false;
         bool answering = false;
+        bool left = false;   // by the process before: its record waits for restore() or forget()
         bool hurry = false;  // up to `edge` each segment is acknowledged at once: bytes may have been lost, or it begins
         bool resumed = false;
         Phase phase = Phase::live;
@@ -116,6 +119,7 @@ private:
     Slot* slot_of(const tcp_pcb& pcb) const;
     Slot* take(tcp_pcb& pcb);
     void attach(Slot& slot, tcp_pcb& pcb);
+    void release(Slot& slot);
     void mark(Slot& slot);
     void refill(Slot& slot);
     void resume(Slot& slot);

@@ -12,6 +12,8 @@ namespace ant::inet_server {
 
 namespace {
 
+constexpr unsigned early_per_round = 8;
+
 // A wait does not begin anew with each process.
 std::uint64_t deadline_of(Call call, std::uint64_t timeout_us) {
     if (timeout_us == for_ever) return for_ever;
@@ -154,8 +156,9 @@ void Requests::end_owner(std::uint32_t slot) {
     }
 }
 
-// Sockets of a slot that has no process any more are closed.
+// Sockets of a slot that has no process any more are closed, when all sockets are here.
 void Requests::process_ended() {
+    if (resuming_) return;
     std::array<std::uint32_t, 128> alive;
     std::size_t count = 0;
     const auto listed = each_process([&](const abi::ProcessRecord& process) {
@@ -186,17 +189,52 @@ void Requests::finish_round() {
     write_returns();
 }
 
+// A call that needs more than its own socket.
+bool Requests::comes_early(Call call, Handler again) {
+    Recovery* recovery = sockets.recovery();
+    if (recovery == nullptr) return false;
+    if (early_end_ == max_early) {
+        recovery->complete();
+        return false;
+    }
+    early_[early_end_++] = {call.control(), again};
+    return true;
+}
+
+// The next few of what is to be restored, then of the calls that need all of it. True: nothing remains.
+bool Requests::all_restored(bool called) {
+    if (Recovery* recovery = sockets.recovery(); recovery != nullptr && !recovery->step(called)) return false;
+    for (unsigned n = 0; n < early_per_round && early_begin_ != early_end_; ++n) {
+        const Early early = early_[early_begin_++];
+        const Outcome outcome = early.handler(Call{early.control});
+        if (outcome.kind != Outcome::Kind::replied) continue;
+        sockets.commit();
+        (void)Server::answer(early.control, outcome.error, outcome.value, outcome.data, outcome.list);
+    }
+    if (early_begin_ != early_end_) return false;
+    early_begin_ = early_end_ = 0;
+    return true;
+}
+
 // The calls of the process before come first. Until they are all here nothing that waits is answered, and what is on
-// record of calls stays as it is.
+// record of calls stays as it is. The first is not kept waiting. Who is called all the time goes on nevertheless: what
+// comes again has come after so many.
+bool Requests::resumed() {
+    constexpr unsigned most_rounds = 2 * WaitingCalls::capacity;
+    const bool came = !std::exchange(idle_, true);
+    if (rounds_++ == 0 || !all_restored(came) || (came && rounds_ < most_rounds)) return false;
+    resuming_ = false;
+    rounds_ = 0;
+    sockets.store().release_doubtful();
+    process_ended();
+    sockets.connections().resume();
+    return true;
+}
+
 std::uint64_t Requests::before_receive() {
-    if (resuming_ && !std::exchange(idle_, true)) {
+    if (resuming_ && !resumed()) {
         finish_round();
         return abi::poll;
-    }
-    if (std::exchange(resuming_, false)) {
-        sockets.store().release_doubtful();
-        process_ended();
-        sockets.connections().resume();
     }
     std::uint64_t timer_us = protocol.run_timers();
     const std::uint64_t now = clock_ns();

@@ -129,25 +129,17 @@ public:
         if (found == Found::good) __builtin_memcpy(static_cast<void*>(&out), pair.newer->data(), sizeof out);
         return found;
     }
-    // What the newer place holds, which nobody has checked: to see what there is before it is loaded. nullptr: nothing.
-    [[nodiscard]] const T* peek(unsigned index) const {
-        const record::PlaceHead* newer = at(index).newer;
-        return newer->live() ? reinterpret_cast<const T*>(newer->data()) : nullptr;
-    }
-    // f(index) for every record that was ever written. Most of a table's never were: that shows at once.
+    // f(index, const T&) for what the newer places hold, which nobody has checked: to see what there is before it is loaded.
     template <class F>
-    void each_written(F&& f) const {
-        const auto* place = reinterpret_cast<const std::byte*>(places_);
-        for (unsigned index = 0; index < capacity_; ++index, place += 2 * place_bytes) {
-            const auto& first = *reinterpret_cast<const record::PlaceHead*>(place);
-            const auto& second = *reinterpret_cast<const record::PlaceHead*>(place + place_bytes);
-            if ((first.check | first.stamp | second.check | second.stamp) != 0) f(index);
-        }
+    void each_unchecked(F&& f) const {
+        each_written([&](unsigned index, record::Pair pair) {
+            if (pair.newer->live()) f(index, *reinterpret_cast<const T*>(pair.newer->data()));
+        });
     }
     // f(index, const T&) for every good record.
     template <class F>
     void each(F&& f) const {
-        each_written([&](unsigned index) {
+        each_written([&](unsigned index, record::Pair) {
             T data;
             if (load(index, data) == Found::good) f(index, std::as_const(data));
         });
@@ -163,6 +155,16 @@ private:
     static constexpr std::size_t words = sizeof(T) / sizeof(std::uint64_t);
     static constexpr std::size_t place_bytes = sizeof(record::PlaceHead) + sizeof(T);
 
+    // f(index, pair) for every record that was ever written. Most of a table's never were: that shows at once.
+    template <class F>
+    void each_written(F f) const {
+        std::uint64_t place = places_;
+        for (unsigned index = 0; index < capacity_; ++index, place += 2 * place_bytes) {
+            const auto& first = *reinterpret_cast<const record::PlaceHead*>(place);
+            const auto& second = *reinterpret_cast<const record::PlaceHead*>(place + place_bytes);
+            if ((first.check | first.stamp | second.check | second.stamp) != 0) f(index, record::Pair{place, place_bytes});
+        }
+    }
     [[nodiscard]] record::Pair at(unsigned index) const {
         if (index >= capacity_) [[unlikely]]
             panic("record %u of %u", index, capacity_);
