@@ -1,6 +1,7 @@
 #include "node.hpp"
 
 #include "protocol_records.hpp"
+#include "segment_name.hpp"
 #include "tcp_restore.hpp"
 
 #include <lwip/dhcp.h>
@@ -67,6 +68,7 @@ struct Live {
 constinit Connections connections;
 netif interface;
 Live live[Durable::max_sockets];
+bool left[Connections::capacity];  // by the process before, and not restored yet
 LeaseRecord lease;
 
 // A socket's number is its index and one.
@@ -294,6 +296,32 @@ void forget_unrecorded() {
     }
 }
 
+void want(unsigned index) {
+    TcpRecord record;
+    if (!std::exchange(left[index], false)) return;
+    if (table().load(index, record) != ant::record::Found::good) ant::panic("a record is gone");
+    restore_connection(index, record);
+}
+
+void want_all() {
+    for (unsigned index = 0; index < Connections::capacity; ++index) want(index);
+    forget_unrecorded();
+}
+
+// As the server does it: a connection is restored for its first segment; whatever is none may concern all of them.
+void want_connection_of(const Frame& frame) {
+    const auto name = segment_in(frame);
+    bool known = false;
+    table().each_unchecked([&](unsigned index, const TcpRecord& r) {
+        const bool same = name && r.remote_port == name->remote_port && r.local_port == name->local_port &&
+                          r.remote_ip == name->remote_ip && r.local_ip == name->local_ip;
+        if (!same || name->begins || r.state == SYN_RCVD) return;
+        want(index);
+        known = true;
+    });
+    if (!known) want_all();
+}
+
 void listen_again(unsigned index, std::uint8_t backlog) {
     live[index].pcb = restore_listener(0, durable->sockets[index].port, 0, backlog);
     tcp_arg(live[index].pcb, argument_of(index));
@@ -311,17 +339,18 @@ void node_start(Durable& d) {
     connections.start(table(), refill);
     for (unsigned i = 0; i < Durable::max_sockets; ++i)
         if (d.sockets[i].kind == Durable::Kind::listener) listen_again(i, d.sockets[i].out);
-    table().each([](unsigned index, const TcpRecord& record) { restore_connection(index, record); });
-    forget_unrecorded();
+    table().each_unchecked([](unsigned index, const TcpRecord&) { left[index] = true; });
 }
 
 void node_resume() {
+    want_all();
     connections.resume();
     for (unsigned i = 0; i < Durable::max_sockets; ++i)
         if (durable->sockets[i].kind == Durable::Kind::stream) pump(i);
 }
 
 void node_input(const Frame& frame) {
+    want_connection_of(frame);
     pbuf* p = pbuf_alloc(PBUF_RAW, frame.size(), PBUF_RAM);
     if (p == nullptr) ant::panic("no memory for a frame");
     pbuf_take(p, frame.data(), frame.size());

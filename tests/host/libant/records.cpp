@@ -168,6 +168,11 @@ TEST_CASE("a store has its tables, and records are what was committed last") {
         std::vector<unsigned> seen;
         after.table<Large>(large_kind).each([&](unsigned index, const Large&) { seen.push_back(index); });
         CHECK(seen == std::vector<unsigned>{0, 19});
+        std::vector<std::pair<unsigned, Large>> unchecked;
+        after.table<Large>(large_kind).each_unchecked([&](unsigned index, const Large& data) {
+            unchecked.emplace_back(index, data);
+        });
+        CHECK(unchecked == std::vector<std::pair<unsigned, Large>>{{0, large(8)}, {19, large(7)}});
         CHECK_FALSE(after.any_damaged());
         CHECK_FALSE(after.table<Large>(large_kind).any_damaged());
         std::map<std::uint64_t, std::size_t> kept;
