@@ -138,8 +138,8 @@ void Recovery::list_sockets() {
 
 void Recovery::list_connections() {
     tables_->connections.each_unchecked([this](unsigned index, const TcpRecord& r) {
-        connections_[index] = {Connection::State::left, r.state == SYN_RCVD, r.local_ip, r.remote_ip,
-                               r.local_port,            r.remote_port,       r.socket};
+        connections_[index] = {
+            Connection::State::left, r.state == SYN_RCVD, r.local_ip, r.remote_ip, r.local_port, r.remote_port, r.socket};
         Left* left = left_of(r.socket);
         if (left == nullptr || left->connected) return;
         left->connected = true;
