@@ -222,7 +222,8 @@ bool Requests::all_restored(bool called) {
 bool Requests::resumed() {
     constexpr unsigned most_rounds = 2 * WaitingCalls::capacity;
     const bool came = !std::exchange(idle_, true);
-    if (rounds_++ == 0 || !all_restored(came) || (came && rounds_ < most_rounds)) return false;
+    const unsigned before = rounds_++;
+    if (before == 0 || !all_restored(came) || (came && before < most_rounds)) return false;
     resuming_ = false;
     rounds_ = 0;
     sockets.store().release_doubtful();
