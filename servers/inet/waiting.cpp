@@ -234,6 +234,7 @@ bool Requests::resumed() {
 
 std::uint64_t Requests::before_receive() {
     if (resuming_ && !resumed()) {
+        (void)sockets.connections().answer_input();
         finish_round();
         return abi::poll;
     }
