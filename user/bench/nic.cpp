@@ -110,13 +110,13 @@ Result<> sample(const Variant& variant, std::uint64_t moment_us) {
     print("sample %s\n", variant.name);
     const std::uint64_t application = ANT_TRY(start_application());
     wait_us(moment_us);
-    if (variant.source != Source::none) {
-        const std::uint64_t at = clock_ns();
-        const auto done = ANT_TRY(replace(driver, variant.program));
-        print("replaced at=%lu total=%lu blackout=%lu load=%lu\n", at, done.total_ns, done.blackout_ns,
-              done.phase_ns[static_cast<unsigned>(abi::Phase::load)]);
-    }
-    return wait_for(application);
+    if (variant.source == Source::none) return wait_for(application);
+    const std::uint64_t at = clock_ns();
+    const auto done = ANT_TRY(replace(driver, variant.program));
+    ANT_TRY(wait_for(application));  // before anything is printed, which would take time from it
+    print("replaced at=%lu total=%lu blackout=%lu load=%lu\n", at, done.total_ns, done.blackout_ns,
+          done.phase_ns[static_cast<unsigned>(abi::Phase::load)]);
+    return {};
 }
 
 Result<> measure(unsigned samples, std::uint64_t seed) {
