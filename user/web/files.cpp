@@ -19,7 +19,8 @@ void copy_path(char (&to)[file::max_path], const Path& from) { std::memcpy(to, f
 
 Path FileTransfer::temporary() const {
     Path path;
-    ant::format(path.text.data(), path.text.size(), "%s/.upload-%u", upload_folder.data(), number_);
+    ant::format(path.text.data(), path.text.size(), "%.*s/.upload-%u", static_cast<int>(upload_folder.size()),
+                upload_folder.data(), number_);
     return path;
 }
 

@@ -166,9 +166,9 @@ bool Session::file_found(std::uint64_t bytes) {
 
 void Session::file_is_folder() {
     state_ = State::answer;
-    const auto folder = path_.view().substr(files_folder.size());
+    const char* folder = path_.text.data() + files_folder.size();
     say("HTTP/1.1 %u %s\r\nServer: AnT\r\nLocation: %s/\r\nContent-Length: 0\r\nConnection: %s\r\n\r\n",
-        static_cast<unsigned>(Status::moved_permanently), reason(Status::moved_permanently), folder.data(),
+        static_cast<unsigned>(Status::moved_permanently), reason(Status::moved_permanently), folder,
         keep_alive_ ? "keep-alive" : "close");
 }
 

@@ -56,7 +56,7 @@ void step(World* world, State& state, Random& random) {
             if (world != nullptr) must(world->remove(file));
             state.erase(file);
             break;
-        case 4: {
+        default: {
             const bool empty = std::none_of(state.begin(), state.end(), [&](const auto& entry) {
                 return entry.first.starts_with(folder) && entry.first != folder;
             });

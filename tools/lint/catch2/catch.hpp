@@ -44,10 +44,10 @@ inline int Contains(const char* text) { return *text; }
     void LINT_NAME(test_case_, __LINE__)::run()
 #define SECTION(...) if (catch_for_lint::chosen())
 #define GENERATE(...)                               \
-    [&] {                                           \
+    ([&] {                                          \
         using catch_for_lint::range;                \
         return catch_for_lint::one_of(__VA_ARGS__); \
-    }()
+    }())
 
 #define REQUIRE(...)                                       \
     do {                                                   \
