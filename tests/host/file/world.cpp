@@ -35,6 +35,7 @@ struct TemporaryFile {
 
 std::pair<int, std::string> run(const std::string& command) {
     FILE* const pipe = popen((command + " 2>&1").c_str(), "r");
+    if (pipe == nullptr) throw std::runtime_error("cannot run " + command);
     std::string text;
     char buffer[4096];
     for (std::size_t n; (n = fread(buffer, 1, sizeof buffer, pipe)) != 0;) text.append(buffer, n);
@@ -134,8 +135,11 @@ void World::mount() {
     if (const auto done = finish_orphans(); !done) throw std::runtime_error("orphans");
 }
 
+// Without destructors.
+void World::end_process() { [[maybe_unused]] const Process* ended = process.release(); }
+
 void World::restart() {
-    (void)process.release();  // a process that has ended runs no destructors
+    end_process();
     process = std::make_unique<Process>();
     if (!process->blocks.start()) throw std::runtime_error("no memory");
     for (unsigned i = 0; i < file::max_mounts; ++i) process->volumes[i].use(*tables, process->blocks, i);
@@ -146,11 +150,11 @@ void World::restart() {
 
 void World::cut_power(Random& random) {
     disk.cut_power(random);
-    (void)process.release();
+    end_process();
 }
 
 Result<> World::finish_orphans() {
-    const ext2_filsys fs = ANT_TRY(volume().fs());
+    ext2_filsys fs = ANT_TRY(volume().fs());
     while (fs->super->s_last_orphan != 0) ANT_TRY(release(volume(), fs->super->s_last_orphan));
     return {};
 }
@@ -242,7 +246,8 @@ void World::collect(const std::string& path, std::map<std::string, std::string>&
     if (!listed) throw std::runtime_error("list " + path + ": " + error_text(listed.error()));
     for (const std::string& name : *listed) {
         if (name == "." || name == ".." || name == "lost+found") continue;
-        const std::string full = path + "/" + name;
+        std::string full = path;
+        full.append("/").append(name);
         Inode inode;
         const auto node = tree().find(full.c_str(), 0, false);
         if (!node || !volume().read_inode(node->inode, inode)) throw std::runtime_error("find " + full);

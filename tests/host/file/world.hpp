@@ -109,6 +109,8 @@ public:
 
     ModelDisk disk;
     std::optional<Tables> tables;
+    void end_process();
+
     std::unique_ptr<Process> process;
     std::uint64_t call = 1;
 

@@ -58,7 +58,7 @@ inline int Contains(const char* text) { return *text; }
 #define CHECK_FALSE(...) CHECK(__VA_ARGS__)
 #define CHECK_THROWS_AS(expression, type) static_cast<void>(expression)
 #define CHECK_THROWS_WITH(expression, matcher) static_cast<void>(expression)
-#define INFO(...) static_cast<void>(std::ostringstream{} << __VA_ARGS__)
+#define INFO(...) static_cast<void>(std::ostringstream{} __VA_OPT__(<<) __VA_ARGS__)
 #define WARN(...) INFO(__VA_ARGS__)
 #define CAPTURE(...) static_cast<void>((__VA_ARGS__))
 #define FAIL(...) (INFO(__VA_ARGS__), catch_for_lint::end_of_test())
