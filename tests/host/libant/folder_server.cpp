@@ -105,8 +105,10 @@ Raw FolderServer::transfer(const Call& call, bool read) {
 }
 
 Raw FolderServer::list(const Call& call) {
+    if (call.d == 0) return failed(Error::invalid_argument);
     const auto& request = parameters<List>(call);
-    DIR* folder = fdopendir(openat(static_cast<int>(request.handle), ".", O_RDONLY));
+    const int again = openat(static_cast<int>(request.handle), ".", O_RDONLY);
+    DIR* folder = again < 0 ? nullptr : fdopendir(again);
     if (folder == nullptr) return failed(error_now());
     std::size_t used = 0;
     std::uint64_t cookie = 0;

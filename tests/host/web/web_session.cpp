@@ -355,7 +355,9 @@ TEST_CASE("uploads of any size and coding arrive whole, whatever the buffer", "[
             for (char& c : contents) c = static_cast<char>(random());
             Files plain{1000, buffer};
             const std::string length = "Content-Length: " + std::to_string(size) + "\r\n";
-            CHECK(has_status(plain.upload(head("PUT /upload/a", authorization + length) + contents), 201));
+            std::string sent = head("PUT /upload/a", authorization + length);
+            sent += contents;
+            CHECK(has_status(plain.upload(sent), 201));
             CHECK(plain.stored == contents);
             std::string chunks;
             for (std::size_t at = 0; at < size;) {
@@ -367,7 +369,9 @@ TEST_CASE("uploads of any size and coding arrive whole, whatever the buffer", "[
             }
             Files chunked{1000, buffer};
             const std::string coding = "Transfer-Encoding: chunked\r\n";
-            CHECK(has_status(chunked.upload(head("PUT /upload/a", authorization + coding) + chunks + "0\r\n\r\n"), 201));
+            sent = head("PUT /upload/a", authorization + coding);
+            sent.append(chunks).append("0\r\n\r\n");
+            CHECK(has_status(chunked.upload(sent), 201));
             CHECK(chunked.stored == contents);
         }
     }

@@ -27,6 +27,25 @@ T one_of(Range<T> range) {
     return range.first;
 }
 
+// `Expression{} <= a == b` compares a and b, as an assertion does it in order to show both.
+template <class T>
+struct LeftSide {
+    const T& value;
+    explicit operator bool() const { return static_cast<bool>(value); }
+    bool operator==(const auto& right) const { return value == right; }
+    bool operator!=(const auto& right) const { return value != right; }
+    bool operator<(const auto& right) const { return value < right; }
+    bool operator>(const auto& right) const { return value > right; }
+    bool operator<=(const auto& right) const { return value <= right; }
+    bool operator>=(const auto& right) const { return value >= right; }
+};
+struct Expression {
+    template <class T>
+    LeftSide<T> operator<=(const T& left) const {
+        return {left};
+    }
+};
+
 }  // namespace catch_for_lint
 
 namespace Catch {
@@ -49,16 +68,16 @@ inline int Contains(const char* text) { return *text; }
         return catch_for_lint::one_of(__VA_ARGS__); \
     }())
 
-#define REQUIRE(...)                                       \
-    do {                                                   \
-        if (!(__VA_ARGS__)) catch_for_lint::end_of_test(); \
+#define REQUIRE(...)                                                                       \
+    do {                                                                                   \
+        if (!(catch_for_lint::Expression{} <= __VA_ARGS__)) catch_for_lint::end_of_test(); \
     } while (false)
-#define REQUIRE_FALSE(...) REQUIRE(!(__VA_ARGS__))
-#define CHECK(...) static_cast<void>(static_cast<bool>(__VA_ARGS__))
+#define REQUIRE_FALSE(...) REQUIRE(!static_cast<bool>(__VA_ARGS__))
+#define CHECK(...) static_cast<void>(static_cast<bool>(catch_for_lint::Expression{} <= __VA_ARGS__))
 #define CHECK_FALSE(...) CHECK(__VA_ARGS__)
 #define CHECK_THROWS_AS(expression, type) static_cast<void>(expression)
 #define CHECK_THROWS_WITH(expression, matcher) static_cast<void>(expression)
-#define INFO(...) static_cast<void>(std::ostringstream{} __VA_OPT__(<<) __VA_ARGS__)
+#define INFO(...) static_cast<void>(std::ostringstream {} __VA_OPT__(<<) __VA_ARGS__)
 #define WARN(...) INFO(__VA_ARGS__)
 #define CAPTURE(...) static_cast<void>((__VA_ARGS__))
 #define FAIL(...) (INFO(__VA_ARGS__), catch_for_lint::end_of_test())
