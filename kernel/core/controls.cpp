@@ -4,7 +4,9 @@ namespace ant::core {
 
 namespace {
 
-constinit u32 timed_calls = 0;  // asynchronous calls with a deadline
+constexpr u64 never = ~u64{0};
+constinit u32 timed_calls = 0;            // asynchronous calls with a deadline
+constinit u64 earliest_deadline = never;  // none of theirs is before this: most interrupts of the timer need not look for it
 
 }  // namespace
 
@@ -92,13 +94,14 @@ void start_deadline(Control& c, u64 timeout_us) {
     if (timeout_us == 0) return;
     c.deadline = deadline_after(timeout_us);
     ++timed_calls;
+    if (c.deadline < earliest_deadline) earliest_deadline = c.deadline;
     arm(c.deadline);
 }
 
 void stop_deadline(Control& c) {
     if (c.deadline == 0) return;
     c.deadline = 0;
-    --timed_calls;
+    if (--timed_calls == 0) earliest_deadline = never;
 }
 
 // The requester no longer waits: its side is unmapped first, and the late answer frees the control ICA.
@@ -117,8 +120,8 @@ void call_timed_out(Process& process) {
 }
 
 u64 expire_calls(u64 time) {
-    u64 first = ~u64{0};
-    if (timed_calls == 0) return first;
+    if (time < earliest_deadline) return earliest_deadline;
+    u64 first = never;
     for (Control& c : controls) {
         if (c.deadline == 0) continue;
         if (c.deadline > time) {
@@ -129,6 +132,7 @@ u64 expire_calls(u64 time) {
         // A call in work cannot be taken from its server: the requester gets the result when it comes.
         if (c.state == Control::State::queued) fail_call(*c.holder, c, Error::timed_out);
     }
+    earliest_deadline = first;
     return first;
 }
 
