@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from antlib import (bench_chain, bench_disk, bench_guest, bench_host, bench_linux, bench_network, bench_nic, bench_output, bench_plots,
-                    build, plots, setup)
+from antlib import (bench_chain, bench_create, bench_disk, bench_guest, bench_host, bench_linux, bench_network, bench_nic, bench_output,
+                    bench_plots, build, plots, setup)
 from antlib.bench_output import Result
 from antlib.paths import BUILD
 from antlib.progress import Failure, Progress, say
@@ -57,6 +57,8 @@ def resilience_arguments(options) -> list[int | str]:
 
 BENCHES = {
     "ipc": Bench("calls through libant's loop, instructions each", beside_linux("ipc"), peered=True),
+    "create": Bench("making a process, until it has ended, against the size of its program",
+                    beside(bench_create.measure, lambda options: bench_linux.measure("create", options.timeout)), peered=True),
     "replace": Bench("replacing, crashing and hanging servers under load, two cards on one hub",
                      in_guest("replace", 2, replace_arguments)),
     "resilience": Bench("TCP transfers while the NIC driver, then inet, is killed again and again, two cards on one hub",

@@ -1,4 +1,5 @@
 // bench NAME: measures, and prints lines that tools/ant reads.
+#include "create.hpp"
 #include "ipc.hpp"
 #include "memory.hpp"
 
@@ -30,6 +31,7 @@ struct Bench {
     int (*run)();
 };
 constexpr Bench benches[] = {{"ipc", bench::measure_ipc},
+                             {"create", bench::measure_create},
                              {"replace", measure_replace},
                              {"resilience", measure_resilience},
                              {"send", measure_network},
@@ -50,6 +52,6 @@ int main() {
         if (status == 0) console::print("bench %s done\n", argument(1));
         return status;
     }
-    console::print("usage: bench ipc|replace|resilience|send|rtt|throughput|nicswap|model|memory|boot\n");
+    console::print("usage: bench ipc|create|replace|resilience|send|rtt|throughput|nicswap|model|memory|boot\n");
     return 2;
 }
