@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from antlib import (bench_chain, bench_create, bench_disk, bench_guest, bench_host, bench_linux, bench_network, bench_nic, bench_output,
-                    bench_plots, build, plots, setup)
+                    bench_plots, bench_report, build, plots, setup)
 from antlib.bench_output import Result
 from antlib.paths import BUILD
 from antlib.progress import Failure, Progress, say
@@ -105,7 +105,9 @@ def main(options) -> int:
             print(f"{name:10} {bench.text}")
         return 0
     if options.report:
-        raise Failure("`tools/ant bench --report` is not part of this version: results are in build/bench/.", 2)
+        setup.ensure(setup.BENCH_PACKAGES)
+        say(f"Written: {bench_report.write(BUILD / 'bench', BENCHES)}")
+        return 0
     names = options.names or list(BENCHES)
     unknown = [name for name in names if name not in BENCHES]
     if unknown:

@@ -129,4 +129,16 @@ def nic(result: Result) -> list[Panel]:
             Columns("replacement; P-nic, Core i7 and SATA disk: 21,339 us (30 KB), 23,797 us (67 KB)", "us", variants, parts)]
 
 
-PANELS = {"model": model, "nic": nic, "resilience": resilience, "send": send, "rtt": rtt}
+def create(result: Result) -> list[Panel]:
+    """Over the size of the program."""
+    kib = {"30k": 30, "67k": 67, "1m": 1024}
+    curves = {}
+    for figure in result.figures:
+        name, _, size = figure.id.rpartition("create.")
+        if size in kib:
+            curves.setdefault(name.rstrip(".") or "ours", []).append((kib[size], figure.value))
+    return [Curves(f"create ({result.mode}, {result.commit})", "program, KiB", "instructions, to its end",
+                   [Curve(name, sorted(points)) for name, points in curves.items()], log="x", x_range="20:2000")]
+
+
+PANELS = {"create": create, "model": model, "nic": nic, "resilience": resilience, "send": send, "rtt": rtt}

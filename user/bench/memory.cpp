@@ -11,6 +11,17 @@
 namespace ant::bench {
 namespace {
 
+template <class Record, class Take>
+Result<> each(abi::ListKind kind, const Ica& area, Take take) {
+    for (std::uint64_t start = 0;;) {
+        const auto listing = ANT_TRY(sys::list(kind, area.address(), start));
+        if (listing.records == 0) return {};
+        for (std::size_t i = 0; i < listing.records; ++i)
+            take(*reinterpret_cast<const Record*>(area.data() + i * listing.record_bytes));
+        start += listing.records;
+    }
+}
+
 // Private pages of this very process, which is not there when the prompt waits.
 Result<std::uint64_t> own_pages(const Ica& area) {
     const auto listing = ANT_TRY(sys::list(abi::ListKind::processes, area.address()));
@@ -35,6 +46,32 @@ Result<> measure_pages() {
     console::print("note total %lu bytes, free %lu bytes\n", system.total_pages * abi::page_size,
                    system.free_pages * abi::page_size);
     return {};
+}
+
+// What is a server's own: the private pages of its process, and its areas. Programs' text is shared, and not in it.
+Result<> measure_servers() {
+    const Ica servers = ANT_TRY(Ica::reserve(16 * abi::page_size)), processes = ANT_TRY(Ica::reserve(16 * abi::page_size));
+    return each<abi::ServerRecord>(abi::ListKind::servers, servers, [&](const abi::ServerRecord& server) {
+        if (server.pid == startup().pid) return;
+        std::uint64_t pages = server.area_pages;
+        (void)each<abi::ProcessRecord>(abi::ListKind::processes, processes, [&](const abi::ProcessRecord& process) {
+            if (process.pid == server.pid) pages += process.private_pages;
+        });
+        char id[64];
+        format(id, sizeof id, "memory.%.32s", server.name);
+        print_figure(id, "bytes", pages * abi::page_size);
+    });
+}
+
+// When each process of the boot was created: the phases of the way to the prompt.
+Result<> measure_starts() {
+    const Ica area = ANT_TRY(Ica::reserve(16 * abi::page_size));
+    return each<abi::ProcessRecord>(abi::ListKind::processes, area, [&](const abi::ProcessRecord& process) {
+        if (process.pid == startup().pid) return;
+        char id[64];
+        format(id, sizeof id, "boot.created.%.32s", process.name);
+        print_figure(id, "ns", process.started_ns);
+    });
 }
 
 // Number behind `before` in the log; the shell writes that line with its first prompt.
@@ -64,7 +101,15 @@ int report(const char* name, const Result<>& measured) {
 
 }  // namespace
 
-int measure_memory() { return report("memory", measure_pages()); }
-int measure_boot() { return report("boot", measure_prompt()); }
+int measure_memory() {
+    auto measured = measure_pages();
+    if (measured) measured = measure_servers();
+    return report("memory", measured);
+}
+int measure_boot() {
+    auto measured = measure_prompt();
+    if (measured) measured = measure_starts();
+    return report("boot", measured);
+}
 
 }  // namespace ant::bench
