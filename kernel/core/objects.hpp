@@ -119,9 +119,9 @@ struct Process {
     u8 teardown_stage = 0;
     Pfn fpu_page = no_page;
     Image* image = nullptr;
-    ImageCursor loaded;          // loading: how far
-    Process* loads = nullptr;    // the process for which its system call under way loads a program,
-    Image* completes = nullptr;  // or the image that it makes
+    ImageCursor loaded;                  // loading: how far
+    Process* loads = nullptr;            // the process for which its system call under way loads a program,
+    Image* completes = nullptr;          // or the image that it makes
     Replacement* replacement = nullptr;  // of which this is the new process
     u64 stop_after = 0;                  // instructions until its end (injection.hpp), 0 = not counted
     bool counts = false;                 // a call has been delivered since

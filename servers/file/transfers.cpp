@@ -45,8 +45,8 @@ Outcome Requests::forward(Call call, const Function<cache::Access>& function, co
     access.bytes = static_cast<std::uint32_t>(mapping.bytes);
     const auto id = buffer_cache.identifier(function);
     if (!id) return failed(call, Error::io_error);
-    Outcome outcome = call.forward(
-        *id, (direct ? abi::flag::direct_return : 0) | static_cast<std::uint32_t>(abi::DataMode::move), call.data());
+    Outcome outcome =
+        call.forward(*id, (direct ? abi::flag::direct_return : 0) | static_cast<std::uint32_t>(abi::DataMode::move), call.data());
     outcome.parameters = sys::pair(static_cast<std::uint32_t>(offset), sizeof(cache::Access));
     return outcome;
 }

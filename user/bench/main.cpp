@@ -30,17 +30,10 @@ struct Bench {
     std::string_view name;
     int (*run)();
 };
-constexpr Bench benches[] = {{"ipc", bench::measure_ipc},
-                             {"create", bench::measure_create},
-                             {"replace", measure_replace},
-                             {"resilience", measure_resilience},
-                             {"send", measure_network},
-                             {"rtt", measure_network},
-                             {"throughput", measure_network},
-                             {"nicswap", measure_network},
-                             {"model", measure_model},
-                             {"memory", bench::measure_memory},
-                             {"boot", bench::measure_boot}};
+constexpr Bench benches[] = {{"ipc", bench::measure_ipc},        {"create", bench::measure_create}, {"replace", measure_replace},
+                             {"resilience", measure_resilience}, {"send", measure_network},         {"rtt", measure_network},
+                             {"throughput", measure_network},    {"nicswap", measure_network},      {"model", measure_model},
+                             {"memory", bench::measure_memory},  {"boot", bench::measure_boot}};
 
 }  // namespace
 

@@ -418,8 +418,7 @@ Result<std::uint64_t> transfer_list(unsigned driver, bool write, const block::Tr
     return enqueue(t);
 }
 
-bool forward(std::uint64_t control, unsigned driver, bool write, const block::Transfer& transfer, std::uint64_t area,
-             bool) {
+bool forward(std::uint64_t control, unsigned driver, bool write, const block::Transfer& transfer, std::uint64_t area, bool) {
     World& w = *World::current;
     w.point();
     if (!w.drives.contains(driver) || w.perhaps_refuse() != Error::none || w.areas.at(area).loans != 0) return false;

@@ -1,5 +1,5 @@
-// Creating a process under Linux, as `ant bench create`: vfork, exec and the end of a program of a given size whose file is in memory.
-// Arguments: pairs of a name and a program.
+// Creating a process under Linux, as `ant bench create`: vfork, exec and the end of a program of a given size whose file is in
+// memory. Arguments: pairs of a name and a program.
 #define _GNU_SOURCE
 #include "figure.h"
 

@@ -1,4 +1,5 @@
-// Round trips between two processes under Linux: what `ant bench ipc` measures, by the means that Linux has. `bytes` go there and back.
+// Round trips between two processes under Linux: what `ant bench ipc` measures, by the means that Linux has. `bytes` go there and
+// back.
 #define _GNU_SOURCE
 #include "figure.h"
 
@@ -32,8 +33,10 @@ static void take(int from, uint32_t bytes) {
 }
 
 static void name_of(char* name, size_t room, const char* kind, uint32_t bytes) {
-    if (bytes == 1) snprintf(name, room, "ipc.%s.null", kind);
-    else snprintf(name, room, "ipc.%s.%u", kind, bytes);
+    if (bytes == 1)
+        snprintf(name, room, "ipc.%s.null", kind);
+    else
+        snprintf(name, room, "ipc.%s.%u", kind, bytes);
 }
 
 static void ended(pid_t child) {
@@ -96,7 +99,8 @@ static void by_futex(void) {
 int main(void) {
     int there[2], back[2], pair[2];
     buffer = mmap(NULL, largest, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (buffer == MAP_FAILED || pipe(there) != 0 || pipe(back) != 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) fail("setup");
+    if (buffer == MAP_FAILED || pipe(there) != 0 || pipe(back) != 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
+        fail("setup");
     memset(buffer, 1, largest);
     setvbuf(stdout, NULL, _IONBF, 0);  // a child must not print it again
     by_futex();

@@ -1,6 +1,6 @@
 // What `ant bench send`, `rtt` and `throughput` measure, under Linux, to programs on the host (tools/antlib/network_peer.py).
-// network HOST PORT send|rtt|bulk|stall: what is counted stands between marks for the plugin of the emulator (tools/plugin); to the processor
-// they are no operation.
+// network HOST PORT send|rtt|bulk|stall: what is counted stands between marks for the plugin of the emulator (tools/plugin); to
+// the processor they are no operation.
 #define _GNU_SOURCE
 #include "figure.h"
 
@@ -128,11 +128,16 @@ static void measure_stall(void) {
 int main(int argc, char** argv) {
     if (argc != 4) return 2;
     host = argv[1], port = argv[2];
-    if (strcmp(argv[3], "send") == 0) measure_send();
-    else if (strcmp(argv[3], "rtt") == 0) measure_round_trip();
-    else if (strcmp(argv[3], "bulk") == 0) measure_bulk();
-    else if (strcmp(argv[3], "stall") == 0) measure_stall();
-    else return 2;
+    if (strcmp(argv[3], "send") == 0)
+        measure_send();
+    else if (strcmp(argv[3], "rtt") == 0)
+        measure_round_trip();
+    else if (strcmp(argv[3], "bulk") == 0)
+        measure_bulk();
+    else if (strcmp(argv[3], "stall") == 0)
+        measure_stall();
+    else
+        return 2;
     printf("bench network done\n");
     return 0;
 }
