@@ -1,0 +1,26 @@
+/* lwIP as one unit: the compiler then sees through the small functions that each packet passes through. */
+#include "ip4_numbers.c"
+
+#include <core/def.c>
+#include <core/dns.c>
+#include <core/inet_chksum.c>
+#include <core/init.c>
+#include <core/ip.c>
+#include <core/ipv4/dhcp.c>
+#include <core/ipv4/etharp.c>
+#include <core/ipv4/icmp.c>
+#include <core/ipv4/ip4_addr.c>
+#include <core/ipv4/ip4_frag.c>
+#include <core/mem.c>
+#include <core/netif.c>
+#include <core/pbuf.c>
+#include <core/raw.c>
+#include <core/stats.c>
+#include <core/tcp.c>
+#include <core/tcp_out.c>
+#include <core/timeouts.c>
+#include <core/udp.c>
+#include <netif/ethernet.c>
+
+#include "pools.c"
+#include "tcp_input.c"
