@@ -84,12 +84,12 @@ void Console::recover(const sys::State& registered) {
     if (journal_ && journal_->rebuild()) {
         state_ = &journal_->state();
     } else {
-        if (registered.address != 0) log("console: the state is damaged: starting afresh");
+        if (registered.address != 0) log("the state is damaged: starting afresh");
         create();
     }
     AreaKeeper keeper;
     journal_->keep_areas(keeper);
-    if (const auto swept = keeper.sweep(); !swept) log("console: areas stay: %s", error_text(swept.error()));
+    if (const auto swept = keeper.sweep(); !swept) log("areas stay: %s", error_text(swept.error()));
     state_->readers.count = state_->writers.count = state_->interrupts.count = 0;
     sys::phase(abi::Phase::state);
     open_display();
@@ -112,7 +112,7 @@ void Console::open_display() {
     const std::uint64_t inside = framebuffer.physical % abi::page_size;
     const std::size_t bytes = pages_for(inside + framebuffer.bytes()) * abi::page_size;
     const auto mapped = sys::physical_map(framebuffer.physical - inside, bytes, framebuffer_address);
-    if (!mapped) return log("console: no screen: %s", error_text(mapped.error()));
+    if (!mapped) return log("no screen: %s", error_text(mapped.error()));
     display_.attach(framebuffer, reinterpret_cast<void*>(framebuffer_address + inside));
     if (framebuffer.text()) hide_hardware_cursor();
 }

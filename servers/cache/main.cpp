@@ -81,15 +81,24 @@ bool sweep() {
     return good && keeper.sweep().has_value();
 }
 
-// What cannot be trusted is not written to a disk. The disks keep their numbers, as far as that is known.
+// Nobody may go on with a disk whose newest contents are lost: all numbers that may have been given are used up.
+void retire_numbers(const std::optional<RecordStore>& before) {
+    DiskRecord lost{};
+    lost.unit = ~0U;
+    lost.gone = 1;
+    unsigned count = before ? 0 : cache::max_disks / 2;
+    const auto records = before ? before->table<DiskRecord>(table::disk) : Records<DiskRecord>{};
+    for (unsigned n = 0; n < records.capacity(); ++n)
+        if (DiskRecord disk; records.load(n, disk) != record::Found::none) count = n + 1;
+    for (unsigned n = 0; n < count; ++n) tables().disks.commit(n, lost);
+}
+
+// What cannot be trusted is not written to a disk.
 void start_clean() {
     log("the state is damaged: what was not on the disks is lost");
     const std::optional<RecordStore> before = store;
     create_store();
-    if (before) {
-        State now = tables();
-        before->table<DiskRecord>(table::disk).each([&now](unsigned n, const DiskRecord& disk) { now.disks.commit(n, disk); });
-    }
+    retire_numbers(before);
     (void)sweep();
 }
 

@@ -32,7 +32,8 @@ Error Cache::check(const Incoming& call, bool write) const {
     const cache::Access& access = *call.access;
     const bool fits = access.count <= cache::max_extents && std::uint64_t{access.offset} + access.bytes <= call.area_bytes;
     if (!fits || (!write && !call.writable)) return Error::invalid_argument;
-    if (access.disk >= disk_count_ || disks_[access.disk].record.gone != 0) return Error::not_found;
+    if (access.disk >= disk_count_) return Error::not_found;
+    if (disks_[access.disk].record.gone != 0) return Error::no_server;
     const DiskRecord& disk = disks_[access.disk].record;
     std::uint64_t bytes = 0;
     for (const cache::Extent& e : std::span{access.extent, access.count}) {
@@ -79,6 +80,7 @@ std::optional<Answer> Cache::transfer(RequestKind kind, const Incoming& call) {
 
 std::optional<Answer> Cache::flush(RequestKind kind, std::uint64_t control, const cache::DiskId& id) {
     if (id.disk >= disk_count_) return Answer{Error::not_found};
+    if (kind == RequestKind::flush && disks_[id.disk].record.gone != 0 && disks_[id.disk].dirty == 0) return Answer{Error::no_server};
     Request* request = new_request(kind, control, id.disk);
     if (request == nullptr) return Answer{Error::queue_full};
     begin_flush(*request);

@@ -17,6 +17,14 @@ void fill(cache::Access& access, std::uint32_t disk, std::uint32_t flags, std::s
 // The cache answers in any case, however long the disk takes; a time limit tells the core that this is no hang.
 constexpr std::uint64_t patience_us = 300'000'000;
 
+bool usable(const cache::Disks& known, std::uint32_t number) { return number < known.count && known.disk[number].bytes != 0; }
+
+Failure CacheDisk::failed() {
+    const auto known = buffer_cache.call(cache::disks, {}, {}, patience_us);
+    gone_ = known && !usable(known->result, number_);
+    return Failure(Error::io_error);
+}
+
 Result<> CacheDisk::transfer(const Function<cache::Access>& function, Memory memory, std::span<const Extent> extents,
                              std::uint32_t flags, abi::DataMode mode) {
     const auto done = buffer_cache.call_in_place(
@@ -28,7 +36,7 @@ Result<> CacheDisk::transfer(const Function<cache::Access>& function, Memory mem
             for (const Extent& extent : extents) access.bytes += static_cast<std::uint32_t>(extent.bytes);
         },
         0, {memory.area, mode}, patience_us);
-    if (!done) return Failure(Error::io_error);
+    if (!done) return failed();
     return {};
 }
 
@@ -41,7 +49,8 @@ Result<> CacheDisk::write(Memory from, std::span<const Extent> extents, bool thr
 }
 
 Result<> CacheDisk::flush() {
-    if (!buffer_cache.call(cache::flush, {number_, 0}, {}, patience_us)) return Failure(Error::io_error);
+    const auto done = buffer_cache.call(cache::flush, {number_, 0}, {}, patience_us);
+    if (!done) return failed();
     return {};
 }
 

@@ -25,7 +25,7 @@ alignas(Requests) constinit std::byte requests_memory[sizeof(Requests)]{};
 std::optional<Tables> tables;
 
 void begin(Result<Tables> with) {
-    if (!with) panic("%s: no state: %s", startup().name, error_text(with.error()));
+    if (!with) panic("no state: %s", error_text(with.error()));
     tables = *with;
 }
 
@@ -37,14 +37,14 @@ void sweep() {
         if (tables->volumes.load(i, record) == record::Found::good && record.area != 0 && sys::ica_info(record.area))
             keeper.keep(record.area);
     }
-    if (const auto swept = keeper.sweep(); !swept) log("file: areas cannot be released: %s", error_text(swept.error()));
+    if (const auto swept = keeper.sweep(); !swept) log("areas cannot be released: %s", error_text(swept.error()));
 }
 
 // The same after a failure as in a planned replacement.
 void restore(sys::State registered) {
     auto left = Tables::adopt(registered);
     if (!left) {
-        log("file: the state is damaged: handles, locks and what was not yet on the disk are lost");
+        log("the state is damaged: handles, locks and what was not yet on the disk are lost");
         (void)AreaKeeper{}.sweep();
         begin(Tables::create());
         requests.start(*tables);
@@ -73,5 +73,5 @@ int main() {
     });
     server.on_restore(restore);
     const ant::Error error = server.run();
-    ant::panic("%s: %s", ant::startup().name, ant::error_text(error));
+    ant::panic("%s", ant::error_text(error));
 }

@@ -26,7 +26,7 @@ Result<cache::Disks> Requests::disks() {
 
 Result<> Requests::mount_volume(unsigned index, const file::Mount& wanted, Node over) {
     const cache::Disks known = ANT_TRY(disks());
-    if (wanted.disk >= known.count) return Failure(Error::not_found);
+    if (!usable(known, wanted.disk)) return Failure(Error::not_found);
     CacheDisk& disk = disks_[index];
     disk.use(wanted.disk);
     const Range range = ANT_TRY(find_partition(disk, known.disk[wanted.disk].bytes, wanted.partition, page()));
@@ -60,7 +60,7 @@ void Requests::mount_root() {
         char* rest = nullptr;
         wanted.disk = static_cast<std::uint32_t>(std::strtoul(named, &rest, 10));
         if (*rest == ':') wanted.partition = static_cast<std::uint32_t>(std::strtoul(rest + 1, nullptr, 10));
-        if (const auto done = mount_volume(0, wanted, {}); !done) log("file: ROOT=%s: %s", named, error_text(done.error()));
+        if (const auto done = mount_volume(0, wanted, {}); !done) log("ROOT=%s: %s", named, error_text(done.error()));
         return;
     }
     for (wanted.disk = 0; wanted.disk < known->count; ++wanted.disk) {
@@ -68,7 +68,7 @@ void Requests::mount_root() {
             const auto done = mount_volume(0, wanted, {});
             if (done) return;
             if (done.error() != Error::not_found)
-                log("file: disk %u partition %u: %s", wanted.disk, wanted.partition, error_text(done.error()));
+                log("disk %u partition %u: %s", wanted.disk, wanted.partition, error_text(done.error()));
         }
     }
 }
@@ -148,6 +148,8 @@ std::uint64_t Requests::before_receive() {
     std::uint64_t wait_us = volumes_.root() == nullptr ? mount_pause_us_ : no_limit;
     bool due = false;
     for (Volume& volume : volumes_) {
+        // What the cache had not written is lost: the next process mounts it again, by its journal.
+        if (volume.mounted() && disks_[volume.index()].gone()) panic("the disk of %s is gone", volume.record().path);
         if (!volume.mounted() || volume.dirty_since() == 0) continue;
         const std::int64_t left = volume.dirty_since() + commit_after_ns - now_ns();
         if (left <= 0 && due_) {
@@ -167,7 +169,7 @@ void Requests::start(Tables& tables) {
     tables_ = &tables;
     if (!pages_) {
         auto pages = Ica::reserve(std::size_t{2} * cache::block_bytes);
-        if (!pages || !blocks_.start()) panic("%s: no memory", startup().name);
+        if (!pages || !blocks_.start()) panic("no memory");
         pages_ = std::move(*pages);
     }
     for (unsigned i = 0; i < file::max_mounts; ++i) volumes_[i].use(tables, blocks_, i);
@@ -177,12 +179,18 @@ void Requests::start(Tables& tables) {
 
 void Requests::resume(Tables& tables) {
     start(tables);
+    const auto known = disks();
     for (unsigned i = 0; i < file::max_mounts; ++i) {
         VolumeRecord record{};
         if (tables.volumes.load(i, record) != record::Found::good) continue;
+        if (known && !usable(*known, record.disk)) {
+            log("%s: its disk is gone", record.path);
+            tables.volumes.erase(i);
+            continue;
+        }
         disks_[i].use(record.disk);
         if (const auto done = volumes_[i].resume(disks_[i], record); !done)
-            log("file: %s is lost: %s", record.path, error_text(done.error()));
+            log("%s is lost: %s", record.path, error_text(done.error()));
         else
             (void)release_orphans(volumes_[i]);
     }

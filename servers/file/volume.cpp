@@ -549,7 +549,7 @@ Result<> Volume::look_at_superblock() {
                           (super.s_feature_compat & EXT3_FEATURE_COMPAT_HAS_JOURNAL) != 0 &&
                           super.s_journal_inum == journal_inode &&
                           (super.s_feature_incompat & EXT3_FEATURE_INCOMPAT_EXTENTS) != 0 && (super.s_state & EXT2_ERROR_FS) == 0;
-    if (!writable && !read_only()) log("file: disk %u partition %u: mounted read-only", record_.disk, record_.partition);
+    if (!writable && !read_only()) log("disk %u partition %u: mounted read-only", record_.disk, record_.partition);
     if (!writable) record_.read_only = 1;
     return {};
 }

@@ -46,10 +46,10 @@ std::uint32_t first_generation() {
 }
 
 void begin(Result<Tables> with) {
-    if (!with) panic("%s: no state: %s", startup().name, error_text(with.error()));
+    if (!with) panic("no state: %s", error_text(with.error()));
     tables = *with;
     const auto started = protocol.start(*tables);
-    if (!started) panic("%s: %s", startup().name, error_text(started.error()));
+    if (!started) panic("%s", error_text(started.error()));
     sockets.start(tables->sockets, tables->directory(), first_generation());
 }
 
@@ -59,7 +59,7 @@ void start() { begin(Tables::create(server->write_format())); }
 void settle() {
     const auto changed = tables->change_format(server->write_format());
     if (!changed)
-        return log("%s: the state stays in format %u: %s", startup().name, tables->store.format(), error_text(changed.error()));
+        return log("the state stays in format %u: %s", tables->store.format(), error_text(changed.error()));
     protocol.connections().use_records(tables->connections);
 }
 
@@ -67,7 +67,10 @@ void settle() {
 void restore(sys::State registered) {
     auto left = Tables::adopt(registered);
     const bool usable = left.has_value();
-    if (!usable) (void)AreaKeeper{}.sweep();
+    if (!usable) {
+        if (registered.address != 0) log("the state is damaged: sockets and connections are lost");
+        (void)AreaKeeper{}.sweep();
+    }
     begin(usable ? std::move(left) : Tables::create(server->write_format()));
     protocol.restore(*server, Requests::transmitted);
     if (usable) recovery.begin(*tables);
@@ -97,5 +100,5 @@ int main() {
     the_server.on_restore(restore);
     the_server.on_settled(settle);
     const ant::Error error = the_server.run();
-    ant::panic("%s: %s", ant::startup().name, ant::error_text(error));
+    ant::panic("%s", ant::error_text(error));
 }

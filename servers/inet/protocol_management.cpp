@@ -221,7 +221,7 @@ void Protocol::dhcp_overdue(void* self) {
     auto& protocol = *static_cast<Protocol*>(self);
     if (dhcp_supplied_address(&protocol.netif_) != 0) return;
     dhcp_release_and_stop(&protocol.netif_);
-    log("inet: no answer from DHCP, using the static address");
+    log("no answer from DHCP, using the static address");
     protocol.use_addresses(fallback_addresses, Addressing::fallback);
 }
 

@@ -165,7 +165,7 @@ void Recovery::list_bytes() {
             sockets_.areas().retire(area);
     });
     if (keeper.sweep()) return;
-    log("inet: a record names an area that is not here");  // the others are kept
+    log("a record names an area that is not here");  // the others are kept
     (void)AreaKeeper{}.sweep();
 }
 
@@ -178,7 +178,7 @@ Recovery::Left* Recovery::left_of(std::uint32_t socket) {
 // and no others.
 void Recovery::start_clean() {
     auto clean = Tables::create(server_.write_format());
-    if (!clean) panic("%s: no state: %s", startup().name, error_text(clean.error()));
+    if (!clean) panic("no state: %s", error_text(clean.error()));
     clean->copy_network(*tables_);
     panic("%s: the state is damaged: sockets and connections are lost", startup().name);
 }
@@ -262,7 +262,7 @@ void Recovery::restore_socket(unsigned index) {
     const bool simple =
         !socket.is_stream() || socket.state() == Socket::State::fresh || socket.state() == Socket::State::listening;
     const auto created = simple ? socket.create_again(record) : Result<>{};
-    if (!created) log("inet: socket %u cannot be restored: %s", record.id, error_text(created.error()));
+    if (!created) log("socket %u cannot be restored: %s", record.id, error_text(created.error()));
     if (left.connected) restore_connection(left.connection);
     finish(socket, record);
     if (record.listener != 0 && sockets_.by_id(record.id) != nullptr) queue_for_accept(socket, record);
@@ -324,7 +324,7 @@ bool Recovery::restore_streams(Socket& socket, const TcpRecord& record) {
     complete &= socket.sent_.recovered(record.lastack, sockets_.areas());
     if (fin_received(record.state)) socket.end_of_stream_ = true;
     if (complete) return true;
-    log("inet: bytes of socket %u are missing", socket.id());
+    log("bytes of socket %u are missing", socket.id());
     socket.connection_gone(Error::connection_reset);
     return false;
 }

@@ -150,7 +150,7 @@ Result<> run() {
 int main() {
     for (;;) {
         const auto ended = run();
-        log("%s: %s", startup().name, error_text(ended.error()));
+        log("%s", error_text(ended.error()));
         wait_us(retry_us);
     }
 }

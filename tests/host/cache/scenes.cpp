@@ -286,13 +286,14 @@ TEST_CASE("a disk keeps its number, and another in its place gets a new one") {
     w.settle();
     REQUIRE(w.cache->disks().count == 3);
     CHECK(w.cache->disks().disk[0].bytes == 0);
-    CHECK(w.call(w.read(0, {{0, block}})).error == Error::not_found);
+    CHECK(w.call(w.read(0, {{0, block}})).error == Error::no_server);
     const u64 flush = w.flush(0);
     w.settle();
     CHECK(w.call(flush).error == Error::no_server);
     w.flush(0, true);
     w.settle();
     CHECK(w.cache->statistics().dirty == 0);
+    CHECK(w.call(w.flush(0)).error == Error::no_server);
     w.crash();
     CHECK(w.cache->disks().count == 3);
 }
