@@ -121,14 +121,43 @@ Pfn PagePool::allocate(std::size_t pages, PageKind kind) {
     return head;
 }
 
+namespace {
+
+// What a card writes begins at the beginning of a page, or close to it.
+bool begins_written(Pfn pfn) {
+    const auto* word = static_cast<const u64*>(machine::page(pfn));
+    return (word[0] | word[1]) != 0;
+}
+
+bool is_zero(Pfn pfn) {
+    const auto* word = static_cast<const u64*>(machine::page(pfn));
+    return std::all_of(word, word + page_size / sizeof *word, [](u64 w) { return w == 0; });
+}
+
+}  // namespace
+
+std::size_t PagePool::count_damaged() const {
+    std::size_t damaged = damaged_;
+    for (Pfn pfn = 0; pfn < info_.size(); ++pfn) {
+        const PageInfo& p = info_[pfn];
+        const bool is_free = p.kind == PageKind::free_head || p.kind == PageKind::free_body;
+        if (is_free && p.zeroed && !is_zero(pfn)) ++damaged;
+    }
+    return damaged;
+}
+
 std::size_t PagePool::zero_run(Pfn first, std::size_t pages, std::size_t from, std::size_t limit) {
     for (; from < pages && limit != 0; ++from) {
         PageInfo& p = info_[first + from];
+        const Pfn pfn = first + static_cast<Pfn>(from);
         if (p.zeroed) {
             p.zeroed = false;
-            continue;
+            if (!begins_written(pfn)) [[likely]]
+                continue;
+            ++damaged_;
+            machine::log_damage(pfn);
         }
-        machine::zero_page(first + static_cast<Pfn>(from));
+        machine::zero_page(pfn);
         --limit;
     }
     return from;

@@ -82,6 +82,10 @@ public:
     std::size_t zero_run(Pfn first, std::size_t pages, std::size_t from, std::size_t limit);
     // Allocates one zeroed page.
     Pfn allocate_zeroed(PageKind kind);
+    // Pages that were free, and zero, and were written to all the same: by a device, or by an error of the core. Those found when
+    // they were needed again; with those found now by looking at all.
+    [[nodiscard]] u32 damaged_pages() const { return damaged_; }
+    [[nodiscard]] std::size_t count_damaged() const;
     // When idle: zeroes one free page ahead. False when there is nothing left to do.
     bool zero_ahead();
 
@@ -108,6 +112,7 @@ private:
     std::size_t free_ = 0, zeroed_ = 0, total_ = 0;
     std::size_t free_high_ = 0, total_high_ = 0;  // of these
     Pfn cursor_ = 0;
+    u32 damaged_ = 0;
 };
 
 extern PagePool pool;

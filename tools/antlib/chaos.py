@@ -22,6 +22,7 @@ WINDOW_TABLES = 64  # that one slot can have: one for each 2 MiB of the machine'
 AT_HAND = 16  # pages that servers may keep for their next work, more or fewer than before
 PATIENCE = 60  # s, until a server that does not come back is given up; the machine may be busy
 UNDETECTED_PATIENCE = 10  # s, until one that works wrongly, and that nothing found, is killed
+DAMAGE = "damage: "  # begins the core's line about memory that has changed by itself
 WRONG_USAGE = 2  # exit status of a command that was not understood
 COUNTS = ("injected", "activated", "manifested", "detected", "recovered", "unrecovered", "wild_dma", "core_crashes", "bytes_lost")
 
@@ -104,7 +105,7 @@ class Guest:
     def command(self, line: str) -> str:
         try:
             return self.console.output_of(line, PATIENCE)
-        except (CorePanic, ConsoleClosed) as error:
+        except (CorePanic, ConsoleClosed, OSError) as error:  # OSError: its end of the line is closed
             raise CoreCrash(str(error)) from error
 
     def give(self, line: str) -> str:
@@ -212,12 +213,17 @@ class Run:
                         return waiting  # it did not come back: the next ones get a new machine
                 self.compare(before, guest.quiet_memory(self.target))
             except CoreCrash as crash:
-                self.count["core_crashes"] += 1
-                self.unrecovered.append(f"the inner core stopped: {crash}")
+                self.stopped(guest, crash, "when memory was compared")
         return waiting
 
+    def stopped(self, guest: Guest, crash: CoreCrash, when: str) -> None:
+        """The core's fault, unless it says that memory was written to which nobody has: that was a device."""
+        damaged = DAMAGE in guest.console.transcript
+        self.count["wild_dma" if damaged else "core_crashes"] += 1
+        self.unrecovered.append(f"the inner core stopped {'after wild DMA ' if damaged else ''}{when}: {crash}")
+
     def compare(self, before: dict, after: dict) -> None:
-        self.count["wild_dma"] += after.get("damaged_images", 0)
+        self.count["wild_dma"] += sum(after[name] - before[name] for name in ("damaged_images", "damaged_pages"))
         if after["free"] == before["free"]:
             return
         pages = {row["owner"]: row["pages"] for row in before["owners"]}
@@ -251,6 +257,11 @@ class Run:
                               for row in guest.failures_since(before) if row["name"] != self.target and row["cause"] != "exit"]
         except ConsoleTimeout:
             outcome.unrecovered = "the console does not answer"
+        except CoreCrash as crash:
+            outcome.unrecovered = "the inner core stopped"
+            self.stopped(guest, crash, f"by fault {outcome.number}")
+        if fault.place and not outcome.unrecovered:
+            guest.load.pause()  # what went through faulty code is blamed on this fault, not on the next one
         outcome.trouble += guest.load.take_failures()
         self.judge(outcome)
         with open(self.outcomes, "a", encoding="utf-8") as file:

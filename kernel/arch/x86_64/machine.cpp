@@ -106,6 +106,8 @@ void log_damage(const char* program) {
     arch::log("damage: the program %s in memory is not what it was; a device or the core wrote to it\n", program);
 }
 
+void log_damage(Pfn free_page) { arch::log("damage: free page %x is not zero; a device or the core wrote to it\n", free_page); }
+
 void mask_interrupt(u8 irq) { arch::interrupts::mask(irq); }
 void unmask_interrupt(u8 irq) { arch::interrupts::unmask(irq); }
 

@@ -40,6 +40,7 @@ Leaf leaf_of(const Window& window, Pfn pfn);
 void log_audit(const char* what, Pfn pfn);
 // Memory that nobody writes to has changed.
 void log_damage(const char* program);
+void log_damage(core::Pfn free_page);
 
 // Interrupt lines.
 void mask_interrupt(core::u8 irq);

@@ -7,6 +7,8 @@
 #include "serial.hpp"
 #include "symbols.hpp"
 
+#include <core/page_pool.hpp>
+
 #include <ant/abi/listing.hpp>
 
 #include <cstdarg>
@@ -101,6 +103,8 @@ void begin() {
 [[noreturn]] void end(std::uint64_t stack) {
     log("stack:\n");
     print_stack(stack);
+    if (const std::size_t pages = core::pool.count_damaged(); pages != 0)
+        log("damage: %lu free pages are not zero; a device or the core wrote to them\n", pages);
     log("*** stopped\n");
     debug_exit(debug_exit_panic);
     stop_cpu();

@@ -54,7 +54,7 @@ TEST_CASE("pages known to be zero are not zeroed again, others are", "[pool]") {
     CHECK(p.pool.zeroed_pages() == 64);
     const Pfn a = p.pool.allocate(8, PageKind::area);
     CHECK(p.pool.zeroed_pages() == 56);
-    auto* word = static_cast<u64*>(machine::page(a + 3));
+    auto* word = static_cast<u64*>(machine::page(a + 3)) + 2;
     *word = 1;
     CHECK(p.pool.zero_run(a, 8, 0, 1) == 8);  // nothing to do
     CHECK(*word == 1);
@@ -63,6 +63,25 @@ TEST_CASE("pages known to be zero are not zeroed again, others are", "[pool]") {
     CHECK(p.pool.zero_run(b, 64, 0, 4) < 64);  // in steps
     CHECK(p.pool.zero_run(b, 64, 0, 64) == 64);
     CHECK(*word == 0);
+}
+
+TEST_CASE("a free page that was written to is found, and zeroed", "[pool]") {
+    hardware().damaged_pages.clear();
+    Pool p(64);
+    while (p.pool.zero_ahead()) {
+    }
+    CHECK(p.pool.count_damaged() == 0);
+    auto* begin = static_cast<u64*>(machine::page(5));
+    auto* inside = static_cast<u64*>(machine::page(9)) + 100;
+    begin[1] = *inside = 1;
+    CHECK(p.pool.count_damaged() == 2);
+    CHECK(p.pool.damaged_pages() == 0);
+    const Pfn a = p.pool.allocate(64, PageKind::area);
+    CHECK(p.pool.zero_run(a, 64, 0, 64) == 64);
+    CHECK(begin[1] == 0);
+    CHECK(p.pool.damaged_pages() == 1);
+    CHECK(hardware().damaged_pages == std::vector<Pfn>{5});
+    CHECK(p.pool.count_damaged() == 1);
 }
 
 TEST_CASE("random allocation never gives a page twice and loses none", "[pool]") {

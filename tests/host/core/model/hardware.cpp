@@ -36,6 +36,7 @@ void Hardware::reset(std::size_t pages) {
     allowed.clear();
     audit_log.clear();
     damage_log.clear();
+    damaged_pages.clear();
     complaints_.clear();
     at_open_interrupts = {};
     loaded = 0;
@@ -90,6 +91,8 @@ void zero_page(Pfn pfn) { std::memset(page(pfn), 0, core::page_size); }
 void log_audit(const char* what, Pfn pfn) { hardware().audit_log.push_back(std::string(what) + " " + std::to_string(pfn)); }
 
 void log_damage(const char* program) { hardware().damage_log.push_back(program); }
+
+void log_damage(Pfn free_page) { hardware().damaged_pages.push_back(free_page); }
 
 void mask_interrupt(core::u8 irq) { hardware().masked[irq] = true; }
 void unmask_interrupt(core::u8 irq) { hardware().masked[irq] = false; }

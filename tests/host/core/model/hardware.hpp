@@ -62,6 +62,7 @@ public:
     std::vector<u32> quiesced, allowed;  // every time; interrupts allowed again
     std::vector<std::string> audit_log;
     std::vector<std::string> damage_log;       // names of programs
+    std::vector<core::Pfn> damaged_pages;      // as logged
     std::function<void()> at_open_interrupts;  // the core lets interrupts in
     u64 loaded = 0;                            // CR3
     std::vector<Stale> stale;

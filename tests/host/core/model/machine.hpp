@@ -66,6 +66,7 @@ enum class Leaf { none, read_only, read_write, foreign };
 Leaf leaf_of(const Window& window, Pfn pfn);
 void log_audit(const char* what, Pfn pfn);
 void log_damage(const char* program);
+void log_damage(Pfn free_page);
 
 void mask_interrupt(core::u8 irq);
 void unmask_interrupt(core::u8 irq);
