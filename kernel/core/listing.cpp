@@ -218,7 +218,6 @@ Listed list_system(Pfn area, bool with_audit) {
             if (image.first != no_page) (void)intact(image);
     }
     r.damaged_images = damaged_images;
-    r.damaged_pages = pool.damaged_pages();
     writer.put(r);
     return writer.listed();
 }

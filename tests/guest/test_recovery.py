@@ -168,6 +168,17 @@ def test_the_guardian_replaced_among_others(guest):
     assert_healthy(guest)
 
 
+@pytest.mark.parametrize("command", ["replace guardian", "crash guardian null"])
+def test_records_outlive_the_guardian(guest, command):
+    guest.run("crash basic null")
+    fault, record = newest(guest, "faults", "basic"), newest(guest, "history", "basic")
+    guest.run(command)
+    row_when_served(guest, "guardian")
+    assert newest(guest, "faults", "basic") == fault and newest(guest, "history", "basic") == record
+    later = guest.json(f"faults {fault['number']}")
+    assert [row["name"] for row in later] == (["guardian"] if "crash" in command else [])
+
+
 def test_a_guardian_without_state_starts_clean(guest):
     before = {row["name"]: row["pid"] for row in guest.json("servers") if row["name"] not in ("guardian", "shell")}
     assert "error=restarted" in guest.command("replace guardian=bad-damage")[0]

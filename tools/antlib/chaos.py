@@ -5,6 +5,7 @@ clean text. Every draw comes from the seed, so a run can be repeated; what the l
 
 import json
 import random
+import re
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -18,11 +19,11 @@ from antlib.progress import Failure, Progress, say
 
 TARGETS = ("rtl8139", "inet")
 WATCH = 0.4  # s, what a fault has to show itself
-WINDOW_TABLES = 64  # that one slot can have: one for each 2 MiB of the machine's memory
+WINDOW_TABLES = 3 * 64  # that the slots of driver, inet and web can have: one each for each 2 MiB of the machine's memory
 AT_HAND = 16  # pages that servers may keep for their next work, more or fewer than before
 PATIENCE = 60  # s, until a server that does not come back is given up; the machine may be busy
 UNDETECTED_PATIENCE = 10  # s, until one that works wrongly, and that nothing found, is killed
-DAMAGE = "damage: "  # begins the core's line about memory that has changed by itself
+DAMAGE = re.compile("damage: .*")  # the core about memory that has changed by itself
 WRONG_USAGE = 2  # exit status of a command that was not understood
 COUNTS = ("injected", "activated", "manifested", "detected", "recovered", "unrecovered", "wild_dma", "core_crashes", "bytes_lost")
 
@@ -73,7 +74,7 @@ class Guest:
             self.process, serial = qemu.start_with_socket(options, stdout=errors, stderr=errors)
         self.console = GuestConsole(serial, log)
         self.load = Load(port)
-        self.newest_fault = 0
+        self.newest_fault = self.damage = 0
 
     def __enter__(self):
         try:
@@ -138,6 +139,11 @@ class Guest:
     def executed(self, pid: int) -> bool:
         """Whether that process got to the instruction that was changed."""
         return f"injection: pid {pid} reaches" in self.command("log")
+
+    def new_damage(self) -> bool:
+        """Whether the core found memory written to that nobody writes to, since this was asked last."""
+        before, self.damage = self.damage, len(set(DAMAGE.findall(self.console.transcript)))
+        return self.damage > before
 
     def why_not_served(self, name: str, patience: float = PATIENCE) -> str:
         """Empty when it has a process again, and bytes move."""
@@ -212,18 +218,19 @@ class Run:
                     if not self.inject(guest, Outcome(number, fault)):
                         return waiting  # it did not come back: the next ones get a new machine
                 self.compare(before, guest.quiet_memory(self.target))
+                self.count["wild_dma"] += guest.new_damage()
             except CoreCrash as crash:
                 self.stopped(guest, crash, "when memory was compared")
         return waiting
 
     def stopped(self, guest: Guest, crash: CoreCrash, when: str) -> None:
         """The core's fault, unless it says that memory was written to which nobody has: that was a device."""
-        damaged = DAMAGE in guest.console.transcript
-        self.count["wild_dma" if damaged else "core_crashes"] += 1
+        damaged = guest.new_damage()
+        self.count["core_crashes"] += not damaged
+        self.count["wild_dma"] += damaged
         self.unrecovered.append(f"the inner core stopped {'after wild DMA ' if damaged else ''}{when}: {crash}")
 
     def compare(self, before: dict, after: dict) -> None:
-        self.count["wild_dma"] += sum(after[name] - before[name] for name in ("damaged_images", "damaged_pages"))
         if after["free"] == before["free"]:
             return
         pages = {row["owner"]: row["pages"] for row in before["owners"]}
@@ -260,8 +267,11 @@ class Run:
         except CoreCrash as crash:
             outcome.unrecovered = "the inner core stopped"
             self.stopped(guest, crash, f"by fault {outcome.number}")
-        if fault.place and not outcome.unrecovered:
+        if fault.place and (outcome.cured or not outcome.unrecovered):
             guest.load.pause()  # what went through faulty code is blamed on this fault, not on the next one
+        if guest.new_damage():
+            self.count["wild_dma"] += 1
+            outcome.others.append("a device wrote to free memory")
         outcome.trouble += guest.load.take_failures()
         self.judge(outcome)
         with open(self.outcomes, "a", encoding="utf-8") as file:

@@ -40,7 +40,6 @@ void describe(Json& json, const abi::SystemRecord& s) {
     json.number("audit_errors", s.audit_errors);
     json.text("audit", s.audit_errors == 0 ? "ok" : "failed");
     json.number("damaged_images", s.damaged_images);
-    json.number("damaged_pages", s.damaged_pages);
 }
 
 Result<> areas_as_json(const abi::SystemRecord& system) {
@@ -72,7 +71,6 @@ Result<> areas_as_text(const abi::SystemRecord& system) {
         out.print("audit=failed errors=%u\n", system.audit_errors);
     }
     if (system.damaged_images != 0) out.print("damaged programs in memory=%u\n", system.damaged_images);
-    if (system.damaged_pages != 0) out.print("damaged free pages=%u\n", system.damaged_pages);
     return {};
 }
 

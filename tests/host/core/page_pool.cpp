@@ -66,7 +66,7 @@ TEST_CASE("pages known to be zero are not zeroed again, others are", "[pool]") {
 }
 
 TEST_CASE("a free page that was written to is found, and zeroed", "[pool]") {
-    hardware().damaged_pages.clear();
+    model::hardware().damaged_pages.clear();
     Pool p(64);
     while (p.pool.zero_ahead()) {
     }
@@ -80,7 +80,7 @@ TEST_CASE("a free page that was written to is found, and zeroed", "[pool]") {
     CHECK(p.pool.zero_run(a, 64, 0, 64) == 64);
     CHECK(begin[1] == 0);
     CHECK(p.pool.damaged_pages() == 1);
-    CHECK(hardware().damaged_pages == std::vector<Pfn>{5});
+    CHECK(model::hardware().damaged_pages == std::vector<Pfn>{5});
     CHECK(p.pool.count_damaged() == 1);
 }
 

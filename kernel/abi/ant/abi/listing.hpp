@@ -75,7 +75,7 @@ struct SystemRecord {
     std::uint32_t timer;                 // 0 PIT, 1 local APIC
     std::uint32_t features;              // 1 NX, 2 SMEP, 4 SMAP, 8 UMIP
     std::uint32_t damaged_images;        // programs in memory that were found changed: a device or the core wrote to them
-    std::uint32_t damaged_pages;         // free ones that were found written to, the same
+    std::uint32_t reserved;
     std::uint64_t high_pages, high_free_pages;  // of all pages, those above 4 GiB: not for areas
 };
 
