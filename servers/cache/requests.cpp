@@ -80,7 +80,8 @@ std::optional<Answer> Cache::transfer(RequestKind kind, const Incoming& call) {
 
 std::optional<Answer> Cache::flush(RequestKind kind, std::uint64_t control, const cache::DiskId& id) {
     if (id.disk >= disk_count_) return Answer{Error::not_found};
-    if (kind == RequestKind::flush && disks_[id.disk].record.gone != 0 && disks_[id.disk].dirty == 0) return Answer{Error::no_server};
+    if (kind == RequestKind::flush && disks_[id.disk].record.gone != 0 && disks_[id.disk].dirty == 0)
+        return Answer{Error::no_server};
     Request* request = new_request(kind, control, id.disk);
     if (request == nullptr) return Answer{Error::queue_full};
     begin_flush(*request);

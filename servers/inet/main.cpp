@@ -58,8 +58,7 @@ void start() { begin(Tables::create(server->write_format())); }
 // The format of the program before while on probation, then our own.
 void settle() {
     const auto changed = tables->change_format(server->write_format());
-    if (!changed)
-        return log("the state stays in format %u: %s", tables->store.format(), error_text(changed.error()));
+    if (!changed) return log("the state stays in format %u: %s", tables->store.format(), error_text(changed.error()));
     protocol.connections().use_records(tables->connections);
 }
 
