@@ -72,13 +72,18 @@ u64 in_file(const Segment& s, u64 offset) { return offset < s.file_bytes ? std::
 
 void add_page(ImageHash& hash, Pfn pfn) {
     constexpr u64 factor = 0x9e37'79b9'7f4a'7c15;
+    constexpr unsigned lanes = 4, rows = 4;  // of words between two multiplications
     const auto* word = static_cast<const u64*>(machine::page(pfn));
     u64 a = hash.lane[0], b = hash.lane[1], c = hash.lane[2], d = hash.lane[3];
-    for (const u64* const end = word + page_size / sizeof(u64); word != end; word += 4) {
-        a = std::rotl(a ^ word[0], 29) * factor;
-        b = std::rotl(b ^ word[1], 29) * factor;
-        c = std::rotl(c ^ word[2], 29) * factor;
-        d = std::rotl(d ^ word[3], 29) * factor;
+    for (const u64* const end = word + page_size / sizeof(u64); word != end; word += lanes * rows) {
+#pragma GCC unroll 4
+        for (unsigned row = 0; row < rows; ++row) {
+            a = std::rotl(a ^ word[lanes * row], 29);
+            b = std::rotl(b ^ word[lanes * row + 1], 29);
+            c = std::rotl(c ^ word[lanes * row + 2], 29);
+            d = std::rotl(d ^ word[lanes * row + 3], 29);
+        }
+        a *= factor, b *= factor, c *= factor, d *= factor;
     }
     hash = {{a, b, c, d}};
 }

@@ -3,6 +3,8 @@
 
 #include "objects.hpp"
 
+#include <ant/abi/fault_listing.hpp>
+
 namespace ant::core {
 
 struct ProcessPlan {
@@ -48,7 +50,7 @@ bool reap();
 // After a hand-over: the old process ends, without its slot.
 void retire_process(Process& process);
 
-inline constexpr unsigned max_fault_records = 32;
+using abi::max_fault_records;
 extern abi::FaultRecord fault_records[max_fault_records];
 extern u32 fault_count;  // ever
 

@@ -7,6 +7,7 @@
 #include "history.hpp"
 #include "trace.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace ant::core {
@@ -19,12 +20,15 @@ class Writer {
 public:
     Writer(Pfn area, u64 skip)
         : out_{static_cast<T*>(machine::page(area))}, room_{u64{pool[area].pages} * page_size / sizeof(T)}, skip_{skip} {}
+    // The next record is not wanted: it need not be made.
+    [[nodiscard]] bool passes_over() {
+        if (skip_ == 0) return count_ == room_;
+        --skip_;
+        return true;
+    }
+    void add(const T& record) { out_[count_++] = record; }
     void put(const T& record) {
-        if (skip_ != 0) {
-            --skip_;
-        } else if (count_ < room_) {
-            out_[count_++] = record;
-        }
+        if (!passes_over()) add(record);
     }
     [[nodiscard]] Listed listed() const { return {count_, sizeof(T)}; }
 
@@ -62,7 +66,7 @@ abi::ProcessState state_of(const Process& p) {
 Listed list_processes(Pfn area, u64 start) {
     Writer<abi::ProcessRecord> writer{area, start};
     for (const Process& p : processes) {
-        if (p.state == Process::State::free || p.state == Process::State::loading) continue;
+        if (p.state == Process::State::free || p.state == Process::State::loading || writer.passes_over()) continue;
         abi::ProcessRecord r{};
         r.pid = p.pid;
         const Slot* slot = p.slot != nullptr ? p.slot : replaced_slot(p);
@@ -81,7 +85,7 @@ Listed list_processes(Pfn area, u64 start) {
         r.cpu_ns = machine::ticks_to_ns(ticks);
         r.started_ns = machine::ticks_to_ns(p.started - boot_facts.boot_tsc);
         std::memcpy(r.program, p.program, sizeof r.program);
-        writer.put(r);
+        writer.add(r);
     }
     return writer.listed();
 }
@@ -89,7 +93,7 @@ Listed list_processes(Pfn area, u64 start) {
 Listed list_servers(Pfn area, u64 start) {
     Writer<abi::ServerRecord> writer{area, start};
     for (const Slot& s : slots) {
-        if (!s.alive) continue;
+        if (!s.alive || writer.passes_over()) continue;
         abi::ServerRecord r{};
         r.slot = s.id();
         if (s.process != nullptr) {
@@ -120,7 +124,7 @@ Listed list_servers(Pfn area, u64 start) {
         r.state_area = s.state_area == no_page ? 0 : address_of(s.state_area);
         r.calls_served = s.calls_served;
         std::memcpy(r.name, s.name, sizeof r.name);
-        writer.put(r);
+        writer.add(r);
     }
     return writer.listed();
 }
@@ -157,8 +161,13 @@ Listed list_areas(Pfn area, u64 start) {
 }
 
 Listed list_faults(Pfn area, u64 start) {
+    u32 kept = fault_count < max_fault_records ? fault_count : max_fault_records;
+    if (start >> 63 != 0) {
+        const u32 number = static_cast<u32>(start);
+        kept = std::min(kept, number < fault_count ? fault_count - number : 0);
+        start = 0;
+    }
     Writer<abi::FaultRecord> writer{area, start};
-    const u32 kept = fault_count < max_fault_records ? fault_count : max_fault_records;
     for (u32 i = fault_count - kept; i != fault_count; ++i) writer.put(fault_records[i % max_fault_records]);
     return writer.listed();
 }

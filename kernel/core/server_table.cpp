@@ -104,6 +104,7 @@ Result<> withdraw_function(Slot& slot, u32 id) {
 }
 
 void withdraw_all(Slot& slot) {
+    if (slot.function_count == 0) return;
     for (Function& f : functions)
         if (f.slot == &slot) f.slot = nullptr;
     slot.function_count = 0;

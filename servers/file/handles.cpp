@@ -6,6 +6,7 @@ void Handles::use(Records<HandleRecord> records) {
     records_ = records;
     for (unsigned i = 0; i < max_handles; ++i) {
         if (records_.load(i, handles_[i]) != record::Found::good) handles_[i] = {};
+        if (handles_[i].handle != 0) ++count_;
         if (handles_[i].handle >> index_bits > generation_) generation_ = handles_[i].handle >> index_bits;
     }
 }
@@ -36,12 +37,15 @@ Result<HandleRecord> Handles::add(HandleRecord record) {
     record.handle = generation_ << index_bits | free;
     records_.commit(free, record);
     handles_[free] = record;
+    ++count_;
     return record;
 }
 
 void Handles::remove(std::uint32_t handle) {
     records_.erase(handle % max_handles);
-    handles_[handle % max_handles] = {};
+    HandleRecord& record = handles_[handle % max_handles];
+    if (record.handle != 0) --count_;
+    record = {};
 }
 
 bool Handles::is_open(std::uint32_t volume, std::uint32_t inode) const {

@@ -17,6 +17,7 @@ public:
     void remove(std::uint32_t handle);
     [[nodiscard]] bool is_open(std::uint32_t volume, std::uint32_t inode) const;
     [[nodiscard]] bool any_of(std::uint32_t volume) const;
+    [[nodiscard]] bool empty() const { return count_ == 0; }
     template <class F>
     void each(F&& f) const {
         for (const HandleRecord& record : handles_)
@@ -29,6 +30,7 @@ private:
     Records<HandleRecord> records_;
     std::array<HandleRecord, max_handles> handles_{};
     std::uint32_t generation_ = 0;
+    unsigned count_ = 0;
 };
 
 }  // namespace ant::file_server

@@ -112,6 +112,7 @@ void Requests::end_slot(std::uint32_t slot) {
 
 // Slots without a process, but to be restarted, are in the list of servers.
 void Requests::process_ended() {
+    if (wait_count_ == 0 && handles_.empty()) return;
     constexpr std::size_t list_bytes = 8 * abi::page_size;
     auto area = Ica::reserve(list_bytes);
     if (!area) return;
@@ -125,6 +126,7 @@ void Requests::process_ended() {
                 const auto& record = *reinterpret_cast<const R*>(area->address() + i * got.record_bytes);
                 if (counts(record) && count < alive.size()) alive[count++] = record.slot;
             }
+            if (got.records < list_bytes / got.record_bytes) return {};
             start += got.records;
         }
     };

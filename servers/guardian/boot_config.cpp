@@ -183,7 +183,7 @@ const char* BootConfig::add_line(std::string_view line) {
 const Rule& BootConfig::rule_for(std::string_view program) const {
     for (const auto name : {program, without_version(program)})
         for (const Rule& rule : rules())
-            if (rule.program.view() == name) return rule;
+            if (rule.program.is(name)) return rule;
     return default_;
 }
 

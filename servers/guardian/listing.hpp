@@ -3,8 +3,10 @@
 
 #include "name.hpp"
 
+#include <ant/abi/fault_listing.hpp>
 #include <ant/ica.hpp>
 
+#include <algorithm>
 #include <optional>
 
 namespace ant::guardian_server {
@@ -17,10 +19,10 @@ public:
 
     // For the rest of the slot's life: it goes from guardian to guardian.
     void use(std::uint64_t address) { address_ = address; }
-    // Calls `take(record)` for each record until it returns true. -> whether it did
+    // Calls `take(record)` for each record from `start` on until it returns true. -> whether it did
     template <class Record, class Take>
-    bool search(abi::ListKind kind, Take take) const {
-        for (std::uint64_t start = 0;;) {
+    bool search(abi::ListKind kind, Take take, std::uint64_t start = 0) const {
+        for (;;) {
             const auto listing = sys::list(kind, address_, start);
             // Records may grow at their end; shorter ones are those of an older core.
             if (!listing || listing->records == 0 || listing->record_bytes < sizeof(Record)) return false;
@@ -41,17 +43,23 @@ public:
         });
         return found;
     }
-    // Number of the newest fault, 0 if there was none.
+    // As search, for the faults after the one with that number.
+    template <class Take>
+    bool search_faults(std::uint32_t after, Take take) const {
+        const auto see = [&](const abi::FaultRecord& fault) {
+            newest_fault_ = std::max(newest_fault_, fault.number);
+            return take(fault);
+        };
+        return search<abi::FaultRecord>(abi::ListKind::faults, see, abi::faults_after(after));
+    }
+    // Its number, 0 if there was none.
     [[nodiscard]] std::uint32_t newest_fault() const {
-        std::uint32_t number = 0;
-        search<abi::FaultRecord>(abi::ListKind::faults, [&](const abi::FaultRecord& record) {
-            number = record.number;
-            return false;
-        });
-        return number;
+        search_faults(newest_fault_, [](const abi::FaultRecord&) { return false; });
+        return newest_fault_;
     }
 
 private:
+    mutable std::uint32_t newest_fault_ = 0;  // that has been seen
     std::uint64_t address_ = 0;
 };
 

@@ -20,6 +20,11 @@ struct Name {
     static constexpr bool fits(std::string_view from) { return !from.empty() && from.size() < abi::name_bytes; }
 
     [[nodiscard]] constexpr std::string_view view() const { return {text}; }
+    // As view() == other, without going to the end of names that differ.
+    [[nodiscard]] constexpr bool is(std::string_view other) const {
+        return !other.empty() && text[0] == other[0] && other.size() < sizeof text && text[other.size()] == '\0' &&
+               std::string_view{text, other.size()} == other;
+    }
     [[nodiscard]] constexpr bool empty() const { return text[0] == '\0'; }
     friend constexpr bool operator==(const Name& a, const Name& b) { return a.view() == b.view(); }
 };

@@ -114,7 +114,7 @@ Program* Programs::find(std::string_view name) { return by_number(number(name));
 std::uint16_t Programs::number(std::string_view name) const {
     if (name.empty()) return 0;
     for (unsigned i = 0; i < programs_.size(); ++i)
-        if (programs_[i].name.view() == name) return static_cast<std::uint16_t>(i + 1);
+        if (programs_[i].name.is(name)) return static_cast<std::uint16_t>(i + 1);
     return 0;
 }
 

@@ -55,10 +55,10 @@ unsigned Recovery::vacant_slots() {
 
 void Recovery::read_faults(unsigned vacant) {
     std::uint32_t newest = newest_;
-    listings_.search<abi::FaultRecord>(abi::ListKind::faults, [&](const abi::FaultRecord& fault) {
+    listings_.search_faults(newest_, [&](const abi::FaultRecord& fault) {
         newest = std::max(newest, fault.number);
         // A process that was to be the next one of its slot had none of its own: `ended` hears of it.
-        if (fault.number <= newest_ || fault.vacant == 0) return false;
+        if (fault.vacant == 0) return false;
         for (unsigned i = 0; i < vacant; ++i)
             if (vacant_[i].slot_id == fault.slot) take(fault, vacant_[i]);
         return false;
@@ -133,7 +133,7 @@ Error Recovery::start(const SlotRecord& record, Program& program, std::uint64_t 
 
 void Recovery::ended(const abi::ReplaceResult& result) {
     const auto slot = bounded(result.name);
-    const auto index = find_record(state_.slots, [&](const SlotRecord& record) { return record.slot.view() == slot; });
+    const auto index = find_record(state_.slots, [&](const SlotRecord& record) { return record.slot.is(slot); });
     if (!index) return;
     reviving_[*index] = false;
     if (result.error == Error::none) return;

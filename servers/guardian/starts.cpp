@@ -35,7 +35,7 @@ Outcome Starts::begin(Call call) {
     const auto& request = call.params<guardian::Start>();
     const auto slot = launcher_.slot_for({Name{bounded(request.program)}.view(), Name{bounded(request.as)}.view(), {}});
     if (!slot) return slot.error();
-    if (listings_.server(slot->view())) return Error::exists;
+    if (request.as[0] != '\0' && listings_.server(slot->view())) return Error::exists;
     const auto index = take_record();
     if (!index) return Error::too_many;
     const StartRecord record{call.id(), *slot, 0, 0, listings_.newest_fault(), request.wait};
@@ -63,8 +63,8 @@ bool Starts::find_process(StartRecord& record) const {
         record.slot_id = server->slot;
         return true;
     }
-    return listings_.search<abi::FaultRecord>(abi::ListKind::faults, [&](const abi::FaultRecord& fault) {
-        if (fault.number <= record.faults || bounded(fault.name) != record.slot.view()) return false;
+    return listings_.search_faults(record.faults, [&](const abi::FaultRecord& fault) {
+        if (bounded(fault.name) != record.slot.view()) return false;
         record.pid = fault.pid;
         record.slot_id = fault.slot;
         return true;
@@ -107,14 +107,14 @@ Outcome Starts::answer(Call call, const StartRecord& record, const End& end) {
 
 Starts::End Starts::end_of(const StartRecord& record) const {
     End end{};
-    listings_.search<abi::FaultRecord>(abi::ListKind::faults, [&](const abi::FaultRecord& fault) {
+    listings_.search_faults(record.faults, [&](const abi::FaultRecord& fault) {
         if (fault.pid == record.pid) end = {true, fault.vector != abi::fault_vector::exit, fault.exit_status};
         return end.has_ended;
     });
-    if (end.has_ended) return end;
+    // Its record may have been overwritten, but only by so many younger ones.
+    if (end.has_ended || listings_.newest_fault() - record.faults <= abi::max_fault_records) return end;
     const bool alive = listings_.search<abi::ProcessRecord>(
         abi::ListKind::processes, [&](const abi::ProcessRecord& process) { return process.pid == record.pid; });
-    // Its record may have been overwritten by younger ones.
     return alive ? End{} : End{true, true, panic_status};
 }
 

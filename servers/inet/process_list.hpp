@@ -16,6 +16,7 @@ Result<> each_process(F f) {
         if (got.records == 0 || got.record_bytes < sizeof(abi::ProcessRecord)) return {};
         for (std::size_t i = 0; i < got.records; ++i)
             f(*reinterpret_cast<const abi::ProcessRecord*>(area.address() + i * got.record_bytes));
+        if (got.records < list_bytes / got.record_bytes) return {};
         start += got.records;
     }
 }

@@ -120,12 +120,20 @@ struct World {
         std::copy_n(records.begin() + static_cast<std::ptrdiff_t>(start), count, reinterpret_cast<Record*>(call.b));
         return {Error::none, count, sizeof(Record), 0, 0, 0};
     }
+    Raw list_faults(fake::Call call) {
+        if (call.c >> 63 == 0) return copy(call, faults);
+        std::vector<abi::FaultRecord> newer;
+        for (const abi::FaultRecord& fault : faults)
+            if (fault.number > static_cast<std::uint32_t>(call.c)) newer.push_back(fault);
+        call.c = 0;
+        return copy(call, newer);
+    }
     Raw list(const fake::Call& call) {
         switch (static_cast<abi::ListKind>(call.a)) {
             case abi::ListKind::servers:
                 return copy(call, servers);
             case abi::ListKind::faults:
-                return copy(call, faults);
+                return list_faults(call);
             case abi::ListKind::processes:
                 return copy(call, processes);
             default:
