@@ -258,6 +258,13 @@ Answer call_fsync(const Arguments& arguments, bool data_only) {
     return done ? 0 : file_failure(done.error());
 }
 
+// Two errors mean something of their own here.
+Answer lock_failure(Error error) {
+    if (error == Error::busy) return -EDEADLK;
+    if (error == Error::too_many) return -ENOLCK;
+    return file_failure(error);
+}
+
 Answer record_lock(OpenFile& file, int command, long argument) {
     auto& wanted = *pointer<struct flock>(argument);
     if (file.kind != Kind::file) return -EINVAL;
@@ -268,7 +275,7 @@ Answer record_lock(OpenFile& file, int command, long argument) {
     if (const Answer error = lock_range(file, wanted, lock); error != 0) return error;
     lock.flags = command == F_GETLK ? file::lock_flag::test : command == F_SETLKW ? file::lock_flag::wait : 0;
     const auto done = file.file.lock(lock);
-    if (!done) return file_failure(done.error());
+    if (!done) return lock_failure(done.error());
     if (command == F_GETLK) tell_lock(wanted, *done);
     return 0;
 }
@@ -283,7 +290,7 @@ Answer call_flock(const Arguments& arguments) {
     if (!lock_type(type, lock)) return -EINVAL;
     lock.flags = file::lock_flag::whole | ((arguments.b & LOCK_NB) == 0 ? file::lock_flag::wait : 0);
     const auto done = file->file.lock(lock);
-    return done ? 0 : file_failure(done.error());
+    return done ? 0 : lock_failure(done.error());
 }
 
 }  // namespace ant::foreign

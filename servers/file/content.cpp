@@ -50,7 +50,7 @@ Result<std::uint64_t> Content::fill(Inode& inode, const Run& hole, std::uint64_t
     if (goal == 0) goal = ext2fs_find_inode_goal(fs, number_, plain(inode), hole.first);
     blk64_t place = 0, count = 0;
     ANT_TRY(checked(ext2fs_new_range(fs, 0, goal, std::min(hole.count, longest), nullptr, &place, &count)));
-    ext2fs_block_alloc_stats_range(fs, place, static_cast<blk_t>(count), 1);
+    volume_.take_blocks(place, count);
     ANT_TRY(checked(ext2fs_iblk_add_blocks(fs, plain(inode), count)));
     const Extents extents = ANT_TRY(Extents::open(fs, number_, inode));
     (void)ext2fs_extent_goto(extents.get(), hole.first);  // the one before, or the first
@@ -94,7 +94,7 @@ Result<> Content::put_edge(Inode& inode, std::uint64_t block, std::uint64_t posi
     return put(mapping, page_);
 }
 
-Result<> Content::write_part(Inode& inode, std::uint64_t position, Memory from, std::uint64_t bytes) {
+Result<> Content::write_part(Inode& inode, std::uint64_t position, Memory from, std::uint64_t bytes, bool in_place) {
     const std::uint64_t size = volume_.block_bytes();
     const std::uint64_t first = position / size, last = (position + bytes - 1) / size;
     const bool new_head = position % size != 0 && ANT_TRY(is_hole(inode, first));
@@ -120,7 +120,7 @@ Result<> Content::write_part(Inode& inode, std::uint64_t position, Memory from, 
     }
     if (position + bytes > size_of(inode)) set_size(inode, position + bytes);
     touch(inode);
-    return volume_.write_inode(number_, inode);
+    return volume_.write_inode(number_, inode, in_place);
 }
 
 Result<std::uint64_t> Content::write(std::uint64_t position, Memory from, std::uint64_t bytes, bool privileged) {
@@ -142,7 +142,7 @@ Result<std::uint64_t> Content::write(std::uint64_t position, Memory from, std::u
         if (count == 0) return Failure(Error::no_space);
         ANT_TRY(volume_.begin());
         ANT_TRY(volume_.read_inode(number_, inode));
-        const auto part = write_part(inode, position, from, count);
+        const auto part = write_part(inode, position, from, count, overwrites(size_of(inode), mapping, position, bytes));
         const Result<> done = part ? volume_.finish(call_, static_cast<std::int64_t>(count), number_) : Failure(part.error());
         if (done) return count;
         volume_.abort();

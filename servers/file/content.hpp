@@ -23,7 +23,7 @@ public:
     Result<> release();
 
 private:
-    Result<> write_part(Inode& inode, std::uint64_t position, Memory from, std::uint64_t bytes);
+    Result<> write_part(Inode& inode, std::uint64_t position, Memory from, std::uint64_t bytes, bool in_place);
     Result<> allocate(Inode& inode, std::uint64_t first, std::uint64_t count);
     Result<std::uint64_t> fill(Inode& inode, const Run& hole, std::uint64_t goal);
     Result<std::uint64_t> convert(Inode& inode, const Run& run);

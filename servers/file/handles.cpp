@@ -2,7 +2,7 @@
 
 namespace ant::file_server {
 
-void Handles::use(Records<HandleRecord> records) {
+void Handles::use(const HandleRecords& records) {
     records_ = records;
     for (unsigned i = 0; i < max_handles; ++i) {
         if (records_.load(i, handles_[i]) != record::Found::good) handles_[i] = {};

@@ -7,7 +7,7 @@ namespace ant::file_server {
 
 class Handles {
 public:
-    void use(Records<HandleRecord> records);
+    void use(const HandleRecords& records);
 
     // That of this number, if this slot has it.
     Result<HandleRecord> find(std::uint32_t handle, std::uint32_t slot) const;
@@ -27,7 +27,7 @@ public:
 private:
     static constexpr std::uint32_t index_bits = 10;
     static_assert(max_handles == 1 << index_bits);
-    Records<HandleRecord> records_;
+    HandleRecords records_;
     std::array<HandleRecord, max_handles> handles_{};
     std::uint32_t generation_ = 0;
     unsigned count_ = 0;

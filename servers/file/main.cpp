@@ -6,14 +6,10 @@
 #include <memory>
 #include <optional>
 
-#ifndef FILE_VERSION
-#define FILE_VERSION 1
-#endif
-
 // The deadline is long: a slow disk keeps a call waiting, and libext2fs with it.
-ANT_MANIFEST(.version = FILE_VERSION, .name = "file", .priority = ant::abi::priority::server,
+ANT_MANIFEST(.version = ant::file_server::state_format, .name = "file", .priority = ant::abi::priority::server,
              .privileges = ant::abi::privilege::list, .state_writes = ant::file_server::state_format,
-             .state_reads = 1 | 1 << ant::file_server::state_format, .deadline_us = 5'000'000, .quota_pages = 16384,
+             .state_reads = ant::file_server::HandleRecords::readable, .deadline_us = 5'000'000, .quota_pages = 16384,
              .quota_calls = 128, .restart = 1, .callees = "cache");
 
 namespace ant::file_server {
@@ -23,6 +19,7 @@ namespace {
 // Built by main(), in memory that costs the program's file nothing.
 alignas(Requests) constinit std::byte requests_memory[sizeof(Requests)]{};
 std::optional<Tables> tables;
+Server* server = nullptr;
 
 void begin(Result<Tables> with) {
     if (!with) panic("no state: %s", error_text(with.error()));
@@ -40,19 +37,31 @@ void sweep() {
     if (const auto swept = keeper.sweep(); !swept) log("areas cannot be released: %s", error_text(swept.error()));
 }
 
+void start() {
+    begin(Tables::create(server->write_format()));
+    requests.start(*tables);
+}
+
+// The format of the program before while on probation, then our own.
+void settle() {
+    const auto changed = tables->change_format(server->write_format());
+    if (!changed) return log("the state stays in format %u: %s", tables->store.format(), error_text(changed.error()));
+    requests.format_changed();
+}
+
 // The same after a failure as in a planned replacement.
 void restore(sys::State registered) {
     auto left = Tables::adopt(registered);
     if (!left) {
         log("the state is damaged: handles, locks and what was not yet on the disk are lost");
         (void)AreaKeeper{}.sweep();
-        begin(Tables::create());
-        requests.start(*tables);
+        start();
         return;
     }
     begin(std::move(left));
     sweep();
     requests.resume(*tables);
+    settle();
 }
 
 }  // namespace
@@ -63,15 +72,14 @@ Requests& requests = reinterpret_cast<Requests&>(requests_memory);
 
 int main() {
     using namespace ant::file_server;
-    static ant::Server server{ant::startup().name};
-    std::construct_at(&requests, server);
+    static ant::Server the_server{ant::startup().name};
+    server = &the_server;
+    std::construct_at(&requests, the_server);
     requests.register_handlers();
-    server.redeliver_deferred();
-    server.on_start([] {
-        begin(Tables::create());
-        requests.start(*tables);
-    });
-    server.on_restore(restore);
-    const ant::Error error = server.run();
+    the_server.redeliver_deferred();
+    the_server.on_start(start);
+    the_server.on_restore(restore);
+    the_server.on_settled(settle);
+    const ant::Error error = the_server.run();
     ant::panic("%s", ant::error_text(error));
 }

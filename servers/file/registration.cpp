@@ -18,7 +18,7 @@ void Requests::register_handlers() {
     server_.on(file::write, handle<&Requests::write>);
     server_.on(file::truncate, handle<&Requests::truncate>);
     server_.on(file::sync, handle<&Requests::sync>);
-    server_.on(file::sync_data, handle<&Requests::sync>);
+    server_.on(file::sync_data, handle<&Requests::sync_data>);
     server_.on(file::status, handle<&Requests::status>);
     server_.on(file::list, handle<&Requests::list>);
     server_.on(file::lock, handle<&Requests::lock>);

@@ -16,6 +16,7 @@ public:
     void register_handlers();
     void start(Tables& tables);
     void resume(Tables& tables);
+    void format_changed() { handles_.use(tables_->handles); }
     bool ended_ = false;  // a process has: to be looked at before the next receive
 
 private:
@@ -44,6 +45,7 @@ private:
     Outcome truncate(Call call);
     Outcome list(Call call);
     Outcome sync(Call call);
+    Outcome sync_data(Call call);
     Outcome sync_all(Call call);
     // Locks (waiting.cpp)
     Outcome lock(Call call);

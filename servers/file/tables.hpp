@@ -1,6 +1,7 @@
 // What the file server keeps on record.
 #pragma once
 
+#include "handle_records.hpp"
 #include "journal.hpp"
 
 #include <ant/interface/file.hpp>
@@ -8,7 +9,11 @@
 
 namespace ant::file_server {
 
-inline constexpr std::uint32_t state_format = 1;
+#ifdef FILE_VERSION
+inline constexpr std::uint32_t state_format = FILE_VERSION;
+#else
+inline constexpr std::uint32_t state_format = HandleRecords::first;
+#endif
 
 namespace table {
 inline constexpr std::uint16_t done = 1, volume = 2, journal = 3, handle = 4, lock = 5;
@@ -46,14 +51,6 @@ struct JournalRecord {
 };
 
 inline constexpr std::uint32_t max_handles = 1024, max_handles_of_one = 256, max_locks = 512;
-struct HandleRecord {
-    std::uint32_t handle;  // with a generation
-    std::uint32_t slot;
-    std::uint32_t volume, inode;
-    std::uint32_t flags;
-    std::uint32_t reserved;
-    std::uint64_t call;  // that opened it
-};
 
 struct LockRecord {
     std::uint32_t handle;  // of a lock on the whole file (flock), else 0
@@ -69,10 +66,11 @@ struct Tables {
           done{store.table<DoneRecord>(table::done)},
           volumes{store.table<VolumeRecord>(table::volume)},
           journals{store.table<JournalRecord>(table::journal)},
-          handles{store.table<HandleRecord>(table::handle)},
+          handles{store, store.format(), table::handle},
           locks{store.table<LockRecord>(table::lock)} {}
-    static Result<Tables> create();
+    static Result<Tables> create(std::uint32_t format);
     static Result<Tables> adopt(const sys::State& registered);
+    Result<> change_format(std::uint32_t to);
 
     [[nodiscard]] DoneRecord last_done() const {
         DoneRecord last{};
@@ -84,8 +82,11 @@ struct Tables {
     Records<DoneRecord> done;
     Records<VolumeRecord> volumes;
     Records<JournalRecord> journals;
-    Records<HandleRecord> handles;
+    HandleRecords handles;
     Records<LockRecord> locks;
+
+private:
+    void drop_other_formats();
 };
 
 }  // namespace ant::file_server

@@ -98,7 +98,7 @@ Result<> Requests::touch_file(const HandleRecord& handle, const FileMap& file) {
         Inode inode;
         ANT_TRY(volume.read_inode(handle.inode, inode));
         touch(inode);
-        return volume.write_inode(handle.inode, inode);
+        return volume.write_inode(handle.inode, inode, true);
     });
 }
 
@@ -186,6 +186,13 @@ Outcome Requests::sync(Call call) {
     const auto handle = handles_.find(call.params<file::Handle>().handle, call.requester());
     if (!handle) return handle.error();
     const auto done = volumes_[handle->volume].sync();
+    return done ? Error::none : done.error();
+}
+
+Outcome Requests::sync_data(Call call) {
+    const auto handle = handles_.find(call.params<file::Handle>().handle, call.requester());
+    if (!handle) return handle.error();
+    const auto done = volumes_[handle->volume].sync_data(handle->inode);
     return done ? Error::none : done.error();
 }
 

@@ -217,8 +217,9 @@ Result<> Volume::read_inode(ext2_ino_t number, Inode& inode) {
     return checked(ext2fs_read_inode_full(fs, number, reinterpret_cast<ext2_inode*>(&inode), sizeof inode));
 }
 
-Result<> Volume::write_inode(ext2_ino_t number, Inode& inode) {
+Result<> Volume::write_inode(ext2_ino_t number, Inode& inode, bool times_only) {
     ++changes_[number % changes_.size()];
+    if (!times_only) needed_[number % needed_.size()] = commits_;
     return checked(ext2fs_write_inode_full(fs_, number, reinterpret_cast<ext2_inode*>(&inode), sizeof inode));
 }
 
@@ -229,17 +230,28 @@ void Volume::count_inode(ext2_ino_t number, int change, bool directory) {
 
 // Blocks of files -------------------------------------------------------------------------------------------------
 
-void Volume::block_changed(ext2_filsys fs, blk64_t block, int) {
-    static_cast<Volume*>(fs->priv_data)->block_groups_.add(ext2fs_group_of_blk2(fs, block));
+void Volume::block_changed(ext2_filsys fs, blk64_t block, int use) {
+    auto& volume = *static_cast<Volume*>(fs->priv_data);
+    volume.block_groups_.add(ext2fs_group_of_blk2(fs, block));
+    if (use < 0) volume.freed_ = true;
 }
 
 // libext2fs calls it when it has gone through the range: `end` is behind it, and the count is 0. A range is one extent
 // at most.
-void Volume::range_changed(ext2_filsys fs, blk64_t end, blk_t, int) {
+void Volume::range_changed(ext2_filsys fs, blk64_t end, blk_t, int use) {
+    auto& volume = *static_cast<Volume*>(fs->priv_data);
     const dgrp_t last = ext2fs_group_of_blk2(fs, end - 1);
     const dgrp_t span = EXT_INIT_MAX_LEN / fs->super->s_blocks_per_group + 1;
-    for (dgrp_t group = last > span ? last - span : 0; group <= last; ++group)
-        static_cast<Volume*>(fs->priv_data)->block_groups_.add(group);
+    dgrp_t group = last > span ? last - span : 0;
+    if (volume.taken_ != 0) group = ext2fs_group_of_blk2(fs, volume.taken_);
+    for (; group <= last; ++group) volume.block_groups_.add(group);
+    if (use < 0) volume.freed_ = true;
+}
+
+void Volume::take_blocks(std::uint64_t first, std::uint64_t count) {
+    taken_ = first;
+    ext2fs_block_alloc_stats_range(fs_, first, static_cast<blk_t>(count), 1);
+    taken_ = 0;
 }
 
 // A free run of at most `count` blocks in [from, to), the first one.
@@ -293,8 +305,8 @@ void Volume::quarantine_freed(unsigned group, const std::byte* before, const std
     constexpr unsigned bits = 64;
     for (std::uint64_t at = 0; at < count; at += bits) {
         std::uint64_t old, now;
-        std::memcpy(&old, before + at / 8, sizeof old);
-        std::memcpy(&now, after + at / 8, sizeof now);
+        __builtin_memcpy(&old, before + at / 8, sizeof old);  // no call
+        __builtin_memcpy(&now, after + at / 8, sizeof now);
         for (std::uint64_t freed = old & ~now; freed != 0; freed &= freed - 1) {
             const std::uint64_t bit = at + static_cast<unsigned>(__builtin_ctzll(freed));
             if (bit >= count) break;
@@ -325,6 +337,7 @@ Result<> Volume::begin() {
     ANT_TRY(fs());
     const DoneRecord done = tables_->last_done();
     transaction_.begin(done.operation + 1);
+    freed_ = false;
     return {};
 }
 
@@ -358,9 +371,11 @@ Result<> Volume::write_block_bitmap(unsigned group) {
     ANT_TRY(checked(ext2fs_get_block_bitmap_range2(fs_->block_map, first, bits, bitmap)));
     for (std::uint64_t bit = count; bit < bits; ++bit)
         ext2fs_set_bit(static_cast<unsigned>(bit), bitmap);  // behind the volume's end
-    const std::byte* before = transaction_.find(place / block_bytes());
-    if (before == nullptr) before = ANT_TRY(home(place));
-    quarantine_freed(group, before, buffer_.data());
+    if (freed_) {
+        const std::byte* before = transaction_.find(place / block_bytes());
+        if (before == nullptr) before = ANT_TRY(home(place));
+        quarantine_freed(group, before, buffer_.data());
+    }
     ext2fs_block_bitmap_csum_set(fs_, group, bitmap, static_cast<int>(bits / 8));
     ANT_TRY(write_bytes(place, block_bytes(), buffer_.data()));
     return write_descriptor(group);
@@ -504,6 +519,7 @@ Result<> Volume::write_home() {
     transaction_.each([this](unsigned entry, std::uint64_t block) {
         if (block != superblock_place()) transaction_.drop(entry);
     });
+    ++commits_;
     dirty_since_ = 0;
     if (quarantined_) ext2fs_clear_block_bitmap(quarantine_);
     quarantined_ = false;
@@ -514,6 +530,9 @@ Result<> Volume::sync() {
     if (!read_only() && dirty()) return commit_journal();  // its flush takes the data along
     return disk_->flush();
 }
+
+// Times alone can wait.
+Result<> Volume::sync_data(ext2_ino_t number) { return needed_[number % needed_.size()] == commits_ ? sync() : disk_->flush(); }
 
 Result<> Volume::clean() {
     if (read_only()) return {};
@@ -629,6 +648,7 @@ Result<> Volume::resume(Disk& disk, const VolumeRecord& record) {
     const DoneRecord done = tables_->last_done();
     transaction_.use(record_.area, block_bytes(), done.operation);
     if (dirty()) dirty_since_ = now_ns();
+    needed_.fill(commits_);  // not known
     if (tables_->journals.load(index_, journal_record_) != record::Found::good) return Failure(Error::state_refused);
     return {};
 }

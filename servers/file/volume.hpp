@@ -61,8 +61,10 @@ public:
     // libext2fs's view, opened anew if an operation failed before.
     Result<ext2_filsys> fs();
     Result<> read_inode(ext2_ino_t number, Inode& inode);
-    // Within an operation.
-    Result<> write_inode(ext2_ino_t number, Inode& inode);
+    // Within an operation. `times_only`: nothing has changed that is needed to find the contents.
+    Result<> write_inode(ext2_ino_t number, Inode& inode, bool times_only = false);
+    // Also within one: blocks from free ones.
+    void take_blocks(std::uint64_t first, std::uint64_t count);
     void count_inode(ext2_ino_t number, int change, bool directory);
     // Also at every commit to the journal; within an operation if the list of orphans has changed.
     Result<> write_superblock();
@@ -84,6 +86,8 @@ public:
 
     // What has been done is on the medium.
     Result<> sync();
+    // So much of it that the contents of this file are.
+    Result<> sync_data(ext2_ino_t number);
     // And the file system is marked clean.
     Result<> clean();
     // Something has changed since the last commit.
@@ -139,7 +143,11 @@ private:
     ext2_filsys fs_ = nullptr;
     ext2fs_block_bitmap quarantine_ = nullptr;  // freed since the last commit to the journal: not to be overwritten yet
     bool quarantined_ = false;
-    Groups block_groups_, inode_groups_;                              // whose bitmaps and descriptors have changed
+    bool freed_ = false;                       // the running operation has freed blocks
+    std::uint64_t taken_ = 0;                  // the first of the blocks that are being taken; 0: not known
+    std::uint64_t commits_ = 1;                // to the journal
+    std::array<std::uint64_t, 256> needed_{};  // by inode: `commits_` when something changed without which its data is not found
+    Groups block_groups_, inode_groups_;       // whose bitmaps and descriptors have changed
     std::array<std::uint64_t, Transaction::capacity> last_blocks_{};  // of the last transaction in the journal
     unsigned last_count_ = 0;
     std::uint64_t openings_ = 1;  // of libext2fs's view

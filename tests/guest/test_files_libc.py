@@ -1,5 +1,7 @@
 """Files of C programs (user/ctests/cfiles.c), and the shell's commands on files."""
 
+import re
+
 import pytest
 
 from disk_programs import run_with_kills, until_it_fails
@@ -39,6 +41,18 @@ def test_record_locks_between_processes(guest):
     assert "cfiles: locked" in guest.run("run cfiles lock /home/lock 0")
 
 
+def test_locks_that_would_wait_for_each_other(guest):
+    before = len(guest.console.transcript)
+    guest.run("start cfiles other lock-both /home/one /home/two")
+    guest.command("run cfiles lock-both /home/two /home/one")
+    for _ in range(100):
+        said = re.findall("both locked|Resource deadlock", guest.console.transcript[before:])
+        if len(said) == 2:
+            break
+        guest.command("ps")
+    assert sorted(said) == ["Resource deadlock", "both locked"]
+
+
 def test_without_the_right(guest):
     """Files of root are not everybody's."""
     guest.run("put /home/mine text")
@@ -57,6 +71,13 @@ def test_shell_commands(guest):
     guest.run("mkdir /home/shell")
     guest.run("put /home/shell/b one  two")
     guest.run("put /home/shell/a 'with  spaces'")
+    guest.run("put /home/shell/c\nfirst line\n\n  ls 'indented\n..\n.")
+    assert guest.run("cat /home/shell/c") == "first line\n\n  ls 'indented\n..\n"
+    guest.run("put /home/shell/c\n.")
+    assert guest.run("cat /home/shell/c") == ""
+    output, status = guest.command("put /home/not/there\npoweroff\n.")
+    assert status == 1 and "not found" in output
+    guest.run("rm /home/shell/c")
     assert guest.run("cat /home/shell/a") == "with  spaces\n"
     assert guest.run("ls /home/shell") == "a\nb\n"
     assert guest.run("ls -l /home/shell/a").startswith("-rw-r--r--   1     0     0           13 20")

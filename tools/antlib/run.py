@@ -205,9 +205,24 @@ def relay(serial: socket.socket, timeout: float | None) -> None:
             held = b""
 
 
+def script_commands(text: str) -> list[str]:
+    """One for each line; the lines behind a `put PATH` belong to it, up to a single dot."""
+    commands = []
+    lines = iter(text.splitlines())
+    for line in map(str.strip, lines):
+        if not line or line.startswith("#"):
+            continue
+        if len(line.split()) == 2 and line.startswith("put "):
+            for further in lines:
+                line += "\n" + further
+                if further == ".":
+                    break
+        commands.append(line)
+    return commands
+
+
 def run_script(machine: qemu.Options, script: Path, timeout: float | None) -> int:
-    lines = [line.strip() for line in script.read_text(encoding="utf-8").splitlines()]
-    commands = [line for line in lines if line and not line.startswith("#")]
+    commands = script_commands(script.read_text(encoding="utf-8"))
     deadline = time.monotonic() + (timeout or 24 * 3600)
 
     def left() -> float:

@@ -209,6 +209,21 @@ static int hold_lock(const char* path, int ms) {
     return 0;
 }
 
+// Two of these, with the files the other way round, would wait for each other for ever.
+static int lock_both(const char* first, const char* second) {
+    int a = open(first, O_RDWR | O_CREAT, 0666), b = open(second, O_RDWR | O_CREAT, 0666);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET}, other;
+    int good = a >= 0 && b >= 0 && fcntl(a, F_SETLK, &lock) == 0;
+    do {
+        usleep(10000);
+        other = lock;
+        good = good && fcntl(b, F_GETLK, &other) == 0;
+    } while (good && other.l_type == F_UNLCK);
+    good = good && fcntl(b, F_SETLKW, &lock) == 0;
+    printf("cfiles: %s\n", good ? "both locked" : strerror(errno));
+    return good ? 0 : 1;
+}
+
 static int long_file(const char* path, int mib, uint64_t seed, int writes) {
     static uint8_t piece[1 << 20], expected[1 << 20];
     int f = writes ? open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666) : open(path, O_RDONLY);
@@ -230,6 +245,7 @@ static int long_file(const char* path, int mib, uint64_t seed, int writes) {
 
 int main(int argc, char** argv) {
     if (argc == 4 && strcmp(argv[1], "lock") == 0) return hold_lock(argv[2], atoi(argv[3]));
+    if (argc == 4 && strcmp(argv[1], "lock-both") == 0) return lock_both(argv[2], argv[3]);
     if (argc == 5) return long_file(argv[2], atoi(argv[3]), strtoull(argv[4], NULL, 0), strcmp(argv[1], "write") == 0);
     if (chdir(argc > 1 ? argv[1] : "/home") != 0) {
         printf("cfiles: %s\n", strerror(errno));

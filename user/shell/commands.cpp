@@ -31,7 +31,7 @@ constexpr Command commands[] = {
     {"stop-after", "NAME INSTRUCTIONS", "ends a server in the middle of its next call; 0: does not", stop_server_after},
     {"ls", "[-l] [PATH] [--json]", "files of a directory", list_files},
     {"cat", "PATH", "prints a file", print_file},
-    {"put", "PATH [TEXT...]", "writes a line into a file, instead of what it holds", write_text},
+    {"put", "PATH [TEXT...]", "writes a line into a file, or lines until one is a single dot", write_text},
     {"rm", "[-r] PATH", "removes a file; -r: a directory with all in it", remove_file},
     {"mkdir", "PATH", "makes a directory", make_directory},
     {"mv", "FROM TO", "moves a file or directory, or gives it another name", move_file},

@@ -5,6 +5,7 @@
 #include "parse.hpp"
 
 #include <span>
+#include <string_view>
 
 namespace ant::shell {
 
@@ -29,6 +30,8 @@ std::span<const Command> all_commands();
 // Runs one command; its status is also what `status` prints next.
 int run_command(Arguments& arguments);
 int run_line(std::string_view line);
+// A line that a command asks for. false: Ctrl-C
+bool ask_line(std::string_view& line);
 int last_status();
 
 // Listings of the core's tables

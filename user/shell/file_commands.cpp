@@ -141,6 +141,14 @@ int print_contents(const File& file) {
     }
 }
 
+Error write_line(const File& file, std::uint64_t position, std::string_view line) {
+    FixedText<max_line + 1> text{line};
+    text.append('\n');
+    const auto written = file.write(position, std::as_bytes(std::span{text.view()}));
+    if (!written) return written.error();
+    return *written == text.size() ? Error::none : Error::no_space;
+}
+
 // The first name in a directory, "" if it is empty.
 Result<FixedText<file::max_name>> first_name(const char* path) {
     Directory directory = ANT_TRY(Directory::open(path));
@@ -210,18 +218,24 @@ int print_file(Arguments& arguments) {
 
 int write_text(Arguments& arguments) {
     if (arguments.size() < 2) return status::show_usage;
-    FixedText<max_line + 1> text;
-    for (unsigned i = 2; i < arguments.size(); ++i) {
-        if (i != 2) text.append(' ');
-        text.append(arguments[i]);
-    }
-    text.append('\n');
     const PathName path{arguments[1]};
+    const bool asks = arguments.size() == 2;
+    FixedText<max_line> line;
+    for (unsigned i = 2; i < arguments.size(); ++i) {
+        if (i != 2) line.append(' ');
+        line.append(arguments[i]);
+    }
     const auto file = File::open(path.text(), file::open_flag::write | file::open_flag::create | file::open_flag::truncate);
-    if (!file) return fail_at(path.text(), file.error());
-    const auto written = file->write(0, std::as_bytes(std::span{text.view()}));
-    if (!written) return fail_at(path.text(), written.error());
-    return *written == text.size() ? status::success : fail_at(path.text(), Error::no_space);
+    Error error = file ? Error::none : file.error();
+    if (!asks && file) error = write_line(*file, 0, line.view());
+    // All lines are taken, also if they cannot be written: they are no commands.
+    std::string_view next;
+    for (std::uint64_t position = 0; asks; position += next.size() + 1) {
+        if (!ask_line(next)) return status::interrupted;
+        if (next == ".") break;
+        if (error == Error::none) error = write_line(*file, position, next);
+    }
+    return error == Error::none ? status::success : fail_at(path.text(), error);
 }
 
 int remove_file(Arguments& arguments) {

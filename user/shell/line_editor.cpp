@@ -21,7 +21,8 @@ void move(Echo& echo, unsigned count, char direction) {
 
 }  // namespace
 
-void LineEditor::begin(unsigned prompt_width, unsigned columns) {
+void LineEditor::begin(unsigned prompt_width, unsigned columns, bool kept) {
+    kept_ = kept;
     line_.clear();
     unfinished_.clear();
     position_ = 0;
@@ -167,7 +168,7 @@ void LineEditor::numbered_key(unsigned number, Echo& echo) {
 LineEditor::Event LineEditor::complete(Echo& echo) {
     move_to(line_.size(), echo);
     echo.append('\n');
-    history_.add(line_.view());
+    if (kept_) history_.add(line_.view());
     return Event::line;
 }
 

@@ -24,8 +24,9 @@ public:
 
     explicit LineEditor(History& history) : history_{history} {}
 
-    // The cursor stands behind a prompt of that width, on a terminal of that many columns.
-    void begin(unsigned prompt_width, unsigned columns);
+    // The cursor stands behind a prompt of that width, on a terminal of that many columns. `kept`: the line goes into the
+    // history.
+    void begin(unsigned prompt_width, unsigned columns, bool kept = true);
     Event feed(char byte, Echo& echo);
     // Shows the line behind a prompt that has just been written.
     void show_again(Echo& echo);
@@ -62,6 +63,7 @@ private:
     unsigned row_ = 0;     // of the terminal's cursor, counted from the prompt's
     unsigned number_ = 0;  // parameter of the control sequence that is being read
     Input input_ = Input::text;
+    bool kept_ = true;
     bool after_return_ = false;  // "\r\n" is one end of line
 };
 

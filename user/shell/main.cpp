@@ -16,7 +16,7 @@ constinit std::uint64_t prompt_ns = 0;
 
 namespace {
 
-constexpr std::string_view prompt = "ant> ";
+constexpr std::string_view prompt = "ant> ", text_prompt = "> ";
 constexpr std::uint64_t console_pause_us = 100'000;
 constexpr unsigned usual_columns = 80;
 
@@ -65,7 +65,7 @@ void show_prompt() {
 }
 
 // false: forget the line.
-bool read_line() {
+bool read_line(std::string_view behind) {
     for (;;) {
         echo.clear();
         const auto event = editor.feed(next_byte(), echo);
@@ -79,7 +79,7 @@ bool read_line() {
             case LineEditor::Event::interrupted:
                 return false;
             case LineEditor::Event::clear:
-                out.write(prompt);
+                out.write(behind);
                 echo.clear();
                 editor.show_again(echo);
                 out.write(echo.view());
@@ -90,10 +90,18 @@ bool read_line() {
 
 }  // namespace
 
+bool ask_line(std::string_view& line) {
+    out.write(text_prompt);
+    editor.begin(text_prompt.size(), columns_of(console_size()), false);
+    const bool complete = read_line(text_prompt);
+    line = editor.line();
+    return complete;
+}
+
 [[noreturn]] void serve() {
     for (;;) {
         show_prompt();
-        if (read_line()) run_line(editor.line());
+        if (read_line(prompt)) run_line(editor.line());
     }
 }
 

@@ -38,6 +38,38 @@ std::map<std::string, std::string> work(World& world) {
 
 }  // namespace
 
+TEST_CASE("after sync_data the contents are on the disk, whatever becomes of the times") {
+    for (unsigned seed = 1; seed <= 20; ++seed) {
+        World world;
+        world.mount();
+        must(world.create("/f"));
+        must(world.append("/f", block('1', 20000)));
+        const Node file = *world.tree().find("/f", 0, true);
+        const bool replaced = seed % 2 == 0;
+        must(world.volume().sync_data(file.inode));
+        Random random{seed};
+        world.cut_power(random);
+        world.mount();
+        CHECK(world.contents()["/f"] == block('1', 20000));
+        must(world.create("/g"));
+        must(world.volume().sync());
+        must(world.write("/f", 5000, block('2', 3000)));
+        if (replaced) world.restart();  // which does not know what has changed
+        const unsigned before = world.disk.operations;
+        must(world.volume().sync_data(file.inode));
+        if (!replaced) CHECK(world.disk.operations == before + 1);  // a flush
+        world.cut_power(random);
+        CHECK(world.check(true).empty());
+        world.mount();
+        CHECK(world.contents()["/f"] == block('1', 5000) + block('2', 3000) + block('1', 12000));
+        must(world.append("/f", "more"));
+        must(world.volume().sync_data(file.inode));
+        world.cut_power(random);
+        world.mount();
+        CHECK(world.contents()["/f"].ends_with("more"));
+    }
+}
+
 TEST_CASE("the server ends at each of its writes and flushes") {
     for (unsigned crash = 1;; ++crash) {
         INFO("crash at " << crash);

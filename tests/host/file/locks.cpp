@@ -23,7 +23,7 @@ LockRecord range(std::uint32_t slot, std::uint32_t type, std::uint64_t start, st
 
 TEST_CASE("record locks: every byte has the owner that it would have in an array") {
     fake::Core::get().reset();
-    auto tables = *Tables::create();
+    auto tables = *Tables::create(state_format);
     Locks locks;
     locks.use(tables.locks);
     constexpr unsigned bytes = 40, owners = 3;
@@ -49,7 +49,7 @@ TEST_CASE("record locks: every byte has the owner that it would have in an array
 
 TEST_CASE("a lock of a handle and record locks do not see each other") {
     fake::Core::get().reset();
-    auto tables = *Tables::create();
+    auto tables = *Tables::create(state_format);
     Locks locks;
     locks.use(tables.locks);
     REQUIRE(locks.set(range(1, exclusive, 0, 10)));

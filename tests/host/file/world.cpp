@@ -123,7 +123,7 @@ World::World(const std::string& options, unsigned mib) {
 }
 
 void World::mount() {
-    tables = *Tables::create();
+    tables = *Tables::create(state_format);
     process = std::make_unique<Process>();
     if (!process->blocks.start()) throw std::runtime_error("no memory");
     for (unsigned i = 0; i < file::max_mounts; ++i) process->volumes[i].use(*tables, process->blocks, i);
