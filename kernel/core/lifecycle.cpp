@@ -176,6 +176,7 @@ Result<> build_startup(Process& p, const ProcessPlan& plan, const Slot& slot) {
     describe_boot_archive(slot, *info);
     info->device = slot.device;
     info->irq = slot.irq[0];
+    info->user_id = slot.user_id;
     std::memcpy(info->name, slot.name, sizeof info->name);
     std::memcpy(info->command_line, boot_facts.command_line, sizeof info->command_line);
     return {};

@@ -26,6 +26,8 @@ void copy_text(char (&to)[65], const char* from) { (void)format(to, sizeof to, "
 
 Answer own_pid() { return startup().pid; }
 
+Answer own_user() { return startup().user_id; }
+
 Answer call_exit(const Arguments& arguments) { exit(static_cast<std::uint32_t>(arguments.a) & status_mask); }
 
 Answer call_uname(const Arguments& arguments) {

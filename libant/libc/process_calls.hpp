@@ -15,5 +15,6 @@ Answer call_sigprocmask(const Arguments& arguments);
 Answer call_signal_to(long process, long signal);
 Answer call_getaffinity(const Arguments& arguments);
 Answer own_pid();
+Answer own_user();  // its group has the same number
 
 }  // namespace ant::foreign

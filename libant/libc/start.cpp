@@ -62,10 +62,10 @@ void put_auxiliary(StartBlock& block, const ant::abi::StartupInfo& info) {
     block.put_pair(AT_PHNUM, info.program_header_count);
     block.put_pair(AT_PAGESZ, ant::abi::page_size);
     block.put_pair(AT_ENTRY, info.entry);
-    block.put_pair(AT_UID, 0);
-    block.put_pair(AT_EUID, 0);
-    block.put_pair(AT_GID, 0);
-    block.put_pair(AT_EGID, 0);
+    block.put_pair(AT_UID, info.user_id);
+    block.put_pair(AT_EUID, info.user_id);
+    block.put_pair(AT_GID, info.user_id);
+    block.put_pair(AT_EGID, info.user_id);
     block.put_pair(AT_SECURE, 0);
     block.put_pair(AT_HWCAP, hardware_capabilities());
     block.put_pair(AT_CLKTCK, clock_ticks_per_second);

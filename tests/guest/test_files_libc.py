@@ -53,6 +53,11 @@ def test_locks_that_would_wait_for_each_other(guest):
     assert sorted(said) == ["Resource deadlock", "both locked"]
 
 
+def test_who_one_is(guest):
+    assert "user 0, group 0, ok" in guest.run("run cfiles who /tmp/root")
+    assert "user 1000, group 1000, ok" in guest.run("run --user 1000 cfiles who /tmp/mine")
+
+
 def test_without_the_right(guest):
     """Files of root are not everybody's."""
     guest.run("put /home/mine text")

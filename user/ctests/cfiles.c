@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -224,6 +225,16 @@ static int lock_both(const char* first, const char* second) {
     return good ? 0 : 1;
 }
 
+static int who(const char* path) {
+    struct stat status = {0};
+    int f = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    int good = f >= 0 && fstat(f, &status) == 0 && status.st_uid == getuid() && status.st_gid == getgid() &&
+               geteuid() == getuid() && getegid() == getgid() && getauxval(AT_UID) == getuid() && getauxval(AT_GID) == getgid() &&
+               getauxval(AT_EUID) == geteuid() && getauxval(AT_EGID) == getegid();
+    printf("cfiles: user %u, group %u, %s\n", getuid(), getgid(), good ? "ok" : "FAILED");
+    return good ? 0 : 1;
+}
+
 static int long_file(const char* path, int mib, uint64_t seed, int writes) {
     static uint8_t piece[1 << 20], expected[1 << 20];
     int f = writes ? open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666) : open(path, O_RDONLY);
@@ -246,6 +257,7 @@ static int long_file(const char* path, int mib, uint64_t seed, int writes) {
 int main(int argc, char** argv) {
     if (argc == 4 && strcmp(argv[1], "lock") == 0) return hold_lock(argv[2], atoi(argv[3]));
     if (argc == 4 && strcmp(argv[1], "lock-both") == 0) return lock_both(argv[2], argv[3]);
+    if (argc == 3 && strcmp(argv[1], "who") == 0) return who(argv[2]);
     if (argc == 5) return long_file(argv[2], atoi(argv[3]), strtoull(argv[4], NULL, 0), strcmp(argv[1], "write") == 0);
     if (chdir(argc > 1 ? argv[1] : "/home") != 0) {
         printf("cfiles: %s\n", strerror(errno));

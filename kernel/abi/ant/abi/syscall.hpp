@@ -259,6 +259,8 @@ struct StartupInfo {
     char name[name_bytes];
     char command_line[128];      // of the core
     std::uint64_t boot_time_ns;  // time of day at boot_tsc, since 1970; 0: not known
+    std::uint32_t user_id;
+    std::uint32_t reserved;
 };
 inline constexpr std::uint32_t all_images = 0;
 // Exit status of ant::panic.
