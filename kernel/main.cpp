@@ -181,13 +181,12 @@ bool is_ram(u64 physical) {
 
 [[noreturn]] void ant::arch::kernel_main(const BootInfo& info) {
     boot_cpu.stack_top = reinterpret_cast<std::uint64_t>(kernel_stack_top);
-    load_gs_base(&boot_cpu);
     set_interrupt_stack(boot_cpu.stack_top);
     core::init_memory(info);
     core::init_objects(info);
     core::Process& guardian = core::create_guardian(info);
     log("AnT inner core: %lu MiB, TSC %lu MHz\n", (core::pool.total_pages() * core::page_size) >> 20, timer::tsc_khz() / 1000);
-    boot_cpu.switched_at = machine::now();
+    boot_cpu.idle_ticks = 0 - machine::now();
     core::start_process(guardian);
     enter_first_process(core::schedule());
 }

@@ -48,6 +48,25 @@ inline void unlink_area(Slot& slot, Pfn area) {
     slot.area_pages -= info.pages;
 }
 
+// Both, one after the other.
+inline void relink_area(Slot& from, Slot& to, Pfn area) {
+    PageInfo& info = pool[area];
+    const Pfn next = info.next, previous = info.previous;
+    const u32 pages = info.pages;
+    (previous != no_page ? pool[previous].next : from.first_area) = next;
+    if (next != no_page) pool[next].previous = previous;
+    --from.area_count;
+    from.area_pages -= pages;
+    const Pfn head = to.first_area;
+    info.owner = static_cast<u8>(to.index);
+    info.next = head;
+    info.previous = no_page;
+    if (head != no_page) pool[head].previous = area;
+    to.first_area = area;
+    ++to.area_count;
+    to.area_pages += pages;
+}
+
 void free_area(Pfn area);  // owned by nobody any more; an area on loan becomes an orphan
 
 // What travels with a call. Everything that can fail comes first.

@@ -58,8 +58,25 @@ void check_lists() {
     }
 }
 
+// What the short ways of calls.cpp rely on.
+void check_call(const Control& c) {
+    const Pfn page = control_zone + c.index;
+    if (c.state != Control::State::held) return;
+    if (!c.deferred && c.holder->current != &c) complain("call held, and neither current nor deferred", page);
+    if (!c.stands(Control::first_stage)) return;
+    const Process* t = c.waiting != nullptr ? c.waiting->process : nullptr;
+    if (t == nullptr || t->state != Process::State::calling || t->call != &c) complain("plain call that nobody waits for", page);
+}
+void check_queues() {
+    for (const Slot& slot : slots) {
+        const bool none = slot.queued == 0 && slot.result_count == 0;
+        if (none != (slot.requests.empty() && slot.results.empty())) complain("queues and their counts differ", slot.index);
+    }
+}
+
 void check_controls() {
     for (const Control& c : controls) {
+        check_call(c);
         const bool mapped_at_holder = c.state == Control::State::owned || c.state == Control::State::held;
         for (const Slot& slot : slots) {
             if (slot.name[0] == 0 || slot.window.root() == 0) continue;
@@ -82,6 +99,7 @@ u32 audit() {
     if (free_pages != pool.free_pages()) complain("count of free pages is wrong", static_cast<Pfn>(free_pages));
     check_lists();
     check_controls();
+    check_queues();
     return errors;
 }
 

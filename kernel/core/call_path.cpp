@@ -45,10 +45,7 @@ Process* request_further(Process& p, Control& c, const Function& f, u32 flags, u
     keep_cargo(c, 0, cargo);
     begin_wait(p, c, ++next_call_id);
     const u64 time = machine::now();
-    if (timeout_us != 0) {
-        p.deadline = deadline_after(timeout_us, time);
-        arm(p.deadline);
-    }
+    set_deadline(p, timeout_us, time);
     pass_request(callee, receiver, c, c.frames[0]);
     return receiver != nullptr ? hand_from(p, *receiver, time) : schedule();
 }
@@ -230,7 +227,6 @@ Process* pass_result(Slot& to, Control& c, Error error, std::int64_t value, cons
         if (cargo.list != nullptr) free_list(cargo.list);
         if (waiting) return complete(to, c, error, value, data);
         if (c.depth == 0) stop_deadline(c);
-        t->deadline = 0;
         ++to.turns;
         deliver_result(to, *t, c, error, value, c.result_function, data, 0);
         return t;

@@ -26,10 +26,13 @@ inline u64 frame_address(const Control& c, unsigned depth) {
     return c.address + offsetof(abi::ControlIca, frames) + depth * sizeof(abi::Frame);
 }
 
+// Of the control ICA at this address. An address inside a page leaves something in the low bits, which the rotation
+// brings to the top.
+inline u64 control_index(u64 address) { return std::rotr(address - control_base, static_cast<int>(page_shift)); }
+
 // The control ICA that the slot holds or owns at this address, else nullptr.
 [[gnu::always_inline]] inline Control* control_at(const Slot& slot, u64 address) {
-    // An address inside a page leaves something in the low bits, which the rotation brings to the top.
-    const u64 index = std::rotr(address - control_base, static_cast<int>(page_shift));
+    const u64 index = control_index(address);
     if (index >= max_controls) [[unlikely]]
         return nullptr;
     Control* c = opaque(&controls[index]);
@@ -40,6 +43,7 @@ inline u64 frame_address(const Control& c, unsigned depth) {
 [[gnu::always_inline]] inline void push_frame(Control& c, unsigned depth, Slot& requester, const Process& process,
                                               const Function& f, u32 flags, u64 parameters, u64 data) {
     c.depth = static_cast<u8>(depth + 1);
+    c.unusual = true;
     c.op = f.op;
     CallFrame& k = *opaque(&c.frames[depth]);
     k.requester = &requester;
@@ -110,7 +114,6 @@ inline void set_receipt(Process& t, u64 what, u64 control, u64 events, u64 value
 // A stage has been pushed: the callee gets it, now (`receiver`) or later.
 [[gnu::always_inline]] inline void pass_request(Slot& callee, Process* receiver, Control& c, const CallFrame& k) {
     if (receiver != nullptr) [[likely]] {
-        receiver->deadline = 0;
         deliver_request(callee, *receiver, c, k, 0);
         return;
     }
@@ -130,7 +133,7 @@ inline void set_receipt(Process& t, u64 what, u64 control, u64 events, u64 value
         c.state = Control::State::held;
         s.current = &c;
     } else {
-        c.state = Control::State::owned;
+        c.set_standing(Control::in_hand);
     }
     s.window.map_control(c.index, c.leaf);
     set_receipt(t, what, c.address, events, static_cast<u64>(value), data);
@@ -155,9 +158,8 @@ inline bool anything_pending(const Slot& s) {
     Process& t = *to.process;
     c.holder = &to;
     c.waiting = nullptr;
-    c.state = Control::State::owned;
+    c.set_standing(Control::in_hand);
     t.call = nullptr;
-    t.deadline = 0;
     t.context.rax = static_cast<u64>(error);
     t.context.rdx = static_cast<u64>(value);
     t.context.rsi = data;

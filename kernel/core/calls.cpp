@@ -46,8 +46,7 @@ bool good_parameters(u64 parameters) {
         return no_page;
     if (!machine::Window::move(from.window, to.window, area, info.pages)) [[unlikely]]
         return no_page;
-    unlink_area(from, area);
-    link_area(to, area);
+    relink_area(from, to, area);
     return area;
 }
 
@@ -61,21 +60,32 @@ bool good_parameters(u64 parameters) {
     }
 }
 
+// From a process that has blocked to one that waited in the core, with what its system call answers. Nothing that could
+// stand against it does (nothing_against).
+[[gnu::always_inline]] inline Process* hand_over_plainly(Process& blocked, Process& next, u64 time,
+                                                         const machine::Answer& answer) {
+    auto& cpu = arch::cpu();
+    leave_for(blocked, next, time);
+    ++cpu.counters.cr3_writes;
+    machine::load_root(next.cr3);
+    cpu.loaded = &next;
+    next.state = Process::State::running;
+    machine::leave(next.context, answer);
+    return &next;
+}
+
 // Blocks the process in receive. False: there is something to take, and it has it now.
 [[gnu::always_inline]] inline bool block_in_receive(Process& p, Slot& me, u64 timeout_us, u64 time) {
     if (anything_pending(me)) [[unlikely]] {
         take_next(me, p);
         return false;
     }
-    if (timeout_us != 0) [[unlikely]] {
-        if (timeout_us == abi::poll) {
-            ++me.turns;
-            finish(p, Error::timed_out);
-            return false;
-        }
-        p.deadline = deadline_after(timeout_us, time);
-        arm(p.deadline);
+    if (timeout_us == abi::poll) [[unlikely]] {
+        ++me.turns;
+        finish(p, Error::timed_out);
+        return false;
     }
+    set_deadline(p, timeout_us, time);
     p.state = Process::State::receiving;
     return true;
 }
@@ -144,7 +154,6 @@ constexpr u32 not_plain = static_cast<u32>(abi::DataMode::lend_read) | abi::flag
         return nullptr;
     begin_answer(me, c, depth, error, value);
     c.page->currentp = frame_address(c, depth - 1);
-    t->deadline = 0;
     deliver_result(relay, *t, c, error, value, k.function, 0, 0);
     return t;
 }
@@ -190,11 +199,7 @@ Process* request(u64 function_flags, u64 control, u64 parameters, u64 data, u64 
     push_frame(*c, 0, *me, p, *f, flags, parameters, moved);
     begin_wait(p, *c, ++next_call_id);
     const u64 time = machine::now();
-    if (timeout_us != 0) [[likely]] {
-        p.deadline = deadline_after(timeout_us, time);
-        arm(p.deadline);
-    }
-    receiver->deadline = 0;
+    set_deadline(p, timeout_us, time);
     hold_request(callee, *receiver, *c, moved, 0);
     return hand_from(p, *receiver, time);
 }
@@ -342,6 +347,205 @@ Process* forward_and_receive(u64 function_flags, u64 control, u64 parameters, u6
         return fail(p, error);
     }
     return receive_after(p, *p.slot, control, receiver, timeout_us, (function_flags >> 32 & cargo_flags) != 0);
+}
+
+// The same three without their rarer parts: a synchronous request to a server that waits, the answer to it, and passing it on to
+// another server that waits, without data or with one area that moves at once. Whatever is not as it mostly is goes the way
+// above, with nothing changed.
+
+namespace {
+
+constexpr u64 with_area = static_cast<u64>(abi::DataMode::move);
+constexpr unsigned flags_shift = 32;  // in the first argument of a request
+
+// Where parameters begin by default. -> the number of their bytes; too large if they begin elsewhere.
+u64 usual_parameters(u64 parameters) { return std::rotr(parameters - abi::parameter_base, 32); }
+
+// Added to where it lies: one instruction less than by way of a register.
+u64 new_call_id() {
+    asm("incq %0" : "+m"(next_call_id));
+    return next_call_id;
+}
+
+// As push_frame, without flags other than `with_area`.
+template <u64 mode>
+[[gnu::always_inline]] inline abi::ControlIca* push_plain_frame(Control& c, unsigned depth, Slot& requester,
+                                                                const Process& process, const Function& f, u64 control, u64 bytes,
+                                                                u64 data, u64 flags = mode) {
+    abi::ControlIca* const page = c.page;
+    abi::Frame* const w = &page->frames[depth];
+    const u64 here = control + offsetof(abi::ControlIca, frames) + depth * sizeof(abi::Frame);
+    const auto pair = [w](std::size_t offset, u64 value) {
+        __builtin_memcpy(reinterpret_cast<std::byte*>(w) + offset, &value, sizeof value);
+    };
+    page->currentp = here;
+    w->previous = depth == 0 ? 0 : here - sizeof(abi::Frame);
+    pair(offsetof(abi::Frame, requester_pid), process.identity);
+    pair(offsetof(abi::Frame, user_id), requester.user_id | flags << flags_shift);
+    pair(offsetof(abi::Frame, callee_slot), f.identity);
+    w->parameters = control + abi::parameter_base;
+    pair(offsetof(abi::Frame, parameter_bytes), bytes);
+    w->data = data;
+    CallFrame& k = c.frames[depth];
+    k.requester = &requester;
+    const u64 generation_and_flags = requester.generation | flags << flags_shift;
+    __builtin_memcpy(&k.requester_generation, &generation_and_flags, sizeof generation_and_flags);
+    k.function = f.id;
+    if constexpr (mode == with_area) k.data = static_cast<Pfn>((data - abi::ica_base) >> page_shift);
+    return page;
+}
+
+// A request that is in order but for what `mode` adds. nullptr: nothing has changed.
+template <u64 mode>
+[[gnu::always_inline]] inline Process* request_at_once(Process& p, Slot& me, Control& c, const Function& f, u64 index,
+                                                       u64 control, u64 parameters, u64 data, u64 timeout_us) {
+    const u64 bytes = usual_parameters(parameters);
+    constexpr u64 longest_us = (u64{1} << 31) - 1;
+    if (bytes > abi::parameter_capacity || timeout_us > longest_us) [[unlikely]]
+        return nullptr;
+    Slot& callee = *f.slot;
+    Process* const t = receiver_of(callee);
+    if (t == nullptr || !scheduler.nothing_against(*t)) [[unlikely]]
+        return nullptr;
+    const u64 time = machine::now();
+    const u64 deadline = time + timeout_us * machine::ticks_per_us();
+    if (deadline < arch::cpu().armed) [[unlikely]]  // or it has none, and is `time`
+        return nullptr;
+
+    abi::ControlIca* const page = push_plain_frame<mode>(c, 0, me, p, f, control, bytes, mode == with_area ? data : 0);
+    page->call_id = c.id = new_call_id();
+    c.waiting = &me;
+    p.call = &c;
+    c.holder = &callee;
+    c.set_standing(f.standing);
+    callee.current = &c;
+    callee.window.map_control(static_cast<u32>(index), c.leaf);
+    p.deadline = deadline;
+    p.state = Process::State::calling;
+    return hand_over_plainly(p, *t, time, {.rsi = f.receipt, .rdi = control, .r9 = mode == with_area ? data : 0});
+}
+
+template <u64 mode>
+[[gnu::always_inline]] inline Process* answer_at_once(Process& p, Slot& me, Control& c, u64 index, u64 value, u64 data) {
+    Slot& to = *c.waiting;
+    Process* const t = to.process;
+    if (!scheduler.nothing_against(*t)) [[unlikely]]
+        return nullptr;
+
+    abi::Frame& w = c.page->frames[0];
+    w.error = 0;
+    w.value = static_cast<std::int64_t>(value);
+    me.current = nullptr;
+    me.window.unmap_control(static_cast<u32>(index));
+    ++me.calls_served;
+    c.holder = &to;
+    c.waiting = nullptr;
+    c.set_standing(Control::in_hand);
+    p.deadline = 0;
+    p.state = Process::State::receiving;
+    return hand_over_plainly(p, *t, machine::now(), {.rdx = value, .rsi = mode == with_area ? data : 0});
+}
+
+// Apart, so that the ways without an area need no stack.
+// The area first: few values have to outlive that. It goes back when the rest cannot be done so.
+[[gnu::noinline]] Process* plain_request_with_area(Control& c, const Function& f, u64 parameters, u64 data, u64 timeout_us) {
+    const auto otherwise = [&] { return request(f.id | with_area << flags_shift, c.address, parameters, data, timeout_us); };
+    if (!f.takes_data || receiver_of(*f.slot) == nullptr) [[unlikely]]
+        return otherwise();
+    const Pfn area = move_at_once(*c.holder, *f.slot, data);
+    if (area == no_page) [[unlikely]]
+        return otherwise();
+    Process& p = *arch::cpu().current;
+    Process* next = request_at_once<with_area>(p, *p.slot, c, f, c.index, c.address, parameters, data, timeout_us);
+    if (next != nullptr) [[likely]]
+        return next;
+    (void)machine::Window::move(f.slot->window, p.slot->window, area, pool[area].pages);  // it was there: no table is missing
+    relink_area(*f.slot, *p.slot, area);
+    return otherwise();
+}
+[[gnu::noinline]] Process* plain_answer_with_area(Control& c, u64 value, u64 data_mode) {
+    const auto otherwise = [&] { return reply_and_receive(c.address, value, data_mode, 0, 0); };
+    if (!scheduler.nothing_against(*c.waiting->process) || move_at_once(*c.holder, *c.waiting, data_mode - with_area) == no_page)
+        [[unlikely]]
+        return otherwise();
+    Process& p = *arch::cpu().current;
+    return answer_at_once<with_area>(p, *p.slot, c, c.index, value, data_mode - with_area);
+}
+
+}  // namespace
+
+Process* plain_request(u64 function_flags, u64 control, u64 parameters, u64 data, u64 timeout_us) {
+    Process& p = *arch::cpu().current;
+    Slot* const me = p.slot;
+    const auto otherwise = [=] { return request(function_flags, control, parameters, data, timeout_us); };
+    const u64 index = control_index(control);
+    if (index >= max_controls) [[unlikely]]
+        return otherwise();
+    Control& c = *opaque(&controls[index]);
+    // Without a slot one is the holder of what is free, which is in nobody's hand.
+    if (c.holder != me || !c.stands(Control::in_hand)) [[unlikely]]
+        return otherwise();
+    const Function& f = *opaque(&functions[function_flags & (max_functions - 1)]);
+    if ((me->callees & f.open_to) == 0) [[unlikely]]
+        return otherwise();
+    if (!f.is_named(function_flags)) [[unlikely]]
+        return f.is_named(function_flags - (with_area << flags_shift))
+                   ? plain_request_with_area(c, f, parameters, data, timeout_us)
+                   : otherwise();
+    Process* next = request_at_once<0>(p, *me, c, f, index, control, parameters, data, timeout_us);
+    return next != nullptr ? next : otherwise();
+}
+
+Process* plain_reply_and_receive(u64 control, u64 value, u64 data_mode, u64 error_list, u64 timeout_us) {
+    Process& p = *arch::cpu().current;
+    Slot* const me = p.slot;
+    const auto otherwise = [=] { return reply_and_receive(control, value, data_mode, error_list, timeout_us); };
+    const u64 index = control_index(control);
+    if (index >= max_controls || (error_list | timeout_us) != 0) [[unlikely]]
+        return otherwise();
+    Control& c = *opaque(&controls[index]);
+    if (c.holder != me || !c.stands(Control::first_stage) || me->busy()) [[unlikely]]
+        return otherwise();
+    if (data_mode != 0) [[unlikely]]
+        return (data_mode & abi::flag::data_mask) == with_area ? plain_answer_with_area(c, value, data_mode) : otherwise();
+    Process* next = answer_at_once<0>(p, *me, c, index, value, 0);
+    return next != nullptr ? next : otherwise();
+}
+
+Process* plain_forward_and_receive(u64 function_flags, u64 control, u64 parameters, u64 data, u64 timeout_us) {
+    Process& p = *arch::cpu().current;
+    Slot* const me = p.slot;
+    const auto otherwise = [=] { return forward_and_receive(function_flags, control, parameters, data, timeout_us); };
+    const u64 index = control_index(control);
+    if (index >= max_controls || timeout_us != 0) [[unlikely]]
+        return otherwise();
+    Control& c = *opaque(&controls[index]);
+    const unsigned depth = c.depth;
+    if (me == nullptr || me->current != &c || depth == abi::max_stages || me->busy()) [[unlikely]]
+        return otherwise();
+    const Function& f = functions[function_flags & (max_functions - 1)];
+    const u64 flags = function_flags >> flags_shift & abi::flag::direct_return, bytes = usual_parameters(parameters);
+    if (!f.is_named(function_flags - (flags << flags_shift)) || (me->callees & f.open_to) == 0 || bytes > abi::parameter_capacity)
+        [[unlikely]]
+        return otherwise();
+    Slot& callee = *f.slot;
+    Process* const t = receiver_of(callee);
+    if (t == nullptr || !scheduler.nothing_against(*t)) [[unlikely]]
+        return otherwise();
+
+    push_plain_frame<0>(c, depth, *me, p, f, control, bytes, 0, flags | abi::flag::async);
+    me->current = nullptr;
+    me->window.unmap_control(static_cast<u32>(index));
+    ++me->turns;
+    c.holder = &callee;
+    c.depth = static_cast<u8>(depth + 1);
+    c.unusual = true;
+    c.op = f.op;
+    callee.current = &c;
+    callee.window.map_control(static_cast<u32>(index), c.leaf);
+    p.deadline = 0;
+    p.state = Process::State::receiving;
+    return hand_over_plainly(p, *t, machine::now(), {.rsi = f.receipt, .rdi = control});
 }
 
 }  // namespace ant::core

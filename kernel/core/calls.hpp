@@ -8,6 +8,11 @@
 
 namespace ant::core {
 
+// As those without `plain`, by a shorter way where nothing is unusual. They may leave the core themselves.
+Process* plain_request(u64 function_flags, u64 control, u64 parameters, u64 data, u64 timeout_us);
+Process* plain_reply_and_receive(u64 control, u64 value, u64 data_mode, u64 error_list, u64 timeout_us);
+Process* plain_forward_and_receive(u64 function_flags, u64 control, u64 parameters, u64 data, u64 timeout_us);
+
 // System calls; each returns the process to leave into.
 Process* request(u64 function_flags, u64 control, u64 parameters, u64 data, u64 timeout_us);
 Process* request_async(u64 function_flags, u64 control, u64 parameters, u64 data, u64 timeout_us);

@@ -17,7 +17,7 @@ Result<Control*> reserve_control(Slot& slot) {
         Control& c = controls[cursor++ % max_controls];
         if (c.state != Control::State::free) continue;
         machine::zero_page(control_zone + c.index);
-        c.state = Control::State::owned;
+        c.set_standing(Control::in_hand);
         c.holder = &slot;
         c.origin = &slot;
         c.origin_generation = slot.generation;
@@ -113,6 +113,7 @@ void call_timed_out(Process& process) {
     lost_pages(me, control_zone + c.index, 1);
     c.waiting = nullptr;
     c.abandoned = true;
+    c.unusual = true;
     if (c.state == Control::State::queued) fail_call(*c.holder, c, Error::timed_out);
     finish(process, Error::timed_out);
     process.context.rdi = 1;  // the control ICA is gone

@@ -240,6 +240,7 @@ void stop_running(Process& p) {
         p.slot->window.unmap_control(p.call->index);
         p.call->waiting = nullptr;
         p.call->abandoned = true;
+        p.call->unusual = true;
         p.call = nullptr;
     }
     p.deadline = 0;
@@ -279,6 +280,7 @@ bool end_controls(Slot& slot, u64& cursor) {
                 c.result_list = nullptr;
                 c.result_data = no_page;  // areas end with the slot's
                 slot.results.remove(c);
+                --slot.result_count;
                 if (c.depth != 0) {
                     c.state = Control::State::held;
                     fail_call(slot, c, Error::server_died);
@@ -509,7 +511,7 @@ Result<Process*> complete_process(Process& p, const ProcessPlan& plan) {
         return Failure(built.error());
     }
     p.quota_pages += p.private_pages + p.space.tables();  // the program itself is free
-    p.special = (p.flags & (abi::process_flag::fpu | abi::process_flag::tls)) != 0 || slot.port_ranges != 0;
+    p.set_special((p.flags & (abi::process_flag::fpu | abi::process_flag::tls)) != 0 || slot.port_ranges != 0);
     p.cr3 = p.space.root();
     p.context.rip = p.image->layout.entry;
     p.context.rflags = 0x202;
@@ -606,7 +608,7 @@ bool end_step(Process& p) {
     if (!p.space.destroy(pages_per_step)) return false;
     if (p.fpu_page != no_page) pool.release(p.fpu_page, 1);
     if (p.image != nullptr) drop_image(*p.image);
-    if (arch::cpu().current == &p) arch::cpu().current = nullptr;
+    if (arch::cpu().current == &p) run_nobody();
     p.state = Process::State::free;
     tell_ended();
     return true;

@@ -4,6 +4,7 @@
 #include "audit.hpp"
 #include "images.hpp"
 #include "lifecycle.hpp"
+#include "scheduler.hpp"
 #include "history.hpp"
 #include "trace.hpp"
 
@@ -80,9 +81,7 @@ Listed list_processes(Pfn area, u64 start) {
         r.private_pages = p.private_pages;
         r.version = p.version;
         r.flags = p.flags;
-        u64 ticks = p.cpu_ticks;
-        if (arch::cpu().current == &p) ticks += machine::now() - arch::cpu().switched_at;
-        r.cpu_ns = machine::ticks_to_ns(ticks);
+        r.cpu_ns = machine::ticks_to_ns(cpu_ticks_of(p, machine::now()));
         r.started_ns = machine::ticks_to_ns(p.started - boot_facts.boot_tsc);
         std::memcpy(r.program, p.program, sizeof r.program);
         writer.add(r);

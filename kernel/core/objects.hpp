@@ -55,11 +55,14 @@ struct alignas(128) Control {
     u64 id = 0;               // survives redelivery
     u64 deadline = 0;         // of an asynchronous call, 0 = none
     u64 address = 0;          // in the ICA window
+    // Written as one word (Standing).
+    alignas(8) State state = State::free;
+    u8 depth = 0;           // frames in use
+    bool deferred = false;  // held and linked into holder->deferred
+    bool unusual = false;   // while in a call: no synchronous one without data whose requester still waits
+    u16 op = 0;             // of the newest frame's function
+    u16 reserved = 0;
     u32 index = 0;
-    State state = State::free;
-    u8 depth = 0;            // frames in use
-    u16 op = 0;              // of the newest frame's function
-    bool deferred = false;   // held and linked into holder->deferred
     bool abandoned = false;  // its requester gave up: the late answer frees it
     u32 result_error = 0;    // returned: Error
     std::int64_t result_value = 0;
@@ -68,7 +71,21 @@ struct alignas(128) Control {
     u32 result_function = 0;
     u32 deferred_at = 0;  // Watch::looks of its holder when it was put aside
     CallFrame frames[abi::max_stages];
+
+    // State, depth and the two below them, to be compared at once; the op is in the upper half.
+    using Standing = u64;
+    static constexpr Standing in_hand = static_cast<u8>(State::owned);
+    static constexpr Standing first_stage = static_cast<u8>(State::held) | 1 << 8;  // held by the only server that has had it
+    [[nodiscard]] static constexpr Standing of_op(Standing standing, u16 op) { return standing | u64{op} << 32; }
+    [[nodiscard]] bool stands(Standing standing) const {
+        u32 now;
+        __builtin_memcpy(&now, &state, sizeof now);
+        return now == static_cast<u32>(standing);
+    }
+    void set_standing(Standing standing) { __builtin_memcpy(static_cast<void*>(&state), &standing, sizeof standing); }
 };
+static_assert(offsetof(Control, unusual) == offsetof(Control, state) + 3 &&
+              offsetof(Control, op) == offsetof(Control, state) + 4);
 
 // Four sums side by side, so that one need not wait for the other. Each step is reversible: no change of a single word
 // is ever missed.
@@ -88,7 +105,7 @@ struct Process {
 
     arch::UserContext context;  // first: entry.S relies on it
     u64 cr3 = 0;                // 152
-    u64 cpu_ticks = 0;          // 160
+    u64 cpu_ticks = 0;          // 160: see cpu_ticks_of
     u64 foreign_entry = 0;      // 168: handler for system calls of another system, and its stack
     u64 foreign_stack = 0;      // 176
     u64 progress = 0;           // of a system call that goes in steps
@@ -97,7 +114,13 @@ struct Process {
     u8 priority = 0;       // set_priority
     bool special = false;  // has FPU, thread pointer or I/O ports to switch
     bool uses_fpu = false;
-    u32 more_important = 0;  // bits of the priorities above its own
+    // What keeps another process from handing the CPU over to it just so: compared with the first word of Scheduler.
+    alignas(8) u32 more_important = 0;  // bits of the priorities above its own
+    u32 opposed_special = 1;
+    void set_special(bool is) {
+        special = is;
+        opposed_special = is ? 3 : 1;
+    }
     void set_priority(unsigned level) {
         priority = static_cast<u8>(level);
         more_important = level >= 31 ? 0 : ~u32{0} << (level + 1);
@@ -177,13 +200,21 @@ struct Slot {
     static constexpr u64 tell_again = u64{1} << 62;  // `again` is not null
     // What is due at the next receive: interrupt lines delivered (low bits), the end of a blackout.
     static constexpr u8 first_receive = 0x80, first_handler = 0x40;
+    // Read as one word (busy).
+    alignas(8) u32 queued = 0;
+    u16 result_count = 0;
     u8 duties = 0;
-    u32 queued = 0;
+    [[nodiscard]] bool busy() const {
+        u64 all;
+        __builtin_memcpy(&all, &queued, sizeof all);
+        return (all | events) != 0;
+    }
+    u8 reserved = 0;
     List<Control, &Control::link> requests;
     List<Control, &Control::link> results;
     List<Control, &Control::link> deferred;
     Control* again = nullptr;  // in `deferred`: from this call on they are to be delivered again
-    u32 control_count = 0, deferred_count = 0, result_count = 0;
+    u32 control_count = 0, deferred_count = 0;
     machine::Window window;
     Pfn first_area = no_page;  // list through PageInfo
     u32 area_count = 0, area_pages = 0, lent_count = 0;
@@ -226,11 +257,20 @@ inline constexpr u8 named_groups = max_groups - 1;
 inline constexpr u64 privileged_right = u64{1} << named_groups;
 
 struct alignas(64) Function {
-    u32 id = 0;  // index | generation << 9; 0 = unused entry
+    alignas(8) u32 id = 0;  // index | generation << 9; 0 = unused entry
+    u32 no_flags = 0;       // read with the id: what a request without flags names
+    [[nodiscard]] bool is_named(u64 function_flags) const {
+        u64 name;
+        __builtin_memcpy(&name, &id, sizeof name);
+        return name == function_flags;
+    }
     u16 op = 0;
     u8 group = 0;
     Slot* slot = nullptr;  // who provides it
-    u64 right = 0;         // bit `group`, or privileged_right: as in Slot::callees
+    u64 open_to = 0;       // `right`, while somebody provides it
+    u64 receipt = 0;       // of its requests, and how their control ICA stands then
+    Control::Standing standing = 0;
+    u64 right = 0;  // bit `group`, or privileged_right: as in Slot::callees
     bool takes_data = false;
     bool redeliver = false;  // safe to deliver again
     bool may_wait = false;   // may be put aside for longer than four deadlines

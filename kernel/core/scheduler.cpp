@@ -47,17 +47,17 @@ Process* pick() {
 }
 
 void idle() {
-    auto& cpu = arch::cpu();
-    if (cpu.current != nullptr) {
-        const u64 time = machine::now();
-        cpu.current->cpu_ticks += time - cpu.switched_at;
-        cpu.switched_at = time;
-        cpu.current = nullptr;
-    }
+    if (arch::cpu().current != nullptr) run_nobody();
     if (pool.zero_ahead())
         machine::open_interrupts();
     else
         machine::wait_for_interrupt();
+}
+
+// The deadline of any other state is one that was met.
+bool waits(const Process& process) {
+    return process.state == Process::State::waiting || process.state == Process::State::receiving ||
+           process.state == Process::State::calling;
 }
 
 void expire(Process& process) {
@@ -129,7 +129,7 @@ bool timer_expired() {
     for (const auto expire_others : {expire_replacements, expire_blackouts, expire_probations, expire_guardian})
         if (const u64 next = expire_others(time); next < first) first = next;
     for (Process& process : processes) {
-        if (process.deadline == 0 || process.state == Process::State::free) continue;
+        if (process.deadline == 0 || !waits(process)) continue;
         if (process.deadline <= time)
             expire(process);
         else if (process.deadline < first)

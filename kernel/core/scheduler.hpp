@@ -11,10 +11,23 @@ inline constexpr u64 quantum_us = 10'000;
 
 struct Scheduler {
     List<Process, &Process::ready> ready[abi::priorities];
-    u32 mask = 0;  // bit p: ready[p] is not empty
+    alignas(8) u32 mask = 0;  // bit p: ready[p] is not empty
+    // Bit 0: the FPU, thread pointer or I/O ports of some process are open. Bit 1, always set, meets processes that have such.
+    static constexpr u32 special_open = 1;
+    u32 special = 2;
 
     [[nodiscard]] bool nothing_above(const Process& process) const { return (mask & process.more_important) == 0; }
+    // And nothing but the address space is to be switched.
+    [[nodiscard]] bool nothing_against(const Process& process) const {
+        u64 here, opposed;
+        __builtin_memcpy(&here, &mask, sizeof here);
+        __builtin_memcpy(&opposed, &process.more_important, sizeof opposed);
+        return (here & opposed) == 0;
+    }
+    [[nodiscard]] bool switches_special(const Process& next) const { return (special & next.opposed_special) != 0; }
 };
+static_assert(offsetof(Scheduler, special) == offsetof(Scheduler, mask) + 4 &&
+              offsetof(Process, opposed_special) == offsetof(Process, more_important) + 4);
 extern Scheduler scheduler;
 
 // Makes a blocked process ready. The caller has set up its context.
@@ -43,17 +56,43 @@ inline u64 deadline_after(u64 microseconds, u64 time = machine::now()) {
     return time + microseconds * machine::ticks_per_us();
 }
 
+// Of a process that blocks now. 0: no time limit.
+inline void set_deadline(Process& process, u64 timeout_us, u64 time) {
+    process.deadline = 0;
+    if (timeout_us == 0) return;
+    process.deadline = deadline_after(timeout_us, time);
+    arm(process.deadline);
+}
+
 // Timer interrupt: ends waits and time-outs. True when the running process has had its turn and an equal waits.
 [[nodiscard]] bool timer_expired();
+
+// The time of a process (Process::cpu_ticks) is kept without that of its present turn's beginning.
+inline u64 cpu_ticks_of(const Process& process, u64 time) {
+    return process.cpu_ticks + (arch::cpu().current == &process ? time : 0);
+}
+// The running process is gone, and nobody runs.
+inline void run_nobody(u64 time = machine::now()) {
+    auto& cpu = arch::cpu();
+    cpu.current->cpu_ticks += time;
+    cpu.idle_ticks -= time;
+    cpu.current = nullptr;
+}
+
+// The part of a switch that every one has.
+[[gnu::always_inline]] inline void leave_for(Process& blocked, Process& next, u64 time) {
+    auto& cpu = arch::cpu();
+    blocked.cpu_ticks += time;
+    next.cpu_ticks -= time;
+    cpu.current = &next;
+}
 
 // From the running process, which has blocked and lost pages, to another.
 inline Process* switch_from(Process& blocked, Process& next, u64 time) {
     auto& cpu = arch::cpu();
-    blocked.cpu_ticks += time - cpu.switched_at;
-    cpu.switched_at = time;
-    if ((next.special | cpu.special_loaded) != 0) [[unlikely]]
+    if (scheduler.switches_special(next)) [[unlikely]]
         machine::switch_special(&blocked, next);
-    cpu.current = &next;
+    leave_for(blocked, next, time);
     ++cpu.counters.cr3_writes;
     machine::load_root(next.cr3);
     cpu.loaded = &next;
@@ -66,9 +105,9 @@ inline Process* switch_to(Process& next) {
     auto& cpu = arch::cpu();
     if (cpu.current != &next) {
         const u64 time = machine::now();
-        (cpu.current != nullptr ? cpu.current->cpu_ticks : cpu.idle_ticks) += time - cpu.switched_at;
-        cpu.switched_at = time;
-        if ((next.special | cpu.special_loaded) != 0) [[unlikely]]
+        (cpu.current != nullptr ? cpu.current->cpu_ticks : cpu.idle_ticks) += time;
+        next.cpu_ticks -= time;
+        if (scheduler.switches_special(next)) [[unlikely]]
             machine::switch_special(cpu.current, next);
         cpu.current = &next;
     }

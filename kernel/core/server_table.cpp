@@ -42,6 +42,7 @@ bool belongs_to(const char* name, const Slot& slot) {
 
 void set_attributes(Function& f, u32 op) {
     f.right = (op & abi::function_attribute::privileged) != 0 ? privileged_right : u64{1} << f.group;
+    f.open_to = f.right;
     f.takes_data = (op & abi::function_attribute::takes_data) != 0;
     f.redeliver = (op & abi::function_attribute::redeliver) != 0;
     f.may_wait = (op & abi::function_attribute::may_wait) != 0;
@@ -89,6 +90,8 @@ Result<u32> register_function(Slot& slot, const char* name, u32 op) {
     f->op = static_cast<u16>(op & 0xff);
     set_attributes(*f, op);
     f->slot = &slot;
+    f->receipt = static_cast<u64>(abi::Receipt::request) | u64{f->op} << 8;
+    f->standing = Control::of_op(Control::first_stage, f->op);
     f->identity = slot.id() | u64{f->id} << 32;
     ++slot.function_count;
     return f->id;
@@ -99,14 +102,18 @@ Result<> withdraw_function(Slot& slot, u32 id) {
     if (f == nullptr) return Failure(Error::not_found);
     if (f->slot != &slot) return Failure(Error::not_owner);
     f->slot = nullptr;
+    f->open_to = 0;
     --slot.function_count;
     return {};
 }
 
 void withdraw_all(Slot& slot) {
     if (slot.function_count == 0) return;
-    for (Function& f : functions)
-        if (f.slot == &slot) f.slot = nullptr;
+    for (Function& f : functions) {
+        if (f.slot != &slot) continue;
+        f.slot = nullptr;
+        f.open_to = 0;
+    }
     slot.function_count = 0;
 }
 

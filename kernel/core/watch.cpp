@@ -25,11 +25,6 @@ u64 interval_of(const Slot& slot) {
     return (us < shortest_interval_us ? shortest_interval_us : us) * machine::ticks_per_us();
 }
 
-u64 cpu_ticks_of(const Process& p, u64 time) {
-    const auto& cpu = arch::cpu();
-    return p.cpu_ticks + (cpu.current == &p ? time - cpu.switched_at : 0);
-}
-
 // It waits in receive, or has come back to it since the last look, or has done something with a call.
 bool shows_life(const Slot& slot) {
     const Watch& w = slot.watch;

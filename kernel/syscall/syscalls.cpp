@@ -643,12 +643,23 @@ constexpr auto handlers_of(const auto& table) {
     return handlers;
 }
 
+constexpr auto with_short_ways(std::array<Handler, syscall_count> handlers) {
+    const auto place = [&](Syscall number) -> Handler& {
+        return handlers[static_cast<unsigned>(number) - static_cast<unsigned>(Syscall::first)];
+    };
+    place(Syscall::request) = plain_request;
+    place(Syscall::reply_and_receive) = plain_reply_and_receive;
+    place(Syscall::forward_and_receive) = plain_forward_and_receive;
+    return handlers;
+}
+
 }  // namespace
 
-// entry.S calls through this.
+// entry.S calls through these; through the second when it has something to do after the call.
 extern "C" {
-extern const std::array<Handler, syscall_count> syscall_handlers;
-constinit const std::array<Handler, syscall_count> syscall_handlers = handlers_of(rows);
+extern const std::array<Handler, syscall_count> syscall_handlers, returning_handlers;
+constinit const std::array<Handler, syscall_count> syscall_handlers = with_short_ways(handlers_of(rows));
+constinit const std::array<Handler, syscall_count> returning_handlers = handlers_of(rows);
 }
 
 }  // namespace ant::core

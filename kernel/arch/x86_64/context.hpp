@@ -7,7 +7,8 @@
 namespace ant::arch {
 
 // After a system call only rip, rflags, rsp, rbp and the result registers rax rdx rsi rdi r8 r9 count; the
-// others are cleared on the way out. After an interrupt or exception (`full`) everything counts.
+// others are cleared on the way out. After an interrupt or exception (`full`) everything counts, until the
+// process runs again: one that made a system call is never full.
 struct UserContext {
     std::uint64_t rip, rflags, rsp, rbp;                   // 0, 8, 16, 24
     std::uint64_t rax, rdx, rsi, rdi, r8, r9;              // 32 40 48 56 64 72

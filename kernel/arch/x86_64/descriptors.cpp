@@ -153,7 +153,6 @@ void load_descriptors() {
     fill_idt();
     load_tables();
     set_up_system_calls();
-    load_gs_base(nullptr);
 }
 
 void set_io_ports(std::uint32_t owner, std::span<const abi::PortRange> ranges) {
@@ -166,11 +165,6 @@ void set_io_ports(std::uint32_t owner, std::span<const abi::PortRange> ranges) {
         open.owner = owner;
     }
     task_state.port_bitmap_base = offsetof(TaskState, port_bitmap);
-}
-
-void load_gs_base(void* cpu) {
-    write_msr(msr::gs_base, reinterpret_cast<std::uint64_t>(cpu));
-    write_msr(msr::kernel_gs_base, 0);
 }
 
 }  // namespace ant::arch

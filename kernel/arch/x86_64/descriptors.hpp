@@ -51,9 +51,6 @@ void set_io_ports(std::uint32_t owner, std::span<const abi::PortRange> ranges);
 // No port at all: one store.
 inline void clear_io_ports() { task_state.port_bitmap_base = ports_closed; }
 
-// GS base while in the kernel; user code gets 0 (entry and exit use swapgs).
-void load_gs_base(void* cpu);
-
 }  // namespace ant::arch
 
 // Written in entry.S.

@@ -4,9 +4,11 @@
 // handler, which returns the process to leave into. An interrupt or exception saves everything. There is one kernel
 // stack per CPU: every entry from user mode starts at its top, as nothing on it survives a way out.
 
-#define CPU_CURRENT %gs:0
-#define CPU_STACK   %gs:8
-#define CPU_SCRATCH %gs:16
+// One CPU so far: no register leads to its data.
+#define CPU _ZN3ant4arch8boot_cpuE
+#define CPU_CURRENT CPU(%rip)
+#define CPU_STACK   CPU+8(%rip)
+#define CPU_SCRATCH CPU+16(%rip)
 
 #define RIP    0
 #define RFLAGS 8
@@ -38,13 +40,11 @@
 
 // From a system call: what the core keeps of its caller, and onto the core's stack. r15: the process.
 .macro SAVE_CALLER
-    swapgs
     mov CPU_CURRENT, %r15
     mov %rcx, RIP(%r15)
     mov %r11, RFLAGS(%r15)
     mov %rsp, RSP(%r15)
     mov %rbp, RBP(%r15)
-    movq $0, FULL(%r15)
     mov CPU_STACK, %rsp
 .endm
 
@@ -78,11 +78,11 @@ leave_kernel:                       // rax: the process
     xor %r13d, %r13d
     xor %r14d, %r14d
     xor %r15d, %r15d
-    swapgs
     sysretq
 
 leave_full:
     mov %rax, %r15
+    movq $0, FULL(%r15)
     pushq $USER_DATA
     pushq RSP(%r15)
     pushq RFLAGS(%r15)
@@ -103,7 +103,6 @@ leave_full:
     mov R13(%r15), %r13
     mov R14(%r15), %r14
     mov R15(%r15), %r15
-    swapgs
     iretq
 
 unusual_call:
@@ -127,7 +126,7 @@ unusual_call:
     popq %rdx
     popq %rsi
     popq %rdi
-    call *syscall_handlers(,%rax,8)
+    call *returning_handlers(,%rax,8)
     pushq %rax
     mov %rax, %rdi
     sub $8, %rsp
@@ -140,7 +139,6 @@ unusual_call:
 // r11 and the old stack pointer in rcx; by IRETQ, as SYSRET needs these two.
 foreign_call:
     add $FIRST_CALL, %eax
-    swapgs
     mov %rsp, CPU_SCRATCH
     mov CPU_STACK, %rsp
     pushq $USER_DATA
@@ -159,14 +157,12 @@ foreign_call:
     mov %rax, 32(%rsp)
     popq %rax
     mov CPU_SCRATCH, %rcx
-    swapgs
     iretq
 no_foreign_handler:
     mov $ERROR_NOT_SUPPORTED, %eax
     mov %r11, %rcx
     mov 24(%rsp), %r11
     mov CPU_SCRATCH, %rsp
-    swapgs
     sysretq
 
 // Goes to user mode for the first time. rdi: the process.
@@ -180,7 +176,6 @@ enter_first_process:
 interrupt_common:
     testb $3, 24(%rsp)
     jz interrupt_in_kernel
-    swapgs
     pushq %r15
     mov CPU_CURRENT, %r15
     mov %rax, RAX(%r15)
@@ -259,7 +254,7 @@ interrupt_in_kernel:
     add $16, %rsp
     iretq
 
-// NMI, double fault, machine check may come between SYSCALL and SWAPGS: on stacks of their own, and without GS.
+// NMI, double fault, machine check may come between SYSCALL and the change of stacks: on stacks of their own.
 interrupt_on_own_stack:
     push_all
     mov %rsp, %rdi

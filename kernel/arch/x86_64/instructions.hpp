@@ -42,8 +42,6 @@ inline constexpr std::uint32_t lstar = 0xc000'0082;
 inline constexpr std::uint32_t cstar = 0xc000'0083;
 inline constexpr std::uint32_t fmask = 0xc000'0084;
 inline constexpr std::uint32_t fs_base = 0xc000'0100;
-inline constexpr std::uint32_t gs_base = 0xc000'0101;
-inline constexpr std::uint32_t kernel_gs_base = 0xc000'0102;
 }  // namespace msr
 
 inline std::uint64_t read_msr(std::uint32_t number) {

@@ -2,6 +2,7 @@
 #include "machine.hpp"
 
 #include "../../core/objects.hpp"
+#include "../../core/scheduler.hpp"
 #include "boot.hpp"
 #include "descriptors.hpp"
 #include "features.hpp"
@@ -145,7 +146,8 @@ void switch_special(core::Process*, core::Process& to) {
         arch::set_io_ports(to.slot->id(), {to.slot->ports, to.slot->port_ranges});
     else
         arch::clear_io_ports();
-    cpu.special_loaded = to.special;
+    constexpr u32 open = core::Scheduler::special_open;
+    core::scheduler.special = (core::scheduler.special & ~open) | (to.special ? open : 0);
 }
 
 void forget_special(core::Process& process) {

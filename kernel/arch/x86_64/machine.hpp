@@ -16,9 +16,9 @@ using core::u64;
 
 // Time in ticks of the time stamp counter.
 inline u64 now() {
-    u32 low, high;
+    u64 low, high;  // the upper halves of both registers become 0
     asm volatile("rdtsc" : "=a"(low), "=d"(high));
-    return low | u64{high} << 32;
+    return low | high << 32;
 }
 extern u64 tick_rate;  // ticks in a microsecond
 inline u64 ticks_per_us() { return tick_rate; }
@@ -62,6 +62,32 @@ inline void break_at(u64 address) {
 // PCI bus mastering off: the device stops touching memory. It does not interrupt either, until its next driver is there.
 void quiesce_device(u32 device);
 void allow_device_interrupt(u32 device);
+
+// What a system call answers, in the registers of the caller.
+struct Answer {
+    u64 rax = 0, rdx = 0, rsi = 0, rdi = 0, r8 = 0, r9 = 0;
+};
+// Leaves the core, into a process that made a system call. As leave_kernel in entry.S, which takes the answer from memory.
+[[noreturn, gnu::always_inline]] inline void leave(const arch::UserContext& context, const Answer& answer) {
+    register u64 r8 asm("r8") = answer.r8;
+    register u64 r9 asm("r9") = answer.r9;
+    asm volatile(
+        "mov (%%rbx), %%rcx\n\t"
+        "mov 8(%%rbx), %%r11\n\t"
+        "mov 16(%%rbx), %%rsp\n\t"
+        "mov 24(%%rbx), %%rbp\n\t"
+        "xor %%ebx, %%ebx\n\t"
+        "xor %%r10d, %%r10d\n\t"
+        "xor %%r12d, %%r12d\n\t"
+        "xor %%r13d, %%r13d\n\t"
+        "xor %%r14d, %%r14d\n\t"
+        "xor %%r15d, %%r15d\n\t"
+        "sysretq"
+        :
+        : "b"(&context), "a"(answer.rax), "d"(answer.rdx), "S"(answer.rsi), "D"(answer.rdi), "r"(r8), "r"(r9)
+        : "memory");
+    __builtin_unreachable();
+}
 
 inline void load_root(u64 root) { asm volatile("mov %0, %%cr3" ::"r"(root) : "memory"); }
 // If this address space is still loaded, leaves it for the core's own: the next switch loads another.

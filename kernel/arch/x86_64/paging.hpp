@@ -104,16 +104,16 @@ private:
         return true;
     }
     static void fill(u64* leaf, std::size_t pages, u64 value) {
-        for (u64* const last = leaf + (pages & ~std::size_t{7}); leaf != last; leaf += 8)
-#pragma GCC unroll 8
-            for (unsigned i = 0; i < 8; ++i, value += core::page_size) leaf[i] = value;
-        for (u64* const last = leaf + (pages & 7); leaf != last; value += core::page_size) *leaf++ = value;
+        for (u64* const last = leaf + (pages & ~std::size_t{15}); leaf != last; leaf += 16)
+#pragma GCC unroll 16
+            for (unsigned i = 0; i < 16; ++i, value += core::page_size) leaf[i] = value;
+        for (u64* const last = leaf + (pages & 15); leaf != last; value += core::page_size) *leaf++ = value;
     }
     static void clear(u64* leaf, std::size_t pages) {
-        for (u64* const last = leaf + (pages & ~std::size_t{7}); leaf != last; leaf += 8)
-#pragma GCC unroll 8
-            for (unsigned i = 0; i < 8; ++i) leaf[i] = 0;
-        for (u64* const last = leaf + (pages & 7); leaf != last;) *leaf++ = 0;
+        for (u64* const last = leaf + (pages & ~std::size_t{15}); leaf != last; leaf += 16)
+#pragma GCC unroll 16
+            for (unsigned i = 0; i < 16; ++i) leaf[i] = 0;
+        for (u64* const last = leaf + (pages & 15); leaf != last;) *leaf++ = 0;
     }
     [[nodiscard]] bool prepare_tables(Pfn first, std::size_t pages);
     void map_regions(Pfn first, std::size_t pages, u64 flags);

@@ -78,6 +78,17 @@ void allow_device_interrupt(u32 device);
 void break_at(u64 address);
 void invalidate(u64 address);
 void load_root(u64 root);
+struct Answer {
+    u64 rax = 0, rdx = 0, rsi = 0, rdi = 0, r8 = 0, r9 = 0;
+};
+inline void leave(arch::UserContext& context, const Answer& answer) {
+    context.rax = answer.rax;
+    context.rdx = answer.rdx;
+    context.rsi = answer.rsi;
+    context.rdi = answer.rdi;
+    context.r8 = answer.r8;
+    context.r9 = answer.r9;
+}
 void leave_space(u64 root);
 
 void open_interrupts();
