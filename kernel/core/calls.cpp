@@ -401,7 +401,7 @@ template <u64 mode>
                                                        u64 control, u64 parameters, u64 data, u64 timeout_us) {
     const u64 bytes = usual_parameters(parameters);
     constexpr u64 longest_us = (u64{1} << 31) - 1;
-    if (bytes > abi::parameter_capacity || timeout_us > longest_us) [[unlikely]]
+    if (bytes > abi::parameter_capacity || timeout_us - 1 >= longest_us) [[unlikely]]  // 0: it has no limit
         return nullptr;
     Slot& callee = *f.slot;
     Process* const t = receiver_of(callee);
@@ -409,7 +409,7 @@ template <u64 mode>
         return nullptr;
     const u64 time = machine::now();
     const u64 deadline = time + timeout_us * machine::ticks_per_us();
-    if (deadline < arch::cpu().armed) [[unlikely]]  // or it has none, and is `time`
+    if (deadline < arch::cpu().armed) [[unlikely]]
         return nullptr;
 
     abi::ControlIca* const page = push_plain_frame<mode>(c, 0, me, p, f, control, bytes, mode == with_area ? data : 0);
