@@ -155,6 +155,20 @@ TEST_CASE("a request that is in work when its time is up is forgotten when it is
     t.w.check();
 }
 
+TEST_CASE("a request without a time limit has none, also while the timer's interrupt waits", "[calls][timeouts]") {
+    Chain t;
+    CHECK(t.w.receive(t.relay, 100).blocked);
+    t.w.wait_for_work(t.last);
+    model::hardware().clock += 200 * machine::ticks_per_us();
+    CHECK(t.w.request(t.client, t.f, t.c).blocked);
+    CHECK(t.w.advance(0));
+    CHECK(outcome_of(t.relay).error == Error::timed_out);
+    CHECK(outcome_of(t.client).blocked);
+    CHECK(t.w.reply(t.last, t.c, 5).ok());
+    CHECK(outcome_of(t.client).rdx == 5);
+    t.w.check();
+}
+
 TEST_CASE("an asynchronous call whose time is up in the queue comes back as an error", "[calls][timeouts]") {
     Chain t;
     CHECK(t.w.request_async(t.client, t.f, t.c, 0, 0, 300).ok());
