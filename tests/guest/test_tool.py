@@ -100,11 +100,13 @@ def test_cpp_program(tmp_path):
 
 
 def test_debugger_knows_the_slots():
-    result = ant("debug", "--", "-batch", "-ex", "hbreak ant::core::create_process", "-ex", "ignore 1 4", "-ex", "continue",
+    result = ant("debug", "--", "-batch", "-ex", "hbreak ant::core::complete_process", "-ex", "ignore 1 4", "-ex", "continue",
                  "-ex", "ant slots", "-ex", "ant icas", "-ex", "ant processes", "-ex", "ant queue guardian")
     assert "guardian" in result.stdout and "console" in result.stdout, result.stdout + result.stderr
 
 
-def test_later_commands_say_so():
-    assert ant("bench", "--peer", "linux").returncode == 2
+def test_benches_have_names():
     assert "ipc" in ant("bench", "--list").stdout
+    assert ant("bench", "nonsense").returncode == 2
+    assert ant("bench", "memory", "--peer", "linux").returncode == 2  # which has none
+    assert ant("bench", "ipc", "--peer", "nonsense").returncode == 2
