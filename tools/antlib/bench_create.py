@@ -4,7 +4,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from antlib import bench_guest, qemu, run
+from antlib import bench_guest, build, qemu, run
 from antlib.bench_output import Result
 from antlib.paths import BUILD
 
@@ -12,6 +12,7 @@ PROGRAMS = ("empty-30k", "empty-67k", "empty-1m")
 
 
 def measure(options) -> Result:
+    build.ninja(list(PROGRAMS), "Building programs of several sizes")
     with tempfile.TemporaryDirectory(prefix="ant-bench-") as folder:
         for name in PROGRAMS:
             subprocess.run(["strip", "-o", f"{folder}/{name}", BUILD / "programs" / name], check=True)

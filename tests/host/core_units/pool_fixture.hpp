@@ -12,7 +12,8 @@ struct OwnPool {
         model::hardware().reset(pages);
         pool.init(info, border);
     }
-    u64& word(Pfn pfn) { return *static_cast<u64*>(machine::page(pfn)); }
+    // Not one at the beginning: a page that is not zero there is taken for damaged.
+    u64& word(Pfn pfn) { return static_cast<u64*>(machine::page(pfn))[8]; }
     // Whether all of it is one free block, with nothing lost.
     bool whole() {
         const Pfn all = pool.allocate(info.size(), PageKind::area);

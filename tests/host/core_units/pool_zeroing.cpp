@@ -11,7 +11,10 @@ TEST_CASE("pages keep what is known of them when their blocks merge", "[pool]") 
     OwnPool p(64);
     p.pool.add(0, 64);
     REQUIRE(p.pool.allocate(64, PageKind::area) == 0);
-    for (Pfn page = 0; page < 64; ++page) p.word(page) = 7;
+    for (Pfn page = 0; page < 64; ++page) {
+        machine::zero_page(page);
+        p.word(page) = 7;
+    }
     for (Pfn page = 0; page < 64; ++page) p.pool.release(page, 1, page % 3 == 0);
     CHECK(p.pool.zeroed_pages() == 22);
     REQUIRE(p.pool.allocate(64, PageKind::area) == 0);  // one block now
@@ -69,6 +72,7 @@ TEST_CASE("zeroing goes in steps of at most the limit, and known pages cost noth
     OwnPool p(32);
     p.pool.add(0, 32);
     REQUIRE(p.pool.allocate(32, PageKind::area) == 0);
+    for (Pfn page = 0; page < 16; ++page) machine::zero_page(page);
     p.pool.release(0, 16, true);
     p.pool.release(16, 16);
     REQUIRE(p.pool.allocate(32, PageKind::area) == 0);
