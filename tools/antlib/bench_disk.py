@@ -58,7 +58,7 @@ def prefixed(output: str, prefix: str) -> list[Figure]:
 
 MODULES = ("ata_piix", "ahci", "sd_mod", "crc32c_generic", "ext4")
 SCRIPT = """for wait in 1 2 3 4 5 6 7 8 9 10; do [ -b /dev/sda ] || sleep 1; done
-mount -t ext4 /dev/sda /mnt && linux_disk /mnt/home/bench.dat {runs}"""
+mount -t ext4 /dev/sda /mnt && disk /mnt/home/bench.dat {runs}"""
 
 
 def measure_linux(timeout: float, runs: int) -> Result:
@@ -68,7 +68,7 @@ def measure_linux(timeout: float, runs: int) -> Result:
     with tempfile.TemporaryDirectory(prefix="ant-bench-") as name:
         folder = Path(name)
         template = image(folder)
-        archive = linux_peer.initramfs(linux, folder, MODULES, (ROOT / "user/bench/linux_disk.c",), SCRIPT.format(runs=runs))
+        archive = linux_peer.initramfs(linux, folder, MODULES, (ROOT / "user/bench/linux/disk.c",), SCRIPT.format(runs=runs))
         for controller, machine in CONTROLLERS.items():
             for quantity, exact in MODES.items():
                 copy = disk.copy(template, folder / "working.img")

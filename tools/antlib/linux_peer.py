@@ -2,7 +2,7 @@
 build/peer; nothing is installed.
 
     linux = linux_peer.get()
-    archive = linux_peer.initramfs(linux, folder, modules=("8139cp",), programs=(ROOT / "user/bench/linux_x.c",), script="linux_x 3")
+    archive = linux_peer.initramfs(linux, folder, modules=("8139cp",), programs=(ROOT / "user/bench/linux/x.c",), script="x 3")
     output = linux_peer.boot(linux, archive, "log-name", machine="pc", exact=True, devices=[...], timeout=900)
 
 - `modules`: names of kernel modules; those that they need come along, and all are loaded before the script begins.

@@ -1,5 +1,5 @@
-// What the measuring programs for Linux share: the clock and the lines that tools/ant reads. One program per bench; compiled for the
-// peer by tools/antlib/bench_linux.py, never for AnT.
+// What the measuring programs for Linux share: the clock and the lines that tools/ant reads. One program per bench, compiled
+// when it is measured (tools/antlib/linux_peer.py).
 #pragma once
 
 #include <stdint.h>

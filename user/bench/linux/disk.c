@@ -1,10 +1,8 @@
-// The same as bench-disk, for Linux: reads and writes a file with O_DIRECT, one call at a time. Compiled for the machine that the
-// peer runs on; see tools/antlib/bench_disk.py.
+// The same as bench-disk, for Linux: reads and writes a file with O_DIRECT, one call at a time (tools/antlib/bench_disk.py).
 #define _GNU_SOURCE
+#include "figure.h"
+
 #include <fcntl.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,11 +31,6 @@ static uint64_t idle_ns(void) {
 }
 
 static uint64_t place(int random, uint64_t places, uint64_t n) { return random ? (n * 0x9e3779b97f4a7c15 + 12345) % places : n; }
-
-static int by_value(const void* a, const void* b) {
-    const uint64_t x = *(const uint64_t*)a, y = *(const uint64_t*)b;
-    return x < y ? -1 : x > y;
-}
 
 static void print(const char* kind, uint32_t bytes, const char* what, const char* unit, uint64_t* value, unsigned n) {
     qsort(value, n, sizeof *value, by_value);
