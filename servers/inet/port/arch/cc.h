@@ -41,7 +41,10 @@ void ant_lwip_contradiction(const char* text) __attribute__((noreturn));
 
 #define LWIP_RAND() ant_lwip_random()
 #define LWIP_CHKSUM ant_lwip_checksum
-#define LWIP_PLATFORM_DIAG(x) do { ant_lwip_print x; } while (0)
+#define LWIP_PLATFORM_DIAG(x) \
+    do {                      \
+        ant_lwip_print x;     \
+    } while (0)
 #define LWIP_PLATFORM_ASSERT(x) ant_lwip_contradiction(x)
 
 #endif
