@@ -58,10 +58,28 @@ def test_nothing_begins_when_one_cannot(guest):
     assert {row["name"]: row["pid"] for row in guest.json("servers")} == before
 
 
+def test_the_shell_replaces_itself(guest):
+    """The new one has the answer to the old one's command, its history and the status."""
+    guest.command("no-such-command")
+    replace(guest, "inet shell")
+    assert guest.command("replace shell=bad-elf")[1] == 1
+    guest.console.send("\x1b[A" * 4 + "\n")  # behind `status`, the refused `replace`, and `status` again
+    assert "replaced=shell" in guest.console.until_prompt()
+    guest.run("repeat 2 ping 10.0.2.2 1")
+
+
+def test_killed_shells_leave_nothing_behind(guest):
+    guest.command("kill shell")
+    before = settled_free_pages(guest)
+    for _ in range(5):
+        guest.command("kill shell")
+    assert_nothing_leaked(guest, before)
+
+
 def test_nothing_is_left_behind(guest):
-    replace(guest, "web echo")
+    replace(guest, "web echo shell")
     before = settled_free_pages(guest)
     for _ in range(20):
-        replace(guest, "web echo")
+        replace(guest, "web echo shell")
     assert_healthy(guest)
     assert_nothing_leaked(guest, before)

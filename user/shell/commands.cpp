@@ -2,6 +2,7 @@
 
 #include "interrupt_watch.hpp"
 #include "json.hpp"
+#include "session.hpp"
 
 #include <algorithm>
 
@@ -52,8 +53,6 @@ constexpr Command commands[] = {
     {"poweroff", "[STATUS]", "switches the machine off", power_off},
 };
 
-int last = status::success;
-
 void print_commands(bool as_json) {
     Json json;
     if (as_json) json.begin_array();
@@ -81,19 +80,18 @@ int usage(const Command& command) {
 }  // namespace
 
 std::span<const Command> all_commands() { return commands; }
-int last_status() { return last; }
 
 int run_command(Arguments& arguments) {
     const auto found = std::find_if(std::begin(commands), std::end(commands),
                                     [&](const Command& command) { return arguments[0] == command.name; });
     if (found == std::end(commands)) {
         out.print("%s: unknown command; `help` lists them\n", arguments.c_str(0));
-        last = status::unknown_command;
-        return last;
+        session->status = status::unknown_command;
+        return session->status;
     }
     const int result = found->run(arguments);
-    last = result == status::show_usage ? usage(*found) : result;
-    return last;
+    session->status = result == status::show_usage ? usage(*found) : result;
+    return session->status;
 }
 
 int run_line(std::string_view line) {
@@ -104,12 +102,12 @@ int run_line(std::string_view line) {
             break;
         case Arguments::Problem::open_quote:
             out.write("a quote is not closed\n");
-            return last = status::wrong_usage;
+            return session->status = status::wrong_usage;
         case Arguments::Problem::too_many:
             out.write("too many words\n");
-            return last = status::wrong_usage;
+            return session->status = status::wrong_usage;
     }
-    return arguments.size() == 0 ? last : run_command(arguments);
+    return arguments.size() == 0 ? session->status : run_command(arguments);
 }
 
 int show_help(Arguments& arguments) {
@@ -129,8 +127,8 @@ int show_help(Arguments& arguments) {
 }
 
 int show_status(Arguments&) {
-    out.print("%d\n", last);
-    return last;
+    out.print("%d\n", session->status);
+    return session->status;
 }
 
 int repeat_command(Arguments& arguments) {

@@ -32,7 +32,6 @@ int run_command(Arguments& arguments);
 int run_line(std::string_view line);
 // A line that a command asks for. false: Ctrl-C
 bool ask_line(std::string_view& line);
-int last_status();
 
 // Listings of the core's tables
 int list_processes(Arguments&);

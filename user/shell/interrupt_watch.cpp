@@ -13,15 +13,16 @@ unsigned depth = 0;         // of nested watches
 std::uint64_t waiting = 0;  // control ICA of the call that waits for Ctrl-C; 0: none
 bool has_been_typed = false;
 
-std::optional<Finished> finished(const sys::Raw& receipt) {
-    if (receipt.error != Error::none) return std::nullopt;
-    if (static_cast<abi::Receipt>(receipt.rsi & 0xff) != abi::Receipt::result) return std::nullopt;
-    return Finished{receipt.rdi, static_cast<Error>(receipt.rsi >> 8 & 0xff), receipt.r9};
-}
-
 }  // namespace
 
-std::optional<Finished> next_result(std::uint64_t timeout_us) { return finished(sys::raw(sys::Syscall::receive, timeout_us)); }
+std::optional<Finished> next_result(std::uint64_t timeout_us, void (*replaced)()) {
+    const sys::Raw receipt = sys::raw(sys::Syscall::receive, timeout_us);
+    if (receipt.error != Error::none) return std::nullopt;
+    const auto kind = static_cast<abi::Receipt>(receipt.rsi & 0xff);
+    if (kind == abi::Receipt::replacement && replaced != nullptr) replaced();
+    if (kind != abi::Receipt::result) return std::nullopt;
+    return Finished{receipt.rdi, static_cast<Error>(receipt.rsi >> 8 & 0xff), receipt.r9};
+}
 
 void forget(const Finished& finished) {
     if (finished.data != 0) (void)sys::ica_release(finished.data);
@@ -38,13 +39,15 @@ InterruptWatch::InterruptWatch() {
 InterruptWatch::~InterruptWatch() {
     if (--depth != 0 || waiting == 0) return;
     // The answer to the first call is under way when the second one is answered.
-    (void)console_client.call(console::interrupt, {.withdraw = 1, .reserved = 0});
+    withdraw();
     while (waiting != 0) {
         const auto result = next_result(withdrawal_us);
         if (!result) return;
         if (!took(*result)) forget(*result);
     }
 }
+
+void InterruptWatch::withdraw() { (void)console_client.call(console::interrupt, {.withdraw = 1, .reserved = 0}); }
 
 bool InterruptWatch::took(const Finished& finished) {
     if (waiting == 0 || finished.control != waiting) return false;

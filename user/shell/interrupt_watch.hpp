@@ -19,7 +19,8 @@ struct Finished {
 };
 
 // Waits for a result of Client::send. nothing: none within that time (no_limit, abi::poll).
-std::optional<Finished> next_result(std::uint64_t timeout_us);
+// `replaced` is called when this shell is to be replaced; without it, it stays.
+std::optional<Finished> next_result(std::uint64_t timeout_us, void (*replaced)() = nullptr);
 // Of a result that nobody waits for: the shell before this one may have asked for it.
 void forget(const Finished& finished);
 
@@ -32,6 +33,8 @@ public:
     InterruptWatch(const InterruptWatch&) = delete;
     InterruptWatch& operator=(const InterruptWatch&) = delete;
 
+    // Of a shell before this one: Ctrl-C counts as input again.
+    static void withdraw();
     // Has Ctrl-C been typed? For commands that have no other asynchronous call under way.
     bool fired();
     // For those that have: true if the result was that of the watch.

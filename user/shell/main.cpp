@@ -1,18 +1,19 @@
 // The shell: slot "shell". Reads lines from the console and runs commands.
 #include "commands.hpp"
 #include "line_editor.hpp"
-#include "prompt_time.hpp"
+#include "session.hpp"
 
 #include <ant/abi/manifest.hpp>
 #include <ant/process.hpp>
 
+#include <optional>
+
 ANT_MANIFEST(.version = 1, .name = "shell", .priority = 10,
-             .privileges = ant::abi::privilege::list | ant::abi::privilege::replace, .quota_pages = 4096, .quota_calls = 64,
-             .restart = 1, .callees = "*");
+             .privileges = ant::abi::privilege::list | ant::abi::privilege::replace, .state_writes = ant::shell::session_format,
+             .state_reads = 1U << ant::shell::session_format, .quota_pages = 4096, .quota_calls = 64, .restart = 1,
+             .callees = "*");
 
 namespace ant::shell {
-
-constinit std::uint64_t prompt_ns = 0;
 
 namespace {
 
@@ -20,8 +21,7 @@ constexpr std::string_view prompt = "ant> ", text_prompt = "> ";
 constexpr std::uint64_t console_pause_us = 100'000;
 constexpr unsigned usual_columns = 80;
 
-History history;
-LineEditor editor{history};
+constinit std::optional<LineEditor> editor;  // from the beginning of the session
 LineEditor::Echo echo;
 
 // Input that has arrived and is not yet used.
@@ -57,18 +57,18 @@ void show_prompt() {
     if (size.column != 0) out.write("\n");  // a program has left its last line open
     out.write(prompt);
     out.flush();
-    if (prompt_ns == 0) {
-        prompt_ns = clock_ns();
-        log("prompt at %lu ns", prompt_ns);  // `bench boot` looks for this line
+    if (session->prompt_ns == 0) {
+        session->prompt_ns = clock_ns();
+        log("prompt at %lu ns", session->prompt_ns);  // `bench boot` looks for this line
     }
-    editor.begin(prompt.size(), columns_of(size));
+    editor->begin(prompt.size(), columns_of(size));
 }
 
 // false: forget the line.
 bool read_line(std::string_view behind) {
     for (;;) {
         echo.clear();
-        const auto event = editor.feed(next_byte(), echo);
+        const auto event = editor->feed(next_byte(), echo);
         out.write(echo.view());
         switch (event) {
             case LineEditor::Event::none:
@@ -81,7 +81,7 @@ bool read_line(std::string_view behind) {
             case LineEditor::Event::clear:
                 out.write(behind);
                 echo.clear();
-                editor.show_again(echo);
+                editor->show_again(echo);
                 out.write(echo.view());
                 break;
         }
@@ -92,24 +92,25 @@ bool read_line(std::string_view behind) {
 
 bool ask_line(std::string_view& line) {
     out.write(text_prompt);
-    editor.begin(text_prompt.size(), columns_of(console_size()), false);
+    editor->begin(text_prompt.size(), columns_of(console_size()), false);
     const bool complete = read_line(text_prompt);
-    line = editor.line();
+    line = editor->line();
     return complete;
 }
 
 [[noreturn]] void serve() {
+    editor.emplace(session->history);
+    if (session->replacement != 0) session->status = finish_replacement();  // that of the shell before
     for (;;) {
         show_prompt();
-        if (read_line(prompt)) run_line(editor.line());
+        if (read_line(prompt)) run_line(editor->line());
     }
 }
 
 }  // namespace ant::shell
 
 int main() {
-    // It has no functions; but whoever takes a slot over has to say that it is there.
-    const auto registered = ant::sys::server_register(~std::uint64_t{0});
-    if (!registered) return static_cast<int>(registered.error());
+    const auto begun = ant::shell::begin_session();
+    if (!begun) return static_cast<int>(begun.error());
     ant::shell::serve();
 }

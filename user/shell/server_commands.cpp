@@ -2,7 +2,7 @@
 #include "commands.hpp"
 #include "guardian_calls.hpp"
 #include "json.hpp"
-#include "replacement_text.hpp"
+#include "session.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -82,12 +82,11 @@ int replace_server(Arguments& arguments) {
         if (!copy_name(server.name, word.substr(0, equals)) || !copy_name(server.program, program))
             return fail(Error::invalid_argument);
     }
-    const auto replaced = guardian_client.call(guardian::replace, request, {}, replace_timeout_us);
-    if (!replaced) return fail(replaced.error());
-    int result = status::success;
-    for (unsigned i = 0; i < request.count; ++i)
-        if (const int one = print_replacement(replaced->result.result[i]); one != status::success) result = one;
-    return result;
+    out.flush();
+    const auto sent = guardian_client.send(guardian::replace, request, {}, 0, replace_timeout_us);
+    if (!sent) return fail(sent.error());
+    session->replacement = *sent;
+    return finish_replacement();
 }
 
 int stop_server(Arguments& arguments) { return end_process(guardian::stop, arguments, 0); }

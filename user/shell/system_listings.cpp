@@ -3,7 +3,7 @@
 #include "json.hpp"
 #include "records.hpp"
 
-#include "prompt_time.hpp"
+#include "session.hpp"
 
 namespace ant::shell {
 namespace {
@@ -102,12 +102,12 @@ int show_boot(Arguments& arguments) {
     const bool as_json = arguments.take_flag("--json");
     if (arguments.size() != 1) return status::show_usage;
     if (!as_json) {
-        out.print("kernel_to_prompt_ns=%llu\n", static_cast<ull>(prompt_ns));
+        out.print("kernel_to_prompt_ns=%llu\n", static_cast<ull>(session->prompt_ns));
         return status::success;
     }
     Json json;
     json.begin_object();
-    json.number("kernel_to_prompt_ns", prompt_ns);
+    json.number("kernel_to_prompt_ns", session->prompt_ns);
     json.end_object();
     json.end_line();
     return status::success;
