@@ -4,4 +4,4 @@
 #include <lwip_hooks.h>
 
 #define tcp_output ant_lwip_output_after_input
-#include <core/tcp_in.c>
+#include <core/tcp_in.c>  // NOLINT(bugprone-suspicious-include)
