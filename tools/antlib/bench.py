@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from antlib import (bench_chain, bench_create, bench_disk, bench_guest, bench_host, bench_linux, bench_network, bench_nic, bench_output,
+from antlib import (bench_chain, bench_create, bench_disk, bench_guest, bench_host, bench_ipc, bench_linux, bench_network, bench_nic, bench_output,
                     bench_plots, bench_report, build, plots, setup)
 from antlib.bench_output import Result
 from antlib.paths import BUILD
@@ -56,7 +56,9 @@ def resilience_arguments(options) -> list[int | str]:
 
 
 BENCHES = {
-    "ipc": Bench("calls through libant's loop, instructions each", beside_linux("ipc"), peered=True),
+    "ipc": Bench("calls through libant's loop, instructions each, by step",
+                 beside(lambda options: bench_ipc.measure("ipc", options.timeout),
+                        lambda options: bench_linux.measure("ipc", options.timeout)), peered=True),
     "create": Bench("making a process, until it has ended, against the size of its program",
                     beside(bench_create.measure, lambda options: bench_linux.measure("create", options.timeout)), peered=True),
     "replace": Bench("replacing, crashing and hanging servers under load, two cards on one hub",
@@ -75,7 +77,8 @@ BENCHES = {
                    in_guest("model", 1, lambda options: list(filter(None, [options.only])), MODEL_SHIFT)),
     "memory": Bench("memory of the core and of the whole system at the prompt", in_guest("memory")),
     "boot": Bench("from the core's entry to the prompt", beside_linux("boot"), peered=True),
-    "chain": Bench("one read from the program to the disk and back, sequential against direct return", bench_chain.measure),
+    "chain": Bench("calls through 1 to 5 servers, and one read from the program to the disk and back, sequential against direct return",
+                   bench_chain.measure),
     "nic": Bench("P-nic: the NIC driver replaced from the disk while a program computes and sends, two cards on one hub",
                  bench_nic.measure),
     "disk": Bench("a file through file server, cache and driver, IDE and AHCI",

@@ -19,7 +19,7 @@ SOURCE, PLUGIN = ROOT / "tools/plugin/steps.cpp", BUILD / "steps.so"
 
 # Where a step begins: program, and what its function's name begins with (as `nm -C` writes it).
 PLACES = {
-    "inet": ("inet", "ant::Outcome ant::inet_server::(anonymous namespace)::handle<&ant::inet_server::Requests::send>"),
+    "inet": ("inet", "ant::Outcome ant::inet_server::(anonymous namespace)::handle<&ant::inet_server::Requests::send"),
     "tcp": ("inet", "tcp_write"),
     "ip": ("inet", "ip4_output_if_src"),
     "ethernet": ("inet", "etharp_output"),
@@ -43,7 +43,7 @@ def build_plugin() -> None:
 def address_of(program: Path, function: str) -> int:
     listing = subprocess.run(["nm", "-C", program], check=True, capture_output=True, text=True).stdout
     found = [line for line in listing.splitlines()
-             if line[19:].startswith(function) and line[19 + len(function):19 + len(function) + 1] in ("", "(")]
+             if line[19:].startswith(function) and line[19 + len(function):19 + len(function) + 1] in ("", "(", ",", ">")]
     if not found:
         raise Failure(f"{program.name} has no function {function}")
     return int(found[0].split()[0], 16)

@@ -22,6 +22,52 @@ def by_id(result: Result) -> dict[str, Figure]:
     return {figure.id: figure for figure in result.figures}
 
 
+def steps(result: Result, calls: tuple[str, ...], title: str) -> list[Panel]:
+    """What each call takes, by step; steps of one name together."""
+    groups = {call: {} for call in calls}
+    for figure in result.figures:
+        call, found, step = figure.id.partition(".step")
+        if found and call in groups:
+            name = step.partition(".")[2].replace("_", " ")
+            groups[call][name] = groups[call].get(name, 0) + figure.value
+    shown = {call: parts for call, parts in groups.items() if parts}
+    names = dict.fromkeys(name for parts in shown.values() for name in parts)
+    return [Columns(title, "instructions by step", [call.split(".", 1)[1] for call in shown],
+                    {name: [parts.get(name, 0) for parts in shown.values()] for name in names})] if shown else []
+
+
+def ipc(result: Result) -> list[Panel]:
+    """Round trips over the bytes that go there and back."""
+    kinds = {"ipc.sync.move": "sync, an area is moved", "ipc.async.move": "async, an area is moved",
+             "linux.ipc.pipe": "Linux, pipes", "linux.ipc.unix": "Linux, UNIX sockets"}
+    points = {}
+    for figure in result.figures:
+        kind, _, size = figure.id.rpartition(".")
+        if kind in kinds and size.isdigit():
+            points.setdefault(kind, []).append((int(size), figure.value))
+    curves = [Curve(name, sorted(points[kind])) for kind, name in kinds.items() if kind in points]
+    return [Curves(f"ipc ({result.mode}, {result.commit}): round trip with data", "bytes there and back", "instructions", curves,
+                   log="xy", x_range="50:3e6", y_range="100:*"),
+            *steps(result, ("ipc.sync.null", "ipc.sync.params64", "ipc.sync.move.4096", "ipc.async.null", "ipc.async.move.4096"),
+                   "a call by step: what the programs execute and what the core does for them")]
+
+
+def chain(result: Result) -> list[Panel]:
+    """Over the number of servers; P-ipc's figures in clocks of its machine beside it, and the chain of real servers."""
+    values = {name: figure.value for name, figure in by_id(result).items()}
+    returns = ("sequential", "direct")
+    curves = [Curve(how, [(n, values[f"chain.{n}.{how}"]) for n in range(1, 6) if f"chain.{n}.{how}" in values]) for how in returns]
+    real = [name for name in ("cached", "uncached", "uncached.256k") if f"chain.real.{name}.direct" in values]
+    theirs = {entry.id.rpartition(".")[2]: entry.value for entry in papers.chain() if entry.id.startswith("chain.3.")}
+    return [Curves(f"chain ({result.mode}, {result.commit}): servers that only take and return", "servers", "instructions",
+                   [curve for curve in curves if curve.points], x_range="0.5:5.5"),
+            Columns("P-ipc, section 4: through three servers, Pentium 4, 2.8 GHz", "clocks", ["3"],
+                    {how: [theirs[how]] for how in returns}, "servers", stacked=False, height=300),
+            *steps(result, ("chain.3.sequential", "chain.3.direct"), "three servers, by step"),
+            Columns("real servers: program, file server, cache, disk driver, program", "instructions", real,
+                    {how: [values[f"chain.real.{name}.{how}"] for name in real] for how in returns}, stacked=False)]
+
+
 def resilience(result: Result) -> list[Panel]:
     """Throughput over the time between two kills, and dashed what it is without."""
     curves, without = {}, {}
@@ -141,4 +187,4 @@ def create(result: Result) -> list[Panel]:
                    [Curve(name, sorted(points)) for name, points in curves.items()], log="x", x_range="20:2000")]
 
 
-PANELS = {"create": create, "model": model, "nic": nic, "resilience": resilience, "send": send, "rtt": rtt}
+PANELS = {"chain": chain, "create": create, "ipc": ipc, "model": model, "nic": nic, "resilience": resilience, "send": send, "rtt": rtt}

@@ -16,8 +16,10 @@ PEER = "linux"
 FOLDED = 40  # a longer table is closed at first
 # Of figures of a peer whose ids are not ours: what they compare with.
 PAIRS = {
-    "ipc.sync.null": ("ipc.pipe.null", "ipc.socket.null", "ipc.futex.null"),
-    **{f"ipc.sync.move.{size}": (f"ipc.pipe.{size}", f"ipc.socket.{size}") for size in (4096, 65536, 1048576, 2097152)},
+    "ipc.sync.null": ("ipc.pipe.null", "ipc.unix.null", "ipc.futex.null"),
+    "ipc.sync.params64": ("ipc.pipe.64", "ipc.unix.64"),
+    **{f"ipc.sync.move.{size}": (f"ipc.pipe.{size}", f"ipc.unix.{size}")
+       for size in (64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 2097152)},
 }
 HIGHER_IS_BETTER = ("mb_per_s", "MB/s", "KB/s", "kb_per_s", "packets/s", "percent")
 NOTES = """\

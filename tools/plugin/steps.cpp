@@ -1,14 +1,16 @@
 // A plugin of QEMU (its public plugin interface, version 1): counts the guest's instructions between places in programs.
 //
-//   -plugin steps.so,marks=FILE,out=FILE[,profile=FILE]
+//   -plugin steps.so,out=FILE[,marks=FILE][,crossings=on][,whole=on][,profile=FILE]
 //
 // A program says where a series, an interval and its end are by the instruction nopl 0x416e54NN(%rax): 1, 2, 3. A line
 // "NAME ADDRESS BYTES" of `marks` names a place by its address in a program and the bytes of its first instruction, as
 // programs have the same addresses. For each interval `out` gets a line "NAME:COUNT ... io:COUNT end:COUNT
 // aside:COUNT" with the instructions from its beginning to the first passage of each place, and to the first store to a
 // device. After that store everything up to the instruction behind it is counted as `aside` only: on the same machine the frame
-// may arrive at another card. (Not with `profile`.) `profile`
-// gets a line "ADDRESS COUNT BYTES" for each executed instruction, of what was executed within intervals.
+// may arrive at another card. (Not with `profile`.) With `crossings` the line has a `cross:COUNT` for each way into the core
+// and out of it, instead of what concerns devices. `whole`: all from power-on to the emulator's end is one interval.
+// `profile` gets a line "ADDRESS COUNT BYTES" for each instruction executed within intervals. Both are written when the emulator
+// exits, so it must not be killed.
 //
 // No header of QEMU is installed with it: the few functions that are used are declared here.
 #include <cinttypes>
@@ -26,6 +28,7 @@ struct qemu_plugin_insn;
 struct qemu_plugin_hwaddr;
 using PluginId = std::uint64_t;
 using MemoryInfo = std::uint32_t;
+void qemu_plugin_register_atexit_cb(PluginId, void (*)(PluginId, void*), void*);
 void qemu_plugin_register_vcpu_tb_trans_cb(PluginId, void (*)(PluginId, qemu_plugin_tb*));
 std::size_t qemu_plugin_tb_n_insns(const qemu_plugin_tb*);
 qemu_plugin_insn* qemu_plugin_tb_get_insn(const qemu_plugin_tb*, std::size_t);
@@ -58,14 +61,16 @@ struct Instruction {
 };
 
 std::vector<Place> places;
-std::unordered_map<std::uint64_t, std::vector<std::unique_ptr<Instruction>>> instructions;
+// Never destroyed: needed when the emulator exits.
+auto& instructions = *new std::unordered_map<std::uint64_t, std::vector<std::unique_ptr<Instruction>>>;
 std::FILE *out = nullptr, *profile = nullptr;
 
-bool inside = false;
+bool crossings = false, whole = false;
+bool inside = false, in_core = false;
 std::uint64_t counted = 0, aside = 0;
 std::uint64_t paused_until = 0;  // 0: not paused
 bool stored = false;
-std::vector<std::pair<const char*, std::uint64_t>> passed;
+auto& passed = *new std::vector<std::pair<const char*, std::uint64_t>>;
 
 void pass(const char* name) {
     for (const auto& [seen, count] : passed)
@@ -73,9 +78,14 @@ void pass(const char* name) {
     passed.emplace_back(name, counted);
 }
 
-// Anew at the end of each interval.
+bool is_core(std::uint64_t address) { return address >> 63 != 0; }
+
+void cross(bool to_core) {
+    if (crossings && in_core != to_core) passed.emplace_back("cross", counted);
+    in_core = to_core;
+}
+
 void write_profile() {
-    std::rewind(profile);
     for (const auto& [address, here] : instructions)
         for (const auto& instruction : here) {
             if (instruction->count == 0) continue;
@@ -90,13 +100,19 @@ void finish() {
     for (const auto& [name, count] : passed) std::fprintf(out, "%s:%" PRIu64 " ", name, count);
     std::fprintf(out, "end:%" PRIu64 " aside:%" PRIu64 "\n", counted, aside);
     std::fflush(out);
+}
+
+void ended(PluginId, void*) {
+    if (whole) finish();
     if (profile != nullptr) write_profile();
 }
 
 void reached(unsigned mark) {
+    if (whole) return;
     if (mark == 1) std::fputs("series\n", out);
     if (mark == 3 && inside) finish();
     inside = mark == 2;
+    in_core = false;
     counted = aside = paused_until = 0;
     stored = false;
     passed.clear();
@@ -113,6 +129,7 @@ void executed(unsigned, void* data) {
         }
         paused_until = 0;
     }
+    cross(is_core(instruction.address));
     if (instruction.place != nullptr) pass(instruction.place->name.c_str());
     ++counted;
     ++instruction.count;
@@ -171,7 +188,7 @@ void translated(PluginId, qemu_plugin_tb* block) {
         qemu_plugin_insn* insn = qemu_plugin_tb_get_insn(block, i);
         Instruction& instruction = instruction_of(block, i);
         qemu_plugin_register_vcpu_insn_exec_cb(insn, executed, no_registers, &instruction);
-        if (instruction.address >> 63 == 0)
+        if (!crossings && !whole && !is_core(instruction.address))
             qemu_plugin_register_vcpu_mem_cb(insn, stores_to_device, no_registers, stores, &instruction);
     }
 }
@@ -196,10 +213,13 @@ extern "C" [[gnu::visibility("default")]] int qemu_plugin_install(PluginId id, c
     for (int i = 0; i < count; ++i) {
         const char* argument = arguments[i];
         if (std::strncmp(argument, "marks=", 6) == 0) read_marks(argument + 6);
+        if (std::strcmp(argument, "crossings=on") == 0) crossings = true;
+        if (std::strcmp(argument, "whole=on") == 0) whole = inside = true;
         if (std::strncmp(argument, "out=", 4) == 0) out = std::fopen(argument + 4, "w");
         if (std::strncmp(argument, "profile=", 8) == 0) profile = std::fopen(argument + 8, "w");
     }
     if (out == nullptr) return -1;
     qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+    qemu_plugin_register_atexit_cb(id, ended, nullptr);
     return 0;
 }

@@ -1,8 +1,9 @@
-// bench ipc: calls from an application to servers, through libant and with time-outs.
+// bench ipc, bench chain: calls from an application to servers, through libant and with time-outs.
 #include "ipc.hpp"
 
 #include "figures.hpp"
 #include "interface.hpp"
+#include "plugin_marks.hpp"
 
 #include <ant/child.hpp>
 #include <ant/console.hpp>
@@ -11,11 +12,24 @@
 namespace ant::bench {
 namespace {
 
-constexpr unsigned runs = 1000, warm_up_runs = 50;
+constexpr unsigned runs = 1000, warm_up_runs = 50, shown_runs = 20;
+constexpr std::size_t sizes[] = {64, 256, 1024, 4096, 16384, 65536, 262144, 1 << 20, 2 << 20};
 
 Samples samples;
 Client server{"bench-server"};
-Client chain{"bench-relay-1"};
+
+// By the number of servers through which a request goes; each passes it on to the one before, and the first answers.
+const char* const chain_names[] = {"bench-server", "bench-relay-2", "bench-relay-3", "bench-relay-4", "bench-relay-5"};
+Client chains[] = {Client{chain_names[0]}, Client{chain_names[1]}, Client{chain_names[2]}, Client{chain_names[3]},
+                   Client{chain_names[4]}};
+
+struct Id {
+    char text[64];
+    template <class... Parts>
+    explicit Id(const char* pattern, Parts... parts) {
+        format(text, sizeof text, pattern, parts...);
+    }
+};
 
 // What reading the time stamp counter twice costs by itself.
 std::uint64_t own_cost() {
@@ -25,6 +39,20 @@ std::uint64_t own_cost() {
         least = std::min(least, time_stamp() - begin);
     }
     return least;
+}
+
+// The same calls for the plugin, which counts them by step.
+template <class Run>
+Result<> show(const char* id, Run run) {
+    console::print("series %s\n", id);
+    tell_plugin<Mark::series>();
+    for (unsigned i = 0; i < shown_runs; ++i) {
+        tell_plugin<Mark::begin>();
+        const Error ended = run();
+        tell_plugin<Mark::end>();
+        if (ended != Error::none) return Failure(ended);
+    }
+    return {};
 }
 
 // `run` is one call; it says how it ended.
@@ -44,7 +72,7 @@ Result<> measure(const Records& records, const char* id, Run run) {
     }
     const auto after = ANT_TRY(records.system());
     samples.print(id, "instructions", difference(before, after), runs);
-    return {};
+    return show(id, run);
 }
 
 // Inline, as in a program that has one call there.
@@ -61,59 +89,78 @@ template <class Function>
 }
 
 // The result is taken as a server loop takes it.
-Error call_asynchronously() {
-    const auto sent = server.send(null, {}, {}, 0, default_timeout_us);
+template <const Function<Nothing>& function>
+Error call_asynchronously(Data data) {
+    const auto sent = server.send(function, {}, data, 0, default_timeout_us);
     if (!sent) return sent.error();
     const sys::Raw receipt = sys::raw(sys::Syscall::receive, default_timeout_us);
     if (receipt.error != Error::none) return receipt.error;
-    if (receipt.rdi != *sent) return Error::io_error;
+    if (receipt.rdi != *sent || receipt.r9 != data.address) return Error::io_error;
     controls::give(*sent);
     return Error::none;
 }
 
-Result<> measure_move(const Records& records, const char* id, std::size_t bytes) {
+// Of one area, there and back.
+Result<> measure_moves(const Records& records, std::size_t bytes) {
     Ica area = ANT_TRY(Ica::reserve(bytes));
     std::uint64_t address = area.detach();
-    return measure(records, id, [&] {
+    ANT_TRY(measure(records, Id{"ipc.sync.move.%zu", bytes}.text, [&] {
         const auto answer = server.call(move, {}, {address, abi::DataMode::move});
         if (!answer) return answer.error();
         return answer->data == address ? Error::none : Error::io_error;
-    });
+    }));
+    ANT_TRY(measure(records, Id{"ipc.async.move.%zu", bytes}.text, [&] {
+        return call_asynchronously<move>({address, abi::DataMode::move});
+    }));
+    return sys::ica_release(address);
 }
 
 Result<> start_servers() {
-    // The last one first: each relay calls the one behind it.
-    ANT_TRY(start_child("bench-server", {}, {.as = "bench-server"}));
-    ANT_TRY(start_child("bench-relay", {"bench-server"}, {.as = "bench-relay-2"}));
-    ANT_TRY(start_child("bench-relay", {"bench-relay-2"}, {.as = "bench-relay-1"}));
+    ANT_TRY(start_child("bench-server", {}, {.as = chain_names[0]}));
+    for (unsigned i = 1; i < std::size(chain_names); ++i)
+        ANT_TRY(start_child("bench-relay", {chain_names[i - 1]}, {.as = chain_names[i]}));
     // Servers are above this process: they have registered as soon as it runs again.
     wait_us(1000);
     return {};
 }
 
-Result<> measure_all() {
-    const Records records = ANT_TRY(Records::make());
+template <unsigned servers>
+Result<> measure_chain(const Records& records, const char* sequential_id, const char* direct_id) {
+    ANT_TRY(measure(records, sequential_id, [] { return call(chains[servers - 1], sequential); }));
+    return measure(records, direct_id, [] { return call(chains[servers - 1], direct); });
+}
+
+Result<> measure_calls(const Records& records) {
     ANT_TRY(measure(records, "ipc.sync.null", [] { return call(server, null); }));
     ANT_TRY(measure(records, "ipc.sync.params64", [] { return call_with_parameters(); }));
-    ANT_TRY(measure_move(records, "ipc.sync.move.4096", 4096));
-    ANT_TRY(measure_move(records, "ipc.sync.move.65536", 65536));
-    ANT_TRY(measure_move(records, "ipc.sync.move.1048576", 1 << 20));
-    ANT_TRY(measure_move(records, "ipc.sync.move.2097152", 2 << 20));
-    ANT_TRY(measure(records, "ipc.async.null", [] { return call_asynchronously(); }));
-    ANT_TRY(measure(records, "ipc.chain3.sequential", [] { return call(chain, sequential); }));
-    ANT_TRY(measure(records, "ipc.chain3.direct", [] { return call(chain, direct); }));
-    return {};
+    ANT_TRY(measure(records, "ipc.async.null", [] { return call_asynchronously<null>({}); }));
+    for (const std::size_t bytes : sizes) ANT_TRY(measure_moves(records, bytes));
+    return measure_chain<3>(records, "ipc.chain3.sequential", "ipc.chain3.direct");
+}
+
+Result<> measure_chains(const Records& records) {
+    ANT_TRY(measure_chain<1>(records, "chain.1.sequential", "chain.1.direct"));
+    ANT_TRY(measure_chain<2>(records, "chain.2.sequential", "chain.2.direct"));
+    ANT_TRY(measure_chain<3>(records, "chain.3.sequential", "chain.3.direct"));
+    ANT_TRY(measure_chain<4>(records, "chain.4.sequential", "chain.4.direct"));
+    return measure_chain<5>(records, "chain.5.sequential", "chain.5.direct");
+}
+
+int run(const char* name, Result<> (*measure_all)(const Records&)) {
+    const auto measured = [&]() -> Result<> {
+        ANT_TRY(start_servers());
+        return measure_all(ANT_TRY(Records::make()));
+    }();
+    // The last one first: each relay calls the one before.
+    for (std::size_t i = std::size(chain_names); i-- != 0;) stop_child(chain_names[i]);
+    if (measured) return 0;
+    console::print("bench %s: %s\n", name, error_text(measured.error()));
+    return 1;
 }
 
 }  // namespace
 
-int measure_ipc() {
-    auto measured = start_servers();
-    if (measured) measured = measure_all();
-    for (const char* slot : {"bench-relay-1", "bench-relay-2", "bench-server"}) stop_child(slot);
-    if (measured) return 0;
-    console::print("bench ipc: %s\n", error_text(measured.error()));
-    return 1;
-}
+int measure_ipc() { return run("ipc", measure_calls); }
+int measure_chain() { return run("chain", measure_chains); }
 
 }  // namespace ant::bench

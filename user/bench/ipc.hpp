@@ -3,5 +3,6 @@
 namespace ant::bench {
 
 int measure_ipc();
+int measure_chain();
 
 }  // namespace ant::bench

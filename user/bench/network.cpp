@@ -3,6 +3,7 @@
 #include "figures.hpp"
 #include "network_load.hpp"
 #include "network_time.hpp"
+#include "plugin_marks.hpp"
 #include "streams.hpp"
 
 #include <ant/abi/manifest.hpp>
@@ -22,7 +23,9 @@ ANT_MANIFEST(.version = 1, .name = "bench-network", .priority = ant::abi::priori
 namespace {
 
 using namespace ant;
+using bench::Mark;
 using bench::Streams;
+using bench::tell_plugin;
 using console::print;
 
 constexpr std::uint16_t first_port = 5600;
@@ -40,13 +43,6 @@ struct Id {
         va_end(arguments);
     }
 };
-
-// What a plugin of the emulator looks for (tools/antlib/plugin): no operation to the processor.
-enum class Mark : unsigned { series = 1, begin = 2, end = 3 };
-template <Mark mark>
-[[gnu::always_inline]] inline void tell_plugin() {
-    asm volatile(".byte 0x0f, 0x1f, 0x80\n\t.long %c0" : : "i"(0x416e5400 + static_cast<unsigned>(mark)) : "memory");
-}
 
 std::uint32_t address_of(const char* dotted) {
     std::uint32_t address = 0;

@@ -12,7 +12,7 @@
 
 enum { futex_wait = 0, futex_wake = 1 };  // linux/futex.h, which the C library does not bring
 enum { rounds = 1000, warm_up = 100, largest = 2 << 20 };
-static const uint32_t sizes[] = {1, 64, 4096, 65536, 1 << 20, largest};
+static const uint32_t sizes[] = {1, 64, 256, 1024, 4096, 16384, 65536, 262144, 1 << 20, largest};
 static char* buffer;
 static uint64_t samples[rounds];
 
