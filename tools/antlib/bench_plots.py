@@ -46,6 +46,8 @@ def ipc(result: Result) -> list[Panel]:
         if kind in kinds and size.isdigit():
             points.setdefault(kind, []).append((int(size), figure.value))
     curves = [Curve(name, sorted(points[kind])) for kind, name in kinds.items() if kind in points]
+    if not curves:
+        return []
     return [Curves(f"ipc ({result.mode}, {result.commit}): round trip with data", "bytes there and back", "instructions", curves,
                    log="xy", x_range="50:3e6", y_range="100:*"),
             *steps(result, ("ipc.sync.null", "ipc.sync.params64", "ipc.sync.move.4096", "ipc.async.null", "ipc.async.move.4096"),
@@ -57,10 +59,12 @@ def chain(result: Result) -> list[Panel]:
     values = {name: figure.value for name, figure in by_id(result).items()}
     returns = ("sequential", "direct")
     curves = [Curve(how, [(n, values[f"chain.{n}.{how}"]) for n in range(1, 6) if f"chain.{n}.{how}" in values]) for how in returns]
+    if not all(curve.points for curve in curves):
+        return []
     real = [name for name in ("cached", "uncached", "uncached.256k") if f"chain.real.{name}.direct" in values]
     theirs = {entry.id.rpartition(".")[2]: entry.value for entry in papers.chain() if entry.id.startswith("chain.3.")}
     return [Curves(f"chain ({result.mode}, {result.commit}): servers that only take and return", "servers", "instructions",
-                   [curve for curve in curves if curve.points], x_range="0.5:5.5"),
+                   curves, x_range="0.5:5.5"),
             Columns("P-ipc, section 4: through three servers, Pentium 4, 2.8 GHz", "clocks", ["3"],
                     {how: [theirs[how]] for how in returns}, "servers", stacked=False, height=300),
             *steps(result, ("chain.3.sequential", "chain.3.direct"), "three servers, by step"),
