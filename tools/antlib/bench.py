@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from antlib import (bench_chain, bench_create, bench_disk, bench_guest, bench_host, bench_ipc, bench_linux, bench_network, bench_nic, bench_output,
-                    bench_plots, bench_report, build, plots, setup)
+from antlib import (bench_chain, bench_create, bench_disk, bench_guest, bench_host, bench_ipc, bench_linux, bench_network, bench_nic,
+                    bench_output, bench_plots, bench_report, build, linux_peer, plots, setup)
 from antlib.bench_output import Result
 from antlib.paths import BUILD
 from antlib.progress import Failure, Progress, say
@@ -80,7 +80,7 @@ BENCHES = {
     "chain": Bench("calls through 1 to 5 servers, and one read from the program to the disk and back, sequential against direct return",
                    bench_chain.measure),
     "nic": Bench("P-nic: the NIC driver replaced from the disk while a program computes and sends, two cards on one hub",
-                 bench_nic.measure),
+                 beside(bench_nic.measure, bench_nic.measure_linux), peered=True),
     "disk": Bench("a file through file server, cache and driver, IDE and AHCI",
                   beside(lambda options: bench_disk.measure(options.timeout, options.samples or DISK_RUNS),
                          lambda options: bench_disk.measure_linux(options.timeout, options.samples or DISK_RUNS)), peered=True),
@@ -120,6 +120,8 @@ def main(options) -> int:
         raise Failure(f"--peer: there is `linux`, beside {', '.join(peered)}", 2)
     setup.ensure(setup.BUILD_PACKAGES, setup.RUN_PACKAGES, setup.BENCH_PACKAGES)
     build.image()
+    if options.peer:
+        linux_peer.get()  # now, as some benches run in a network namespace of their own
     for number, name in enumerate(names):
         with Progress(f"Measuring {name} ({number + 1} of {len(names)})"):
             result = BENCHES[name].measure(options)

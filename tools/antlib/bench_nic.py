@@ -6,15 +6,15 @@ application executed meanwhile is not: `added`, in instructions."""
 import re
 import statistics
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from antlib import bench_guest, disk, qemu
+from antlib import bench_guest, bench_host, disk, qemu
 from antlib.bench_output import Figure, Result
 from antlib.paths import DISK_PROGRAMS, IMAGE
 from antlib.progress import Failure
 
-SAMPLES = 10
+SAMPLES, LINUX_SAMPLES = 10, 3
 LONGER = 1.1  # P-nic: a computation that took a tenth longer than without replacement
 
 
@@ -38,6 +38,14 @@ def measure(options) -> Result:
         "total and blackout: ns of the guest's clock, one an instruction; time in which the disk is waited for is this host's",
         "compute, send: of the application; added: what its computations took longer in all; places: those a tenth longer",
         f"files on the disk, their parts at page boundaries: {sizes}; memory: the driver as it is, from the boot archive"], series(samples))
+
+
+def measure_linux(options) -> Result:
+    samples = parse(bench_host.linux_nic(LINUX_SAMPLES, options.timeout))
+    return Result("nic", bench_guest.commit(), "icount", [replace(item, id=f"linux.{item.id}") for item in figures(samples)], [
+        "linux: the same program; the driver's module unloaded and loaded again, its card's address set; the other end is on the host "
+        "(idle time passes as outside, the rest is an instruction a nanosecond); "
+        "unacknowledged: the longest time in which the other end acknowledged nothing"])
 
 
 def parse(output: str) -> list[Sample]:

@@ -20,6 +20,7 @@ PAIRS = {
     "ipc.sync.params64": ("ipc.pipe.64", "ipc.unix.64"),
     **{f"ipc.sync.move.{size}": (f"ipc.pipe.{size}", f"ipc.unix.{size}")
        for size in (64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 2097152)},
+    **{f"nic.memory.{what}": (f"nic.module.{what}",) for what in ("total", "added", "compute", "send")},
 }
 HIGHER_IS_BETTER = ("mb_per_s", "MB/s", "KB/s", "kb_per_s", "packets/s", "percent")
 NOTES = """\

@@ -11,16 +11,17 @@ build/peer; nothing is installed.
 - `script`: lines for busybox's shell, with all of busybox's commands; /dev, /proc and /sys are mounted. Afterwards
   the machine is switched off.
 - `boot` gives what the guest wrote to the serial line. `exact`: one instruction is one nanosecond; idle time
-  passes as outside, or is skipped without `idle_waits`.
+  passes as outside, or is skipped without `idle_waits`. `hopeless`: words of the kernel's after which it is Hopeless to wait.
 """
 
 import re
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from antlib import qemu, setup, third_party
+from antlib import qemu, run, setup, third_party
 from antlib.paths import BUILD
 from antlib.progress import Failure, say
 
@@ -38,6 +39,10 @@ sync
 echo {end}
 poweroff -f
 """
+
+
+class Hopeless(Failure):
+    """The kernel has said that it does not go on."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ def compile_static(source: Path, program: Path) -> None:
 
 
 def boot(linux: Linux, archive: Path, log_name: str, *, machine: str, exact: bool, devices: list[str], timeout: float,
-         memory: int = 256, append: str = "", idle_waits: bool = True) -> str:
+         memory: int = 256, append: str = "", idle_waits: bool = True, hopeless: str = "") -> str:
     clock = f"shift=0,sleep={'on' if idle_waits else 'off'}"
     accelerator = ["-accel", "tcg,thread=single", "-icount", clock] if exact else ["-accel", "tcg"]
     command = [qemu.QEMU, "-machine", machine, *accelerator, "-cpu", CPU, "-m", str(memory), "-nodefaults", "-display", "none",
@@ -116,14 +121,24 @@ def boot(linux: Linux, archive: Path, log_name: str, *, machine: str, exact: boo
                "-append", f"console=ttyS0 quiet panic=-1 {append}".rstrip(), *devices]
     log = BUILD / "log" / f"{log_name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
+
+    def output() -> str:
+        return log.read_text(encoding="utf-8", errors="replace")
+
     with open(log, "wb") as out:
-        try:
-            subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, timeout=timeout, check=False,
-                           preexec_fn=qemu.end_with_parent)
-            ending = "Linux did not come to its end"
-        except subprocess.TimeoutExpired:
-            ending = f"Linux did not come to its end in {timeout:g} s"
-    output = log.read_text(encoding="utf-8", errors="replace")
-    if END not in output:
-        raise Failure(f"{ending}; the last lines of {log}:\n{output[-2000:]}")
-    return output
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                                   preexec_fn=qemu.end_with_parent)
+    deadline = time.monotonic() + timeout
+    try:
+        while process.poll() is None and time.monotonic() < deadline and not (hopeless and hopeless in output()):
+            time.sleep(0.1)
+        ended = process.poll() is not None
+    finally:
+        run.stop(process)
+    text = output()
+    if END in text:
+        return text
+    if hopeless and hopeless in text:
+        raise Hopeless(f"Linux: {hopeless}")
+    how = f"QEMU ended with status {process.returncode} before Linux did" if ended else f"Linux did not come to its end in {timeout:g} s"
+    raise Failure(f"{how}; the last lines of {log}:\n{text[-2000:]}")

@@ -2,15 +2,10 @@
 // network HOST PORT send|rtt|bulk|stall: what is counted stands between marks for the plugin of the emulator (tools/plugin); to
 // the processor they are no operation.
 #define _GNU_SOURCE
-#include "figure.h"
+#include "connection.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 #define MARK(number) __asm__ volatile(".byte 0x0f, 0x1f, 0x80\n\t.long 0x416e5400 + " #number ::: "memory")
 #define SERIES() MARK(1)
@@ -20,29 +15,7 @@
 enum { sends = 200, round_trips = 500, warm_up = 50, block = 64 << 10, bulk_bytes = 16 << 20, stall_seconds = 15 };
 static const uint32_t send_sizes[] = {256, 512, 768, 1024, 1460, 2048, 4096, 16384};
 static const uint32_t questions[] = {256, 512, 768, 1024};
-static const char *host, *port;
 static char buffer[block];
-
-// `what` the other end is to do, with `count` bytes: one line of text, which it answers by a line.
-static int connection(const char* what, uint32_t count) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
-    const int one = 1;
-    char line[64];
-    int stream = -1;
-    if (inet_pton(AF_INET, host, &address.sin_addr) != 1) fail(host);
-    for (int attempt = 0;; ++attempt) {  // until this machine has an address
-        stream = socket(AF_INET, SOCK_STREAM, 0);
-        if (stream < 0) fail("socket");
-        if (connect(stream, (struct sockaddr*)&address, sizeof address) == 0) break;
-        if (attempt == 300) fail("connect");
-        close(stream);
-        usleep(100000);
-    }
-    setsockopt(stream, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    const int length = snprintf(line, sizeof line, "%s %u\n", what, count);
-    if (write(stream, line, (size_t)length) != length || read(stream, line, 1) != 1) fail(what);
-    return stream;
-}
 
 static void send_all(int stream, uint32_t bytes) {
     for (uint32_t done = 0; done < bytes;) {
