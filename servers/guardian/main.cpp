@@ -172,7 +172,6 @@ Result<Target> find_target(std::string_view name) {
         });
     }
     if (!target) return Failure(Error::not_found);
-    if (target->slot == startup().slot) return Failure(Error::denied);
     return *target;
 }
 
@@ -193,6 +192,7 @@ Outcome on_stop(Call call) {
     const auto target = find_target(Name{bounded(call.params<guardian::Name>().name)}.view());
     // Delivered again: the guardian before has got that far.
     if (!target) return call.redelivered() && target.error() == Error::not_found ? Outcome{} : Outcome{target.error()};
+    if (target->slot == startup().slot) return Error::denied;
     const auto ended = sys::slot_end(target->slot);
     return ended ? Outcome{} : Outcome{ended.error()};
 }
@@ -202,6 +202,7 @@ Outcome on_kill(Call call) {
     const auto target = find_target(bounded(request.name));
     if (!target) return target.error();
     if (target->pid == 0) return Error::not_found;
+    if (target->slot == startup().slot) (void)Server::answer(call.control(), Error::none);  // nobody could do it afterwards
     const auto killed = sys::process_kill(target->pid, request.status);
     return killed ? Outcome{} : Outcome{killed.error()};
 }

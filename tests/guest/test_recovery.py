@@ -79,7 +79,7 @@ def test_misbehaviour(guest, kind):
     assert_came_back(guest, before, cause or newest(guest, "faults", "basic")["cause"])
 
 
-@pytest.mark.parametrize("server", ["basic", "rtl8139", "inet", "console"])
+@pytest.mark.parametrize("server", SERVERS)
 def test_kill(guest, server):
     before = row_of(guest, server)
     guest.run(f"kill {server}")
@@ -87,9 +87,8 @@ def test_kill(guest, server):
     guest.wait_for_network()
 
 
-def test_the_guardian_is_nobodys_target(guest):
-    for command in ("kill guardian", "stop guardian"):
-        assert guest.command(command)[1] != 0
+def test_nobody_stops_the_guardian(guest):
+    assert guest.command("stop guardian")[1] != 0
 
 
 def test_stop_is_for_good(guest):
@@ -142,6 +141,16 @@ def test_a_program_that_fails_on_probation_is_rolled_back(guest, server):
     assert row_when_served(guest, server)["program"] == before["program"]
     guest.wait_for_network()
     assert_healthy(guest)
+
+
+def test_a_guardian_that_fails_on_probation(guest):
+    before = row_of(guest, "guardian")
+    replace(guest, "guardian=bad-later")
+    deadline = time.monotonic() + 60
+    while (after := row_when_served(guest, "guardian"))["program"] != before["program"]:
+        assert time.monotonic() < deadline
+    assert after["pid"] != before["pid"]
+    replace(guest, "basic")
 
 
 def test_a_crash_loop_is_given_up(guest):
