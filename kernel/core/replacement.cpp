@@ -54,10 +54,11 @@ bool has_registered(const Replacement& r) {
 // Nobody serves the slot: it is vacant, or its old server has handed over.
 bool old_has_stopped(const Slot& slot) { return slot.process == nullptr || slot.process->state == Process::State::handing_over; }
 
-void set_deadline(Replacement& r) {
-    r.deadline = deadline_after(r.timeout_us);
-    arm(r.deadline);
+void set_deadline(Replacement& r, u64 time) {
+    r.deadline = time;
+    arm(time);
 }
+void set_deadline(Replacement& r) { set_deadline(r, deadline_after(r.timeout_us)); }
 
 // Transactions --------------------------------------------------------------------------------------------
 
@@ -134,22 +135,37 @@ void fail(Replacement& culprit, Error error) {
 // Asks the old server to stop at its next receive.
 void notify_old(Replacement& r) {
     note(r, 3);
-    set_deadline(r);
+    if (r.stop_by == 0) r.stop_by = deadline_after(r.timeout_us);
+    set_deadline(r, r.stop_by);
     r.slot->events |= Slot::tell_replacement;
     wake_receiver(*r.slot);
 }
 
+// The time is over for which a server that has stopped waits for the other members.
+void go_on_serving(Replacement& r) {
+    r.state = State::registered;
+    r.patience_us *= 2;
+    Process& old = *r.slot->process;
+    finish(old, Error::cancelled);
+    make_ready(old);
+}
+
 // Leads a transaction on when one of its members has got on. True: every new server is there, and every old one has
-// stopped.
+// stopped. Those that serve are told as soon as all that were told before have stopped.
 bool advance(const Members& members) {
     if (!members.complete()) return false;
-    for (const Replacement* r : members)
+    bool somebody_is_to_stop = false;
+    for (const Replacement* r : members) {
         if (!has_registered(*r)) return false;
+        somebody_is_to_stop = somebody_is_to_stop || r->state == State::prepared;
+    }
     bool all_stopped = true;
     for (Replacement* r : members) {
-        if (r->state == State::registered) {
-            r->state = old_has_stopped(*r->slot) ? State::stopped : State::prepared;
-            if (r->state == State::prepared) notify_old(*r);
+        if (r->state == State::registered && old_has_stopped(*r->slot)) {
+            r->state = State::stopped;
+        } else if (r->state == State::registered && !somebody_is_to_stop) {
+            r->state = State::prepared;
+            notify_old(*r);
         }
         all_stopped = all_stopped && r->state == State::stopped;
     }
@@ -396,7 +412,11 @@ Process* hand_over(Process& process) {
     }
     r->state = State::stopped;
     const Members members{*r};
-    if (!advance(members) || refused(members)) return schedule();
+    if (!advance(members)) {
+        set_deadline(*r, deadline_after(r->patience_us));
+        return schedule();
+    }
+    if (refused(members)) return schedule();
     Process& next = *(*members.begin())->fresh;
     commit_all(members, next);
     return hand_to(next);
@@ -441,7 +461,8 @@ namespace {
 
 // A member that waits for others does not count the time: it is theirs.
 bool waits_for_others(Replacement& r) {
-    return r.state == State::stopped || (r.state == State::registered && Members{r}.complete());
+    if (r.state == State::stopped) return r.slot->process == nullptr;
+    return r.state == State::registered && Members{r}.complete();
 }
 
 Error what_took_too_long(State state) {
@@ -462,10 +483,12 @@ u64 expire_replacements(u64 time) {
     u64 first = never;
     for (Replacement& r : replacements) {
         if (r.state == State::free || waits_for_others(r)) continue;
-        if (r.deadline <= time)
+        if (r.deadline > time)
+            first = r.deadline < first ? r.deadline : first;
+        else if (r.state == State::stopped)
+            go_on_serving(r);
+        else
             fail(r, what_took_too_long(r.state));
-        else if (r.deadline < first)
-            first = r.deadline;
     }
     return first;
 }

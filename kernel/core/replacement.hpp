@@ -5,7 +5,9 @@
 // preparing:  the new server runs up to its registration while the old one serves.
 // registered: it waits for the other members of its transaction. One that stands alone goes on at once.
 // prepared:   the old one is told at its next receive.
-// stopped:    it has handed over, and waits for the other members, too.
+// stopped:    it has handed over, and waits for the other members, too. One of them may be waiting for an answer that only it
+//             can give: so it does not wait for long, but goes on serving, as `registered`, and is told again when those that
+//             had been told have stopped.
 // stopping:   as the paper has it: the old one has been told first, and the new one is not yet started.
 // starting:   as the paper has it: the old one has stopped; the new one runs up to its registration.
 // An old server that fails on the way, or has failed before, leaves its slot vacant: the replacement goes on, or begins,
@@ -36,6 +38,8 @@ struct Replacement {
     u32 number = 0;             // of its record
     Error error = Error::none;  // why it failed
     u64 deadline = 0;           // of the present state
+    u64 stop_by = 0;            // the old server, however often it is told
+    u64 patience_us = 200;      // it waits so long for the other members; twice as long the next time
     u64 timeout_us = 0;
     u64 started = 0;  // ticks
     u64 stopped = 0;  // end of the old server's last handler

@@ -20,7 +20,10 @@ TRACES_PER_RUN = 40
 MTYPES = {"idle", "queued", "working", "deferred", "waits", "answered", "reply", "restarted", "died", "timed_out",
           "none", "preparing", "registered", "prepared", "stopped", "stopping", "starting"}
 EVENTS = {"begin_world", "request", "defer", "tell", "deliver", "deliver_again", "answer", "time_out", "hear", "abandon",
-          "fail", "die", "end", "begin", "register", "hand_over", "cancel", "slot", "call", "end_world"}
+          "fail", "die", "end", "begin", "register", "hand_over", "go_on", "cancel", "slot", "call", "end_world"}
+
+# One server calls another that is replaced with it.
+NESTED = ["-DNESTED=1", "-DREQUESTS=2", "-DFAILURES=0", "-DLIMITS=0"]
 
 # Errors of a core that the check has to notice: (what, text of core.pml, what it becomes).
 MISTAKES = [
@@ -44,6 +47,10 @@ MISTAKES = [
     ("a replacement that fails leaves the old process waiting",
      "\tslot[s].fresh = NOBODY;\n\tslot[s].notice = false;\n\tslot[s].handing_over = false;\n\tslot[s].redeliver = false;",
      "\tslot[s].fresh = NOBODY;\n\tslot[s].notice = false;\n\tslot[s].redeliver = false;"),
+]
+NESTED_MISTAKES = [
+    ("a server that has stopped does not go on, though another waits for it",
+     "#define can_go_on(s)\t\t(slot[s].state == stopped && slot[s].handing_over)", "#define can_go_on(s)\t\tfalse"),
 ]
 
 
@@ -80,14 +87,21 @@ def verify() -> None:
                 raise SystemExit(f"never reached in {where}:\n" + "\n".join(never))
         said = search(folder, core, ["-DFAILURES=1", "-DLIMITS=0"], ["-DNP"], ["-l"])
         require_sound(folder, said, "no endless run")
-        for what, old, new in MISTAKES:
-            if core.count(old) != 1:
-                raise SystemExit(f"core.pml has no single place for the mistake: {what}")
-            said = search(folder, core.replace(old, new), [], ["-DSAFETY"], [])
-            error = re.search(r"pan:1: (.*?) \(at depth", said)
-            if error is None:
-                raise SystemExit(f"not noticed: {what}\n{said}")
-            print(f"noticed: {what}: {error.group(1)}", flush=True)
+        said = search(folder, core, NESTED, ["-DSAFETY"], [])
+        require_sound(folder, said, "one member calls another")
+        for options, mistakes in (([], MISTAKES), (NESTED, NESTED_MISTAKES)):
+            for what, old, new in mistakes:
+                require_noticed(folder, core, options, what, (old, new))
+
+
+def require_noticed(folder: Path, core: str, options: list[str], what: str, mistake: tuple[str, str]) -> None:
+    if core.count(mistake[0]) != 1:
+        raise SystemExit(f"core.pml has no single place for the mistake: {what}")
+    said = search(folder, core.replace(*mistake), options, ["-DSAFETY"], [])
+    error = re.search(r"pan:1: (.*?) \(at depth", said)
+    if error is None:
+        raise SystemExit(f"not noticed: {what}\n{said}")
+    print(f"noticed: {what}: {error.group(1)}", flush=True)
 
 
 def require_sound(folder: Path, said: str, what: str) -> None:

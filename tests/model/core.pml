@@ -50,6 +50,7 @@ chan again[SLOTS] = [CALLS] of { byte };	/* waits */
 bool whole;		/* all members of the transaction have begun */
 bool to_guardian;	/* event::process_ended, event::replacement */
 hidden byte x_, n_, lost_;
+hidden byte tells_;
 
 #define serves(s, p)	(slot[s].process == p && !slot[s].handing_over)
 #define is_vacant(s)	(slot[s].alive && slot[s].process == NOBODY)
@@ -234,27 +235,29 @@ inline commit(s) {
 }
 
 /* advance: leads a transaction on when one of its members has got on. When all new processes are there, the old ones are
- * told; when none of these is in the way any more, all slots change hands in one go. */
+ * told, unless one has been told and has not stopped yet; when none of them is in the way any more, all slots change hands in
+ * one go. */
 #define has_registered(s)	(slot[s].state == registered || slot[s].state == prepared || slot[s].state == stopped)
 #define old_has_stopped(s)	(slot[s].process == NOBODY || slot[s].handing_over)
-inline advance_one(s) {
+inline advance_one(s, tells) {
 	if
 	:: slot[s].state == registered && old_has_stopped(s) -> slot[s].state = stopped
-	:: slot[s].state == registered && !old_has_stopped(s) -> slot[s].state = prepared; slot[s].notice = true
+	:: slot[s].state == registered && !old_has_stopped(s) && tells -> slot[s].state = prepared; slot[s].notice = true
 	:: else
 	fi
 }
 inline advance(s) {
 	if
 	:: slot[s].transaction == 0 ->
-		advance_one(s);
+		advance_one(s, true);
 		if
 		:: slot[s].state == stopped -> commit(s)
 		:: else
 		fi
 	:: complete && has_registered(0) && has_registered(1) ->
-		advance_one(0);
-		advance_one(1);
+		tells_ = slot[0].state != prepared && slot[1].state != prepared;
+		advance_one(0, tells_);
+		advance_one(1, tells_);
 		if
 		:: slot[0].state == stopped && slot[1].state == stopped -> commit(0); commit(1)
 		:: else
@@ -288,6 +291,13 @@ inline hand_over(s) {
 	slot[s].notice = false;
 	slot[s].state = (slot[s].state == stopping -> starting : stopped);
 	advance(s)
+}
+
+/* go_on_serving: the other member has not stopped yet, perhaps because it waits for an answer of this one. */
+#define can_go_on(s)		(slot[s].state == stopped && slot[s].handing_over)
+inline go_on(s) {
+	slot[s].handing_over = false;
+	slot[s].state = registered
 }
 
 /* fail: the new process ends, or time is up, or the state is refused, or another member fails. The old one goes on. */

@@ -6,6 +6,7 @@
  *   one provider                check_provider; only the process that has the slot gets calls and answers them
  *   no deadlock                 no invalid end state
  *   all or none                 check_together
+ *   nobody stops whom another waits for    with NESTED: no replacement runs out of time
  */
 #include "core.pml"
 
@@ -19,7 +20,17 @@
 #define PLANS 1		/* replacements on extension */
 #endif
 #ifndef LIMITS
-#define LIMITS 1	/* times that something takes too long: a replacement, a call */
+#define LIMITS 1	/* times that something takes too long: a replacement, a call, the stop of another member */
+#endif
+#ifndef NESTED
+#define NESTED 0	/* client 1 is what serves slot 1: it calls slot 0 and waits for the answer, in the middle of its handlers */
+#endif
+#if NESTED
+#define away(s)		(s == 1 && pending(1))
+#define may_call(c)	(c == 0 || !slot[1].handing_over)
+#else
+#define away(s)		false
+#define may_call(c)	true
 #endif
 
 byte failures, limits;
@@ -28,10 +39,12 @@ byte failures, limits;
 proctype Client(byte c, mine) {
 	byte left = REQUESTS;
 	do
-	:: d_step { left > 0 && can_request(c, 0) -> left--; request(c, 0, false) }
-	:: d_step { left > 0 && can_request(c, 0) -> left--; request(c, 0, true) }
+	:: d_step { left > 0 && can_request(c, 0) && may_call(c) -> left--; request(c, 0, false) }
+	:: d_step { left > 0 && can_request(c, 0) && may_call(c) -> left--; request(c, 0, true) }
+#if !NESTED
 	:: d_step { left > 0 && can_request(c, mine) -> left--; request(c, mine, false) }
 	:: d_step { left > 0 && can_request(c, mine) -> left--; request(c, mine, true) }
+#endif
 	:: d_step { left > 0 && !slot[0].alive && !slot[mine].alive -> left-- }	/* Error::no_server */
 	:: d_step { can_hear(c) -> hear(c) }
 	:: d_step { limits > 0 && can_time_out(c) -> limits--; time_out(c) }
@@ -52,14 +65,14 @@ end:	do
 	:: d_step { failures > 0 && slot[s].fresh == p -> failures--; cancel(s) }
 	/* The one that serves */
 	:: d_step { can_defer(s, p) -> defer_current(s) }
-	:: d_step { can_tell(s, p) -> tell_old(s); told = true }
+	:: d_step { can_tell(s, p) && !away(s) -> tell_old(s); told = true }
 	:: d_step { can_deliver(s, p, 0) -> deliver(s, 0) }
 	:: d_step { can_deliver(s, p, 1) -> deliver(s, 1) }
 	:: d_step { can_deliver_again(s, p, 0) -> deliver_again(s, 0) }
 	:: d_step { can_deliver_again(s, p, 1) -> deliver_again(s, 1) }
 	:: d_step { can_answer(s, p, 0) && knows(s, 0) -> answer(0) }
 	:: d_step { can_answer(s, p, 1) && knows(s, 1) -> answer(1) }
-	:: d_step { told && serves(s, p) ->
+	:: d_step { told && serves(s, p) && !away(s) ->
 		told = false;
 		if
 		:: can_hand_over(s, p) -> hand_over(s)
@@ -74,9 +87,16 @@ proctype Core() {
 end:	do
 	:: d_step { limits > 0 && can_cancel(0) -> limits--; cancel(0) }
 	:: d_step { limits > 0 && can_cancel(1) -> limits--; cancel(1) }
-	/* When nothing else happens any more, the time of a replacement is up: one member waits for another, say. */
+	:: d_step { limits > 0 && can_go_on(0) -> limits--; go_on(0) }
+	:: d_step { limits > 0 && can_go_on(1) -> limits--; go_on(1) }
+	/* When nothing else happens any more, time is up. */
+#if NESTED
+	:: d_step { timeout && can_go_on(0) -> go_on(0) }
+	:: d_step { timeout && !can_go_on(0) && (can_cancel(0) || can_cancel(1)) -> assert(false) }
+#else
 	:: d_step { timeout && can_cancel(0) -> cancel(0) }
 	:: d_step { timeout && can_cancel(1) -> cancel(1) }
+#endif
 	:: d_step { can_fail(0, 0) -> fail_call(0) }
 	:: d_step { can_fail(0, 1) -> fail_call(1) }
 	:: d_step { can_fail(1, 0) -> fail_call(0) }

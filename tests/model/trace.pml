@@ -4,7 +4,7 @@
 #include "core.pml"
 
 mtype = { e_begin_world, e_request, e_defer, e_tell, e_deliver, e_deliver_again, e_answer, e_time_out, e_hear, e_abandon,
-	  e_fail, e_die, e_end, e_begin, e_register, e_hand_over, e_cancel, e_slot, e_call, e_end_world, e_no_more };
+	  e_fail, e_die, e_end, e_begin, e_register, e_hand_over, e_go_on, e_cancel, e_slot, e_call, e_end_world, e_no_more };
 chan events = [0] of { mtype, byte, byte, byte };
 int number;	/* of the event, from 1 */
 
@@ -61,6 +61,7 @@ active proctype Accept() {
 		/* wants deferred calls again: c */
 		:: event == e_register -> d_step { accept(can_register(s, b), register(s, c)) }
 		:: event == e_hand_over -> d_step { accept(can_hand_over(s, b), hand_over(s)) }
+		:: event == e_go_on -> d_step { accept(can_go_on(s), go_on(s)) }
 		:: event == e_cancel -> d_step { accept(can_cancel(s), cancel(s)) }
 		:: event == e_slot -> d_step { accept(slot_is(s, b, c), skip) }
 		:: event == e_call -> d_step { accept(call[c].place == b && (b == idle || call[c].slot == s), skip) }

@@ -270,22 +270,163 @@ TEST_CASE("the same number of another asker is another transaction", "[transacti
     t.w.check();
 }
 
-TEST_CASE("two old servers that call each other on the way do not block the system", "[transaction]") {
-    Stack t;
-    t.timeout_us = 1000;
-    const u64 own = t.w.control(t.inet);
-    t.begin_both();
-    t.w.register_server(t.w.fresh("inet"));
-    t.w.register_server(t.w.fresh("nic"));
-    t.w.receive(t.nic);
+namespace {
+
+// inet calls nic, and waits, before it comes to its receive; nic has stopped already.
+struct Nested : Stack {
+    const u64 own = w.control(inet);
+    Process *new_nic = nullptr, *new_inet = nullptr;
+
+    void stop_nic() {
+        begin_both();
+        new_nic = &w.fresh("nic");
+        new_inet = &w.fresh("inet");
+        w.register_server(*new_inet);
+        w.register_server(*new_nic);
+        w.receive(nic);
+        CHECK(w.hand_over(nic).blocked);
+    }
+    void call() {
+        stop_nic();
+        CHECK(w.request(inet, send, own).blocked);
+    }
+    // It has waited for long enough, and serves.
+    void expect_answer() {
+        CHECK(outcome_of(nic).error == Error::cancelled);
+        CHECK(slot("nic").replacement->state == Replacement::State::registered);
+        CHECK(w.receive(nic).rdi == own);
+        CHECK(w.reply(nic, own, 5).ok());
+        CHECK(outcome_of(inet).rdx == 5);
+        w.check();
+    }
+    void expect_commit() {
+        CHECK(w.receive(nic).error == Error::timed_out);  // not told as long as inet has not stopped
+        CHECK(w.receive(inet).is(Receipt::replacement));
+        CHECK(w.hand_over(inet).blocked);
+        CHECK(w.receive(nic).is(Receipt::replacement));
+        CHECK(w.hand_over(nic).blocked);
+        CHECK(slot("nic").process == new_nic);
+        CHECK(slot("inet").process == new_inet);
+        serves("nic", send);
+        serves("inet", get);
+        serve_nothing(*new_nic);
+        serve_nothing(*new_inet);
+        w.finish_endings();
+        CHECK(results().size() == 2);
+        w.check();
+    }
+};
+
+constexpr u64 patience_us = 200;
+
+}  // namespace
+
+TEST_CASE("a member that waits for the answer of one that has stopped gets it, and all commit", "[transaction]") {
+    Nested t;
+    t.call();
+    t.w.advance(patience_us - 10);
+    CHECK(t.nic.state == Process::State::handing_over);
+    t.w.advance(10);
+    t.expect_answer();
+    t.expect_commit();
+}
+
+TEST_CASE("it may wait for a server that waits in turn", "[transaction]") {
+    Nested t;
+    Process& middle = t.w.start("middle");
+    const u32 ask = t.w.function(middle, "middle.ask", 1);
+    const u64 c = t.w.control(middle);
+    t.stop_nic();
+    CHECK(t.w.request(t.inet, ask, t.own).blocked);
+    CHECK(t.w.receive(middle).rdi == t.own);
+    const bool asynchronous = GENERATE(false, true);
+    if (asynchronous)
+        CHECK(t.w.request_async(middle, t.send, c).ok());
+    else
+        CHECK(t.w.request(middle, t.send, c).blocked);
+    t.w.advance(patience_us);
+    CHECK(t.w.receive(t.nic).rdi == c);
+    CHECK(t.w.reply(t.nic, c).ok());
+    if (asynchronous) CHECK(t.w.receive(middle).is(Receipt::result));
+    CHECK(t.w.reply(middle, t.own).ok());
+    t.expect_commit();
+}
+
+TEST_CASE("a member that has been told waits twice as long each time", "[transaction]") {
+    Nested t;
+    t.call();
+    t.w.advance(patience_us);
+    t.expect_answer();
+    t.w.receive(t.inet);
+    CHECK(t.w.hand_over(t.inet).blocked);
+    const u64 own = t.w.control(t.nic);
+    CHECK(t.w.request(t.nic, t.get, own).blocked);  // now the other way round
+    t.w.advance(patience_us);
+    CHECK(t.w.receive(t.inet).rdi == own);
+    CHECK(t.w.reply(t.inet, own).ok());
+    CHECK(t.w.receive(t.nic).is(Receipt::replacement));
     CHECK(t.w.hand_over(t.nic).blocked);
-    CHECK(t.w.request(t.inet, t.send, own).blocked);  // before it comes to its receive
-    t.w.advance(1000);
-    CHECK(outcome_of(t.nic).error == Error::cancelled);
-    CHECK(t.w.receive(t.nic).rdi == own);
-    CHECK(t.w.reply(t.nic, own).ok());
-    CHECK(outcome_of(t.inet).ok());
+    t.w.advance(patience_us);
+    CHECK(t.nic.state == Process::State::handing_over);
+    CHECK(t.w.receive(t.inet).is(Receipt::replacement));
+    CHECK(t.w.hand_over(t.inet).blocked);
+    CHECK(t.slot("nic").process == t.new_nic);
+    CHECK(t.slot("inet").process == t.new_inet);
+    t.w.finish_endings();
+    t.w.check();
+}
+
+TEST_CASE("while one member hangs, the others serve; all fail when the time of the first notice is over", "[transaction]") {
+    Nested t;
+    t.timeout_us = 1000;
+    t.stop_nic();
+    t.w.advance(patience_us);
+    t.serves("nic", t.send);
+    t.w.advance(1000 - patience_us);
     t.expect_none(Error::cancelled, Error::not_handed_over);
+}
+
+TEST_CASE("two old servers that wait for each other do not block the system", "[transaction]") {
+    Nested t;
+    t.timeout_us = 1000;
+    t.call();
+    t.w.advance(patience_us);
+    CHECK(t.w.request(t.nic, t.get, t.w.control(t.nic), 0, 0, 5000).blocked);
+    t.w.advance(1000);
+    CHECK(t.slot("nic").replacement == nullptr);
+    CHECK(t.slot("inet").replacement == nullptr);
+    t.w.advance(5000);
+    CHECK(outcome_of(t.nic).error == Error::timed_out);
+    CHECK(t.w.receive(t.nic).rdi == t.own);
+    CHECK(t.w.reply(t.nic, t.own).ok());
+    t.expect_none(Error::cancelled, Error::not_handed_over);
+}
+
+TEST_CASE("a member that serves again may die, or be ended", "[transaction]") {
+    Nested t;
+    t.call();
+    t.w.advance(patience_us);
+    SECTION("its new server waits for the other member") {
+        t.w.kill(t.nic);
+        t.w.check();
+        CHECK(t.w.register_server(*t.new_nic).blocked);  // once more
+        CHECK(t.w.running() != &t.inet);
+        t.w.advance(2'000'000);
+        t.w.finish_endings();
+        CHECK(t.slot("inet").process == &t.inet);
+        CHECK(t.slot("nic").process == nullptr);
+        Process& revived = t.w.revive(t.asker, "nic");
+        CHECK(t.w.receive(revived).rdi == t.own);
+        CHECK(t.w.reply(revived, t.own).ok());
+        CHECK(outcome_of(t.inet).ok());
+    }
+    SECTION("ended") {
+        CHECK(t.w.call(t.asker, Syscall::slot_end, t.slot("nic").id()).ok());
+        t.w.finish_endings();
+        CHECK(outcome_of(t.inet).error == Error::server_died);
+        CHECK(t.slot("inet").replacement == nullptr);
+    }
+    t.w.check();
 }
 
 TEST_CASE("an old server that dies on the way is a member still", "[transaction]") {

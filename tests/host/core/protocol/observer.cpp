@@ -185,6 +185,7 @@ void Observer::see_replacement(unsigned s, const Server& before, const Server& n
         pids_[s][now.process != 0 && number(s, now.process) == 0 ? 1 : 0] = now.fresh;
         write("begin", s, now.as_paper ? 1U : 0U, now.transaction);
     }
+    if (before.state == State::stopped && now.state == State::registered) write("go_on", s);
     if (has_handed_over(before, now)) write("hand_over", s, number(s, before.process));
     if (has_registered(before, now)) write("register", s, number(s, before.fresh), wants_again(before.fresh) ? 1U : 0U);
 }
