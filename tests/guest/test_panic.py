@@ -28,6 +28,16 @@ def ask_debugger(connection: socket.socket, packet: str) -> str:
                 return answer.decode()
 
 
+def run_to(connection: socket.socket, address: int) -> None:
+    assert ask_debugger(connection, f"Z1,{address:x},1") == "OK"
+    connection.sendall(b"$c#63")
+    received = b""
+    while b"$T" not in received:
+        received += connection.recv(4096)
+    connection.sendall(b"+")
+    assert ask_debugger(connection, f"z1,{address:x},1") == "OK"
+
+
 def overwrite(guest: Machine, address: int, code: bytes) -> None:
     port = qemu.any_free_port()
     guest.monitor(f"gdbserver tcp:127.0.0.1:{port}")
@@ -43,6 +53,35 @@ def test_a_fault_in_the_core_is_reported_and_stops_the_machine():
         guest.console.expect(r"^at .*timer_expired", 60)
         guest.console.expect(r"^stack:\n(.*\n)*\*\*\* stopped", 60)
         assert qemu.ending(guest.process.wait(60))[0] == qemu.PANIC
+
+
+def test_a_trap_flag_that_comes_into_the_core_is_cleared():
+    """As Bochs does it: the trap of a SYSCALL comes behind it, in the core, with whatever stack pointer the user has."""
+    rsp, flags, trap_flag = 7, 17, 1 << 8
+    subtract = 5  # bytes of the first instruction
+    with Machine("trap-flag") as guest:
+        port = qemu.any_free_port()
+        entry = address_of("syscall_entry")
+        guest.monitor(f"gdbserver tcp:127.0.0.1:{port}")
+        with socket.create_connection(("127.0.0.1", port), 30) as connection:
+            def get(register: int) -> int:
+                return int.from_bytes(bytes.fromhex(ask_debugger(connection, f"p{register:x}")), "little")
+
+            def put(register: int, value: int, size: int) -> None:
+                assert ask_debugger(connection, f"P{register:x}={value.to_bytes(size, 'little').hex()}") == "OK"
+
+            ask_debugger(connection, "qXfer:features:read:target.xml:0,ffb")  # QEMU wants to be asked before it tells single registers
+            for _ in range(3):
+                run_to(connection, entry)
+                stack = get(rsp)
+                put(rsp, 0, 8)
+                put(flags, get(flags) | trap_flag, 4)
+                run_to(connection, entry + subtract)
+                assert get(flags) & trap_flag == 0
+                put(rsp, stack, 8)
+            assert ask_debugger(connection, "D") == "OK"
+        assert_healthy(guest)
+        assert guest.power_off() == qemu.POWERED_OFF
 
 
 def test_a_non_maskable_interrupt_is_noted_and_harms_nothing():

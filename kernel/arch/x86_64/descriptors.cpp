@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
 
 namespace ant::arch {
 
@@ -32,6 +33,7 @@ static_assert(sizeof(Gate) == 16);
 constexpr std::uint8_t interrupt_gate = 0x8e;
 constexpr std::uint8_t user_interrupt_gate = 0xee;
 
+constexpr unsigned vector_debug = 1;
 constexpr unsigned vector_nmi = 2;
 constexpr unsigned vector_breakpoint = 3;
 constexpr unsigned vector_double_fault = 8;
@@ -51,7 +53,7 @@ alignas(16) constinit std::uint64_t gdt[] = {
 alignas(16) constinit std::array<Gate, 256> idt = {};
 
 constexpr std::size_t exception_stack_bytes = 4096;
-alignas(16) constinit std::uint8_t exception_stacks[3][exception_stack_bytes] = {};
+alignas(16) constinit std::uint8_t exception_stacks[4][exception_stack_bytes] = {};
 
 void fill_gdt() {
     const auto base = reinterpret_cast<std::uint64_t>(&task_state);
@@ -61,7 +63,7 @@ void fill_gdt() {
 }
 
 void fill_task_state() {
-    for (unsigned i = 0; i < 3; ++i)
+    for (unsigned i = 0; i < std::size(exception_stacks); ++i)
         task_state.ist[i] = reinterpret_cast<std::uint64_t>(exception_stacks[i] + exception_stack_bytes);
     task_state.rsp[0] = task_state.ist[ist_double_fault - 1];  // until the core sets it
     std::memset(task_state.port_bitmap, 0xff, sizeof task_state.port_bitmap);
@@ -70,6 +72,8 @@ void fill_task_state() {
 
 std::uint8_t stack_of(unsigned vector) {
     switch (vector) {
+        case vector_debug:
+            return ist_debug;
         case vector_nmi:
             return ist_nmi;
         case vector_double_fault:

@@ -19,6 +19,7 @@ inline constexpr std::uint16_t task_selector = 0x28;
 inline constexpr unsigned ist_nmi = 1;
 inline constexpr unsigned ist_double_fault = 2;
 inline constexpr unsigned ist_machine_check = 3;
+inline constexpr unsigned ist_debug = 4;
 
 inline constexpr std::size_t port_bitmap_bytes = 8192;
 

@@ -254,7 +254,8 @@ interrupt_in_kernel:
     add $16, %rsp
     iretq
 
-// NMI, double fault, machine check may come between SYSCALL and the change of stacks: on stacks of their own.
+// NMI, double fault, machine check may come between SYSCALL and the change of stacks: on stacks of their own. So may a debug
+// exception, which goes the common way from there.
 interrupt_on_own_stack:
     push_all
     mov %rsp, %rdi

@@ -91,7 +91,13 @@ extern "C" Process* interrupt_from_user(std::uint64_t vector, std::uint64_t erro
     return next;
 }
 
-extern "C" void interrupt_from_kernel(const Saved& saved) {
+extern "C" void interrupt_from_kernel(Saved& saved) {
+    // Some CPUs (Bochs's) raise the trap of a user's trap flag after SYSCALL, though that has cleared the flag, with the user's
+    // stack pointer: so it has a stack of its own. The next one comes in user mode. Breakpoints are in programs only.
+    if (saved.vector == debug) {
+        saved.rflags &= ~trap_flag;
+        return;
+    }
     if (saved.vector < exceptions) die(saved);
     // Whoever is running has its turn checked when it goes on.
     (void)handle_interrupt(saved.vector);
