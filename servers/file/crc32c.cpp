@@ -22,6 +22,13 @@ constexpr auto tables = [] {
     return t;
 }();
 
+// by_top[b]: the only entry whose highest byte is b.
+constexpr auto by_top = [] {
+    std::array<std::uint8_t, 256> t{};
+    for (unsigned byte = 0; byte < 256; ++byte) t[tables[0][byte] >> 24] = static_cast<std::uint8_t>(byte);
+    return t;
+}();
+
 // CPUs with SSE 4.2 have an instruction for it, which works on general registers (Intel SDM 2, CRC32).
 bool has_instruction() {
     constexpr unsigned sse4_2 = 1 << 20;
@@ -54,6 +61,15 @@ std::uint32_t crc32c(std::uint32_t sum, const void* bytes, std::size_t count) {
         for (unsigned i = 0; i < slices; ++i) sum ^= tables[slices - 1 - i][word >> 8 * i & 0xff];
     }
     for (; count != 0; --count) sum = sum >> 8 ^ tables[0][(sum ^ *p++) & 0xff];
+    return sum;
+}
+
+std::uint32_t crc32c_before(std::uint32_t sum, const void* bytes, std::size_t count) {
+    const auto* p = static_cast<const unsigned char*>(bytes);
+    while (count-- != 0) {
+        const std::uint32_t used = by_top[sum >> 24];
+        sum = (sum ^ tables[0][used]) << 8 | (used ^ p[count]);
+    }
     return sum;
 }
 

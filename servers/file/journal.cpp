@@ -147,6 +147,8 @@ Result<Journal::State> Journal::begin(bool with_checksums, bool bits64) {
     s.sequence = s.sequence + 1;
     if (s.sequence == 0) s.sequence = 1;
     ANT_TRY(write_superblock());
+    // Before anything is written over what it called live.
+    ANT_TRY(disk_->flush());
     return State{s.sequence, first(), {}};
 }
 
@@ -155,7 +157,8 @@ Result<> Journal::commit(State& state, std::span<const Block> blocks, std::span<
     const std::uint32_t per_revoke = (block_bytes_ - sizeof(Revoke) - tail_bytes()) / 8;
     const auto needed = static_cast<std::uint32_t>(blocks.size() + blocks.size() / 8 + revoked.size() / per_revoke + 4);
     if (needed > length() - 1) return Failure(Error::no_space);
-    const std::uint32_t live = state.last.start == 0 ? 0 : (state.head - state.last.start + length()) % length();
+    // What the superblock on the medium still calls live: it is written now, but flushed only with the rest.
+    const std::uint32_t live = empty() ? 0 : (state.head - superblock().start + length()) % length();
     if (live + needed > length() - 1) ANT_TRY(clear(state));
     const Position oldest = state.last.start != 0 ? state.last : Position{state.sequence, state.head};
     superblock().sequence = oldest.sequence;

@@ -1,7 +1,9 @@
 #include "volume.hpp"
 
 #include "clock.hpp"
+#include "crc32c.hpp"
 
+#include <ant/interface/block.hpp>
 #include <ant/process.hpp>
 
 #include <algorithm>
@@ -27,6 +29,20 @@ constexpr std::uint32_t ro_compat_writable = EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER
 
 // ext2fs_open names a volume by a string only.
 Volume* opening = nullptr;
+
+// The superblock is two sectors, and its checksum lies in the second one: if the power fails between them, nobody opens the file
+// system any more. So the checksum stays what it is, and a field that nobody uses, in the first sector as all that
+// changes, gets the value with which it is right.
+void keep_checksum(ext2_super_block& super) {
+    if (ext2fs_has_feature_metadata_csum(&super) == 0) return;
+    constexpr std::size_t place = offsetof(ext2_super_block, s_snapshot_id), bytes = sizeof super.s_snapshot_id;
+    constexpr std::size_t behind = offsetof(ext2_super_block, s_checksum) - place - bytes;
+    static_assert(place + bytes <= block::sector_bytes);
+    super.s_snapshot_id = 0;
+    const std::uint32_t before = crc32c(~0U, &super, place);
+    const std::uint32_t after = crc32c_before(super.s_checksum, &super.s_snapshot_id + 1, behind);
+    super.s_snapshot_id = before ^ crc32c_before(after, &super.s_snapshot_id, bytes);
+}
 
 }  // namespace
 
@@ -400,15 +416,10 @@ Result<> Volume::write_descriptor(unsigned group) {
     return write_bytes(place * block_bytes(), block_bytes(), descriptors);
 }
 
-std::uint64_t Volume::superblock_place() const { return superblock_offset / block_bytes(); }
-
-// The superblock stays in the transaction when it has been committed.
-bool Volume::dirty() const { return transaction_.used() > (transaction_.find(superblock_place()) != nullptr ? 1 : 0); }
-
 Result<> Volume::write_superblock() {
     fs_->super->s_wtime = static_cast<std::uint32_t>(now_ns() / ns_per_s);
     ext2fs_set_feature_journal_needs_recovery(fs_->super);
-    ANT_TRY(checked(ext2fs_superblock_csum_set(fs_, fs_->super)));
+    keep_checksum(*fs_->super);
     return write_bytes(superblock_offset, superblock_bytes, reinterpret_cast<const std::byte*>(fs_->super));
 }
 
@@ -430,7 +441,7 @@ Result<> Volume::mark_recover(bool on) {
         ext2fs_set_feature_journal_needs_recovery(super);
     else
         ext2fs_clear_feature_journal_needs_recovery(super);
-    ANT_TRY(checked(ext2fs_superblock_csum_set(fs_, super)));
+    keep_checksum(*super);
     ANT_TRY(disk_->write({buffer_.address(), 0}, Extent{record_.base + unit, block_bytes()}, true));
     blocks_->update(index_, unit, buffer_.data(), block_bytes());
     journal_record_.recover = on ? 1 : 0;
@@ -479,25 +490,8 @@ Result<> Volume::commit_journal() {
     return write_home();
 }
 
-// The superblock goes to its place only before the journal is emptied. A power cut may tear it between its two sectors, one of
-// which has the checksum, and then nobody opens the file system any more to replay the journal. Each transaction has
-// it, so the journal always does.
-Result<> Volume::settle_superblock() {
-    Result<> done;
-    transaction_.each([&](unsigned entry, std::uint64_t block) {
-        if (block != superblock_place()) return;
-        done = disk_->write(transaction_.memory(entry), Extent{position_of(block), block_bytes()}, true);
-        if (!done) return;
-        blocks_->update(index_, block * block_bytes(), transaction_.memory(entry).data(), block_bytes());
-        transaction_.drop(entry);
-    });
-    return done;
-}
-
 // The transaction is in the journal: its blocks go to their places, in as few transfers as their order in memory allows.
 Result<> Volume::write_home() {
-    // The next commit may have to empty the journal.
-    if (transaction_.used() > journal_.max_blocks() / 2) ANT_TRY(settle_superblock());
     std::array<Extent, cache::max_extents> extents;
     unsigned count = 0, first = 0;
     const auto flush = [&]() -> Result<> {
@@ -507,7 +501,6 @@ Result<> Volume::write_home() {
     };
     Result<> done;
     transaction_.each([&](unsigned entry, std::uint64_t block) {
-        if (block == superblock_place()) return;
         if (done && (count == extents.size() || entry != first + count)) done = flush();
         if (!done) return;
         if (count == 0) first = entry;
@@ -516,9 +509,7 @@ Result<> Volume::write_home() {
     });
     if (done) done = flush();
     ANT_TRY(done);
-    transaction_.each([this](unsigned entry, std::uint64_t block) {
-        if (block != superblock_place()) transaction_.drop(entry);
-    });
+    transaction_.each([this](unsigned entry, std::uint64_t) { transaction_.drop(entry); });
     ++commits_;
     dirty_since_ = 0;
     if (quarantined_) ext2fs_clear_block_bitmap(quarantine_);
@@ -537,7 +528,6 @@ Result<> Volume::sync_data(ext2_ino_t number) { return needed_[number % needed_.
 Result<> Volume::clean() {
     if (read_only()) return {};
     ANT_TRY(sync());
-    ANT_TRY(settle_superblock());
     ANT_TRY(journal_.clear(journal_record_.state));
     last_count_ = 0;
     ANT_TRY(record_phase(Phase::running));
@@ -590,10 +580,22 @@ Result<> Volume::open_journal(ext2_filsys fs) {
     return journal_.open(*disk_, std::span{runs}.first(count), block_bytes());
 }
 
+// Somebody else's may have another checksum than the one on the disk: that is kept, unless more in its sector has changed.
+Result<> Volume::settle_superblock(Memory contents) {
+    constexpr std::size_t second = block::sector_bytes, sum = offsetof(ext2_super_block, s_checksum);
+    const std::byte* const now = ANT_TRY(home(superblock_offset));
+    std::byte* const next = contents.data() + superblock_offset % block_bytes();
+    if (std::memcmp(now + second, next + second, sum - second) != 0) return {};
+    std::memcpy(next + sum, now + sum, superblock_bytes - sum);
+    keep_checksum(*reinterpret_cast<ext2_super_block*>(next));
+    return {};
+}
+
 Result<> Volume::replay() {
     ANT_TRY(journal_.replay([this](std::uint64_t block, Memory contents) -> Result<> {
         if (block >= record_.bytes / block_bytes()) return Failure(Error::io_error);
-        return disk_->write(contents, Extent{position_of(block), block_bytes()}, block == superblock_place());
+        if (block == superblock_offset / block_bytes()) ANT_TRY(settle_superblock(contents));
+        return disk_->write(contents, Extent{position_of(block), block_bytes()});
     }));
     ANT_TRY(disk_->flush());
     blocks_->forget(index_);

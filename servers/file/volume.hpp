@@ -91,7 +91,7 @@ public:
     // And the file system is marked clean.
     Result<> clean();
     // Something has changed since the last commit.
-    [[nodiscard]] bool dirty() const;
+    [[nodiscard]] bool dirty() const { return transaction_.used() != 0; }
     [[nodiscard]] std::int64_t dirty_since() const { return dirty_since_; }
     [[nodiscard]] std::uint64_t free_blocks();
 
@@ -109,6 +109,7 @@ private:
     Result<> open_journal(ext2_filsys fs);
     Result<> resume_journal(ext2_filsys fs);
     Result<> replay();
+    Result<> settle_superblock(Memory contents);
     Result<> check_features(const ext2_super_block& super) const;
     void count_free();
     Result<> find_quarantine();
@@ -121,8 +122,6 @@ private:
     Result<> mark_recover(bool on);
     Result<> commit_journal();
     Result<> write_home();
-    Result<> settle_superblock();
-    [[nodiscard]] std::uint64_t superblock_place() const;
     void drop_freed();
     Result<> record_phase(Phase phase);
     Result<> reserve_buffers();

@@ -33,6 +33,20 @@ struct TemporaryFile {
     ~TemporaryFile() { std::filesystem::remove(name); }
 };
 
+// What is zero stays a hole: that is most of it.
+void save(const std::vector<std::byte>& medium, const std::string& name) {
+    constexpr std::size_t piece = 4096;
+    static constexpr std::byte zeros[piece]{};
+    std::ofstream out(name, std::ios::binary);
+    for (std::size_t at = 0; at < medium.size(); at += piece) {
+        if (std::memcmp(&medium[at], zeros, piece) == 0) continue;
+        out.seekp(static_cast<long>(at));
+        out.write(reinterpret_cast<const char*>(&medium[at]), piece);
+    }
+    out.close();
+    std::filesystem::resize_file(name, medium.size());
+}
+
 std::pair<int, std::string> run(const std::string& command) {
     FILE* const pipe = popen((command + " 2>&1").c_str(), "r");
     if (pipe == nullptr) throw std::runtime_error("cannot run " + command);
@@ -63,10 +77,9 @@ Result<> ModelDisk::read(Memory to, std::span<const Extent> extents) {
 }
 
 Result<> ModelDisk::write(Memory from, std::span<const Extent> extents, bool through) {
-    // The write during which the power fails may be there in part. Not that of the superblock: it has only this place, and ext4
-    // trusts the drive with it.
-    constexpr std::uint64_t superblock_end = 4096;
-    const bool cut = operations + 1 == cut_at && extents[0].position >= superblock_end;
+    // The write during which the power fails may be there in part.
+    const bool cut = operations + 1 == cut_at;
+    if (through) this->through.push_back(operations + 1);
     if (!cut && !count()) return Failure(Error::io_error);
     if (newest_.empty()) newest_ = medium;
     const std::byte* at = from.data();
@@ -110,16 +123,19 @@ void ModelDisk::cut_power(Random& random) {
     cut_at = crash_at = 0;
 }
 
-World::World(const std::string& options, unsigned mib) {
+World::World(std::vector<std::byte> medium) {
     fake::Core::get().reset();
+    disk.medium = std::move(medium);
+    page_ = std::move(*Ica::reserve(1 << 20));
+}
+
+World::World(const std::string& options, unsigned mib) : World(std::vector<std::byte>(std::size_t{mib} << 20)) {
     const TemporaryFile file;
     const auto [status, text] =
         run("/usr/sbin/mke2fs -q -F -t ext4 -E root_owner=0:0 " + options + " " + file.name + " " + std::to_string(mib) + "M");
     if (status != 0) throw std::runtime_error(text);
     std::ifstream in(file.name, std::ios::binary);
-    disk.medium.resize(std::size_t{mib} << 20);
     in.read(reinterpret_cast<char*>(disk.medium.data()), static_cast<long>(disk.medium.size()));
-    page_ = std::move(*Ica::reserve(1 << 20));
 }
 
 void World::mount() {
@@ -268,8 +284,7 @@ std::map<std::string, std::string> World::contents() {
 
 std::string World::check(bool replay) {
     const TemporaryFile file;
-    std::ofstream(file.name, std::ios::binary)
-        .write(reinterpret_cast<const char*>(disk.medium.data()), static_cast<long>(disk.medium.size()));
+    save(disk.medium, file.name);
     constexpr int repaired = 1;
     if (replay) {
         const auto [status, text] = run("/usr/sbin/e2fsck -p " + file.name);

@@ -36,11 +36,12 @@ public:
     using Disk::read;
     using Disk::write;
 
-    // Each write that was not flushed is there or not, in any order.
+    // Each sector that was not flushed is there or not, in any order.
     void cut_power(Random& random);
 
     std::vector<std::byte> medium;
     unsigned operations = 0;                           // writes and flushes
+    std::vector<unsigned> through;                     // those of them that were written through
     unsigned cut_at = 0, crash_at = 0, fail_from = 0;  // when `operations` gets there: PowerCut, Crash; io_error from then on
 
 private:
@@ -67,6 +68,8 @@ class World {
 public:
     // `options`: of mke2fs.
     explicit World(const std::string& options = "", unsigned mib = 16);
+    // Over what another one has left.
+    explicit World(std::vector<std::byte> medium);
 
     void mount();    // fresh: after a power cut as well
     void restart();  // the next process, with the records of the one before
