@@ -87,6 +87,15 @@ Block& BlockTable::restore(unsigned index, Key key, std::uint64_t page) {
     return block;
 }
 
+void BlockTable::adopt(Block& block) {
+    const Block left = block;
+    enter(block, left.key);
+    block.used = left.used;
+    block.active = left.active;
+    block.ahead = left.ahead;
+    release(block);
+}
+
 void BlockTable::touch(Block& block) {
     if (&block == last_touched_) return;  // a reader of a few bytes each time
     last_touched_ = &block;

@@ -23,6 +23,8 @@ public:
     Block* take(Key key, BlockState state);
     // Takes over block `index` with its page.
     Block& restore(unsigned index, Key key, std::uint64_t page);
+    // A clean one that is in the table still, as a process before has left it.
+    void adopt(Block& block);
 
     // A block that was asked for. `again`: by another than the one before.
     void touch(Block& block);

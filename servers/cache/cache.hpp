@@ -42,8 +42,10 @@ public:
     static constexpr std::uint64_t age_ns = 2'000'000'000;           // of dirty blocks, when they are written
     static constexpr std::uint64_t retry_ns = 5'000'000;
 
-    // Before anything else. `state`: empty, or with what a process before has left.
+    // Before anything else. `state`: empty, or with what a process before has left. `blocks`: all zero but for clean ones that
+    // it has left.
     void start(const State& state, std::span<Block> blocks, std::span<Block*> buckets);
+    void format_changed(const State& state) { state_ = state; }
 
     // None: the answer follows, or comes from the driver.
     std::optional<Answer> transfer(RequestKind kind, const Incoming& call);

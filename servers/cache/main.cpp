@@ -6,12 +6,13 @@
 #include <ant/interface/cache.hpp>
 #include <ant/server.hpp>
 
+#include <array>
 #include <bit>
 #include <new>
 
-ANT_MANIFEST(.version = 1, .name = "cache", .priority = 18, .state_writes = ant::cache_server::state_format,
-             .state_reads = 1 | 1 << ant::cache_server::state_format, .deadline_us = 250'000, .quota_pages = 8192,
-             .quota_calls = 128, .restart = 1, .callees = "disk guardian console");
+ANT_MANIFEST(.version = ant::cache_server::state_format, .name = "cache", .priority = 18,
+             .state_writes = ant::cache_server::state_format, .state_reads = 1 | ant::cache_server::format::readable,
+             .deadline_us = 250'000, .quota_pages = 8192, .quota_calls = 128, .restart = 1, .callees = "disk guardian console");
 
 namespace ant::cache_server {
 
@@ -32,12 +33,13 @@ unsigned default_blocks() { return ant_manifest.manifest.quota_pages / 2; }
 
 std::optional<RecordStore> store;
 
-State tables() { return {store->table<DiskRecord>(table::disk), store->table<DirtyRecord>(table::dirty)}; }
+State tables() { return {store->table<DiskRecord>(table::disk), {*store, store->format()}}; }
 
 void create_store() {
-    const Table wanted[] = {table_of<DiskRecord>(table::disk, 1, cache::max_disks),
-                            table_of<DirtyRecord>(table::dirty, 1, default_blocks())};
-    auto created = RecordStore::create(state_format, wanted);
+    const std::uint32_t format = server->write_format();
+    const Table wanted[] = {table_of<DiskRecord>(table::disk, 1, cache::max_disks), DirtyRecords::table(format, default_blocks()),
+                            table_of<BlocksRecord>(table::blocks, 1, 1)};
+    auto created = RecordStore::create(format, wanted);
     if (!created) panic("no state: %s", error_text(created.error()));
     store = *created;
 }
@@ -49,35 +51,67 @@ std::span<T> reserve(std::size_t count) {
     return {reinterpret_cast<T*>(area->detach()), count};
 }
 
-void begin() {
+// `left`: by a process before; none: empty ones.
+void begin(std::span<Block> left) {
     const State state = tables();
     const unsigned limit = state.dirty.capacity();
-    the_cache().start(state, reserve<Block>(limit), reserve<Block*>(std::bit_ceil(limit)));
+    const std::span<Block> blocks = left.empty() ? reserve<Block>(limit) : left;
+    store->table<BlocksRecord>(table::blocks)
+        .commit(0, {reinterpret_cast<std::uint64_t>(blocks.data()), limit, BlocksRecord::as_now});
+    the_cache().start(state, blocks, reserve<Block*>(std::bit_ceil(limit)));
 }
 
 void start() {
     create_store();
-    begin();
+    begin({});
 }
 
-// A block of a disk that is known.
-bool plausible(const State& state, const DirtyRecord& record) {
-    DiskRecord disk;
-    return disk_of(record.key) < cache::max_disks && state.disks.load(disk_of(record.key), disk) == record::Found::good &&
-           number_of(record.key) < (disk.bytes + block_bytes - 1) / block_bytes;
+// Blocks of the disks that are known.
+class Plausible {
+public:
+    explicit Plausible(const State& state) {
+        state.disks.each([this](unsigned disk, const DiskRecord& record) {
+            if (disk < counts_.size()) counts_[disk] = (record.bytes + block_bytes - 1) / block_bytes;
+        });
+    }
+    bool operator()(Key key) const { return disk_of(key) < counts_.size() && number_of(key) < counts_[disk_of(key)]; }
+
+private:
+    std::array<std::uint64_t, cache::max_disks> counts_{};
+};
+
+// The blocks of the process before, if it was sound at its end and has the same layout. Only the clean ones are left as they are.
+std::span<Block> blocks_left() {
+    BlocksRecord record{};
+    const State state = tables();
+    const auto records = store->table<BlocksRecord>(table::blocks);
+    if (server->registered() != abi::Registered::replaced || !records || records.load(0, record) != record::Found::good ||
+        record.layout != BlocksRecord::as_now || record.count != state.dirty.capacity())
+        return {};
+    const auto area = sys::ica_info(record.area);
+    if (!area || area->pages * abi::page_size < record.count * sizeof(Block)) return {};
+    const Plausible plausible{state};
+    const std::span<Block> blocks{reinterpret_cast<Block*>(record.area), record.count};
+    for (Block& block : blocks)
+        if (block.page != 0 && (block.state != BlockState::clean || !plausible(block.key))) block = {};  // most have no page
+    return blocks;
 }
 
-// Releases all that the process before had, but records and dirty blocks. False: what the records say cannot be.
-bool sweep() {
+// Releases all that the process before had, but records, dirty blocks, and these. False: what the records say cannot be.
+bool sweep(std::span<const Block> left) {
     const State state = tables();
     if (!state.disks || !state.dirty) return false;
     AreaKeeper keeper;
     bool good = true;
+    const Plausible plausible{state};
     store->for_each_area([&keeper](std::uint64_t area) { keeper.keep(area); });
     state.dirty.each([&](unsigned, const DirtyRecord& record) {
-        good = good && plausible(state, record);
+        good = good && plausible(record.key);
         keeper.keep(record.page);
     });
+    if (!left.empty()) keeper.keep(reinterpret_cast<std::uint64_t>(left.data()));
+    for (const Block& block : left)
+        if (block.page != 0) keeper.keep(block.page);
     return good && keeper.sweep().has_value();
 }
 
@@ -99,19 +133,51 @@ void start_clean() {
     const std::optional<RecordStore> before = store;
     create_store();
     retire_numbers(before);
-    (void)sweep();
+    (void)sweep({});
 }
 
-// The same after a failure as in a planned replacement, but that nobody has written where he should not.
+// A change of the format that was interrupted.
+void drop_other_format() {
+    for (const std::uint32_t other : {format::first, format::second})
+        if (other != store->format()) (void)store->drop_table(table::dirty, static_cast<std::uint16_t>(other));
+}
+
+Result<> change_format(std::uint32_t to) {
+    if (to == store->format()) return {};
+    const DirtyRecords now{*store, store->format()};
+    ANT_TRY(store->add_table(DirtyRecords::table(to, now.capacity())));
+    DirtyRecords changed{*store, to};
+    now.each([&changed](unsigned index, const DirtyRecord& record) { changed.commit(index, record); });
+    ANT_TRY(store->set_format(to));
+    drop_other_format();
+    return {};
+}
+
+// The format of the program before while on probation, then our own.
+void settle() {
+    if (const auto changed = change_format(server->write_format()); !changed)
+        return log("the state stays in format %u: %s", store->format(), error_text(changed.error()));
+    the_cache().format_changed(tables());
+}
+
+// The same after a failure as in a planned replacement, but that in this one nobody has written where he should not.
 void restore(sys::State registered) {
     auto left = RecordStore::adopt(registered);
     if (left) store = *left;
     const bool failed = server->registered() == abi::Registered::restarted;
-    if (registered.address == 0)
-        create_store();
-    else if (!left || (failed && store->any_damaged()) || !sweep())
+    if (registered.address == 0) return start();
+    if (!left || (failed && store->any_damaged())) {
         start_clean();
-    begin();
+        return begin({});
+    }
+    drop_other_format();
+    std::span<Block> blocks = blocks_left();
+    if (!sweep(blocks)) {
+        blocks = {};
+        if (!sweep({})) start_clean();
+    }
+    begin(blocks);
+    settle();
 }
 
 // Requests -----------------------------------------------------------------------------------------------
@@ -196,5 +262,6 @@ int main() {
     own.redeliver_deferred();
     own.on_start(start);
     own.on_restore(restore);
+    own.on_settled(settle);
     panic("cannot serve: %s", error_text(own.run()));
 }

@@ -26,6 +26,8 @@ void Cache::start(const State& state, std::span<Block> blocks, std::span<Block*>
         make_fresh(disks_[disk_of(record.key)], block);
         ++counts_.recovered;
     });
+    for (Block& block : blocks)
+        if (block.state == BlockState::clean) table_.adopt(block);
 }
 
 Error Cache::check(const Incoming& call, bool write) const {

@@ -28,6 +28,18 @@ def until_it_fails(guest: Machine, command: str) -> str:
         assert time.monotonic() < deadline, f"`{command}` always succeeds"
 
 
+def program_and_format(guest: Machine, server: str) -> tuple[str, int]:
+    row = next(row for row in json_listing(guest, "servers") if row["name"] == server)
+    return row["program"], row["state_format"]
+
+
+def wait_for_format(guest: Machine, server: str, wanted: int) -> None:
+    deadline = time.monotonic() + TIMEOUT
+    while program_and_format(guest, server)[1] != wanted:
+        assert time.monotonic() < deadline, program_and_format(guest, server)
+        time.sleep(0.1)
+
+
 def wait_for_end(guest: Machine, slot: str) -> None:
     deadline = time.monotonic() + TIMEOUT
     while alive(guest, slot):

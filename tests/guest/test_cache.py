@@ -8,7 +8,7 @@ import pytest
 
 from antlib import qemu
 from disk_load import empty_disk, slow, with_errors
-from disk_programs import json_listing, wait_for_end
+from disk_programs import json_listing, program_and_format, wait_for_end, wait_for_format
 from harness import Machine, assert_healthy, assert_nothing_leaked, settled_free_pages
 
 BAD = 3001
@@ -81,6 +81,47 @@ def test_stopped_anywhere(image):
             time.sleep(0.1)
         wait_for_end(guest, "other")
         assert "calls=200 wrong=0" in guest.console.tail(400)
+        assert_healthy(guest)
+
+
+def test_another_format_and_back(image):
+    """cache@2 keeps dirty blocks in records of its own layout. They come through the change, a crash before it and after it, and the
+    change back, under load all the time."""
+    with Machine("cache-formats", disks=[qemu.raw_disk(image)]) as guest:
+        guest.run(f"start cache-check other load 0 3 1000000 {16 << 20}")
+        guest.run("replace cache=cache@2")
+        assert program_and_format(guest, "cache") == ("cache@2", 1)
+        guest.run("crash cache null")  # on probation
+        guest.run("run cache-check load 0 1 30", timeout=300)
+        assert program_and_format(guest, "cache") == ("cache", 1)
+        guest.run("replace cache=cache@2")
+        wait_for_format(guest, "cache", 2)  # the probation is over
+        guest.run("crash cache null")
+        guest.run("run cache-check load 0 2 30", timeout=300)
+        assert program_and_format(guest, "cache") == ("cache@2", 2)
+        assert guest.command("replace cache=bad-state")[1] != 0
+        guest.run("replace cache=cache")
+        wait_for_format(guest, "cache", 1)
+        assert "wrong=0" in guest.run("run cache-check load 0 4 30", timeout=300)
+        assert any(row["name"] == "other" for row in json_listing(guest, "ps"))  # it ends with the first wrong byte
+        guest.run("kill other")
+        assert_healthy(guest)
+
+
+def test_a_planned_replacement_keeps_what_was_read(image):
+    with Machine("cache-kept", disks=[qemu.raw_disk(image)]) as guest:
+        def read_all() -> None:
+            for block in range(60):
+                guest.run(f"run cache-check read 0 {block * 4096} 4096")
+
+        read_all()
+        for program in ("cache@2", "cache"):
+            guest.run(f"replace cache={program}")
+            read_all()
+            now = counters(guest)
+            assert now["misses"] == 0 and now["hits"] >= 60, now  # programs are read as well
+        guest.run("kill cache")
+        assert counters(guest)["blocks"] == 0
         assert_healthy(guest)
 
 

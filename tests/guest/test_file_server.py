@@ -8,7 +8,7 @@ import time
 import pytest
 
 from antlib.disk import tool
-from disk_programs import run_with_kills, until_it_fails
+from disk_programs import program_and_format, run_with_kills, until_it_fails, wait_for_format
 from harness import Machine, assert_healthy
 
 FAILURES = ["kill file", "crash file null", "stop-after file {}", "replace file=file@2", "replace file", "crash file panic",
@@ -78,17 +78,6 @@ def test_stopped_anywhere(guest):
     assert_healthy(guest)
 
 
-def program_and_format(guest: Machine) -> tuple[str, int]:
-    row = next(row for row in guest.json("servers") if row["name"] == "file")
-    return row["program"], row["state_format"]
-
-
-def wait_for_format(guest: Machine, wanted: int) -> None:
-    deadline = time.monotonic() + 60
-    while program_and_format(guest)[1] != wanted:
-        assert time.monotonic() < deadline, program_and_format(guest)
-
-
 def test_another_format_and_back(guest):
     """file@2 keeps its handles in a layout of its own. A lock and an open file come through the change, a crash before it and
     after it, and the change back."""
@@ -99,19 +88,19 @@ def test_another_format_and_back(guest):
         assert "Resource temporarily unavailable" in guest.command("run cfiles lock /home/lock 0")[0]
 
     guest.run("replace file=file@2")
-    assert program_and_format(guest) == ("file@2", 1)
+    assert program_and_format(guest, "file") == ("file@2", 1)
     guest.run("crash file null")  # on probation
     still_held()
-    assert program_and_format(guest) == ("file", 1)
+    assert program_and_format(guest, "file") == ("file", 1)
     guest.run("replace file=file@2")
-    wait_for_format(guest, 2)  # the probation is over
+    wait_for_format(guest, "file", 2)  # the probation is over
     still_held()
     guest.run("crash file null")
     still_held()
-    assert program_and_format(guest) == ("file@2", 2)
+    assert program_and_format(guest, "file") == ("file@2", 2)
     guest.run("replace file=file")
-    assert program_and_format(guest) == ("file", 2)
-    wait_for_format(guest, 1)
+    assert program_and_format(guest, "file") == ("file", 2)
+    wait_for_format(guest, "file", 1)
     still_held()
     guest.run("kill holder")
     assert "cfiles: locked" in guest.run("run cfiles lock /home/lock 0")

@@ -28,13 +28,16 @@ Drive& World::drive_of(unsigned disk) { return drives.at(disk_driver[disk])[disk
 
 cs::State World::state() {
     const auto at = [](std::vector<u64>& places) { return reinterpret_cast<u64>(places.data()); };
-    return {{at(disk_places), ant::cache::max_disks, &writing}, {at(dirty_places), limit, &writing}};
+    const cs::DirtyRecords dirty = format == cs::format::first
+                                       ? cs::DirtyRecords{ant::Records<cs::DirtyRecord>{at(dirty_places), limit, &writing}}
+                                       : cs::DirtyRecords{ant::Records<cs::DirtyRecord2>{at(dirty_places), limit, &writing}};
+    return {{at(disk_places), ant::cache::max_disks, &writing}, dirty};
 }
 
 void World::boot(unsigned block_count) {
     limit = block_count;
     disk_places.assign(ant::cache::max_disks * 2 * (16 + sizeof(cs::DiskRecord)) / 8, 0);
-    dirty_places.assign(limit * 2 * (16 + sizeof(cs::DirtyRecord)) / 8, 0);
+    dirty_places.assign(limit * 2 * (16 + sizeof(cs::DirtyRecord2)) / 8, 0);
     crash();
     crashes = 0;
 }
@@ -42,10 +45,24 @@ void World::boot(unsigned block_count) {
 // As main.cpp does: pages without a record go, held calls come again.
 void World::crash() {
     ++crashes;
+    next_process({});
+}
+
+// In a planned replacement clean blocks are kept.
+void World::replace() {
+    ++replacements;
+    std::vector<cs::Block> left = blocks;
+    for (cs::Block& block : left)
+        if (block.state != cs::BlockState::clean) block = {};
+    next_process(std::move(left));
+}
+
+void World::next_process(std::vector<cs::Block> left) {
     crash_at = 0;
     cache.reset();
+    blocks = std::move(left);
+    blocks.resize(limit);
     sweep();
-    blocks.assign(limit, {});
     buckets.assign(std::bit_ceil(limit), nullptr);
     cache = std::make_unique<cs::Cache>();
     cache->start(state(), blocks, buckets);
@@ -58,6 +75,7 @@ void World::crash() {
 void World::sweep() {
     std::set<u64> keep;
     if (!dirty_places.empty()) state().dirty.each([&](unsigned, const cs::DirtyRecord& r) { keep.insert(r.page); });
+    for (const cs::Block& block : blocks) keep.insert(block.page);
     for (const auto& [control, c] : calls) keep.insert(c->area);
     pages = 0;
     for (auto i = areas.begin(); i != areas.end();) {

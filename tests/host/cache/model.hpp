@@ -70,6 +70,8 @@ struct World {
     void add_drive(unsigned driver, u64 bytes);
     void boot(unsigned blocks);
     void crash();  // and the next process
+    void replace();
+    void next_process(std::vector<cs::Block> left);
 
     // Clients. -> number of the call
     u64 read(unsigned disk, const std::vector<Extent>& extents, u32 flags = 0, u32 offset = 0, bool owned = true);
@@ -125,6 +127,7 @@ struct World {
     std::vector<u64> disk_places, dirty_places;
     u64 writing = 0;  // the mark of the record store
     unsigned limit = 0;
+    u32 format = cs::format::first;
     cs::State state();
 
     std::map<u64, Area> areas;
@@ -136,10 +139,10 @@ struct World {
     u64 next_control = 0x1000, now = 1;
     u64 next_value = 1;
     unsigned pages = 0, most_pages = ~0u;
-    unsigned refuse_one_in = 0;                           // calls to drivers
-    u64 points = 0, crash_at = 0;                         // 0: never
-    u64 reads = 0, writes = 0, flushes = 0, crashes = 0;  // that drivers did
-    bool gone = false;                                    // drivers answer no_server
+    unsigned refuse_one_in = 0;    // calls to drivers
+    u64 points = 0, crash_at = 0;  // 0: never
+    u64 reads = 0, writes = 0, flushes = 0, crashes = 0, replacements = 0;
+    bool gone = false;  // drivers answer no_server
 };
 
 }  // namespace model

@@ -20,6 +20,7 @@ struct Run : World {
         add_drive(0, 4096 * (20 + below(60)) + 512 * below(8));
         add_drive(0, 4096 * 16 + 512 * below(8));
         add_drive(1, 4096 * 120 + 512 * below(8));
+        format = seed % 2 == 0 ? cs::format::first : cs::format::second;
         boot(16u << below(6));
         find_disks();
         settle();
@@ -89,6 +90,7 @@ struct Run : World {
                 break;
             case 8:
                 if (crashes_wanted && below(20) == 0) crash();
+                if (crashes_wanted && below(20) == 0) replace();
                 break;
             default:
                 drive_once(below(8));

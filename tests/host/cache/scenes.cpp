@@ -272,6 +272,25 @@ TEST_CASE("dirty blocks outlive the process, and calls that it held are carried 
     CHECK(w.done(flush));
 }
 
+TEST_CASE("a planned replacement keeps what was read, a failure does not") {
+    for (const bool failure : {false, true}) {
+        Scene w;
+        const u64 first = w.read(0, {{3 * block, 2 * block}});
+        w.settle();
+        const u64 under_way = w.read(0, {{500 * block, block}});
+        w.write(0, {{7 * block, block}});
+        const u64 before = w.reads;
+        failure ? w.crash() : w.replace();
+        const u64 again = w.read(0, {{4 * block, block}});
+        CHECK(w.answered(again) == !failure);
+        w.settle();
+        CHECK(w.reads == before + (failure ? 3 : 2));  // with the one that the process before had sent
+        CHECK(w.cache->statistics().recovered == 1);
+        for (const u64 n : {first, under_way, again}) CHECK(w.done(n));
+        CHECK(w.done(w.read(0, {{7 * block, block}})));
+    }
+}
+
 TEST_CASE("a disk keeps its number, and another in its place gets a new one") {
     Scene w;
     w.write(0, {{0, block}});
