@@ -181,15 +181,25 @@ Outcome Requests::receive(Call call) {
 
 // Several sockets -----------------------------------------------------------------------------------------------
 
-// A socket that was closed meanwhile is reported as in error, so that no poll waits for ever for it.
-unsigned Requests::mark_ready(inet::Poll& poll, std::uint32_t owner) {
+// The first entry that is none of the owner's sockets ends it.
+Result<unsigned> Requests::mark_ready(inet::Poll& poll, std::uint32_t owner) {
     unsigned count = 0;
     for (inet::PollEntry& entry : std::span{poll.entry, std::min(poll.count, inet::max_poll)}) {
-        constexpr std::uint16_t always = inet::readiness::error | inet::readiness::hang_up;
+        Socket* socket = ANT_TRY(sockets.find(entry.socket, owner));
+        socket->watch();
+        entry.ready = socket->readiness(entry.wanted);
+        count += entry.ready != 0;
+    }
+    return count;
+}
+
+// One that was closed meanwhile is reported as in error, so that no poll waits for ever for it.
+unsigned Requests::mark_ready_again(inet::Poll& poll, std::uint32_t owner) {
+    if (const auto all = mark_ready(poll, owner)) return *all;
+    unsigned count = 0;
+    for (inet::PollEntry& entry : std::span{poll.entry, std::min(poll.count, inet::max_poll)}) {
         const auto socket = sockets.find(entry.socket, owner);
-        if (socket) (*socket)->watch();
-        const std::uint16_t ready = socket ? (*socket)->readiness() : inet::readiness::error;
-        entry.ready = ready & static_cast<std::uint16_t>(entry.wanted | always);
+        entry.ready = socket ? (*socket)->readiness(entry.wanted) : inet::readiness::error;
         count += entry.ready != 0;
     }
     return count;
@@ -198,10 +208,9 @@ unsigned Requests::mark_ready(inet::Poll& poll, std::uint32_t owner) {
 Outcome Requests::poll(Call call) {
     auto& params = call.params<inet::Poll>();
     if (params.count > inet::max_poll) return Error::invalid_argument;
-    for (const inet::PollEntry& entry : std::span{params.entry, params.count})
-        if (const auto socket = socket_of(call, entry.socket); !socket) return socket.error();
-    const unsigned ready = mark_ready(params, call.requester());
-    if (ready != 0 || params.timeout_us == 0) return Call::reply(ready);
+    const auto ready = mark_ready(params, call.requester());
+    if (!ready) return ready.error();
+    if (*ready != 0 || params.timeout_us == 0) return Call::reply(*ready);
     polls_wait_ = true;
     return defer(call, Wait::Kind::poll, nullptr, params.timeout_us);
 }

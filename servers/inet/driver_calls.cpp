@@ -64,6 +64,7 @@ Outcome Requests::ethernet_input(Call call) {
         if (call.redelivered() && !sockets.store().comes_again(areas[i].address)) continue;
         input(call, areas[i], i < frames.count && i < inet::max_frames ? frames.frame[i] : inet::Frame{});
     }
+    protocol.end_input();
     protocol.connections().end_input();
     return give_back_pages(call);
 }

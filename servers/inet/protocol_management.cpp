@@ -18,6 +18,8 @@
 #include <lwip/timeouts.h>
 #include <netif/ethernet.h>
 
+#include <utility>
+
 namespace ant::inet_server {
 
 namespace {
@@ -65,7 +67,7 @@ Result<> Protocol::start(const Tables& tables) {
     net_records_ = tables.net;
     lease_records_ = tables.lease;
     neighbour_records_ = tables.neighbours;
-    heap_.bytes = LWIP_MEM_ALIGN_SIZE(MEM_SIZE) + abi::page_size;
+    heap_.bytes = ANT_HEAP_BYTES;
     heap_.address = ANT_TRY(tables.heap(heap_.bytes));
     ant_lwip_heap = reinterpret_cast<std::uint8_t*>(heap_.address);
     key_ = {startup().random[0] ^ time_stamp(), startup().random[1]};
@@ -141,19 +143,63 @@ void Protocol::set_link(bool up) {
         netif_set_link_down(&netif_);
 }
 
-// The chip's word for a checksum saves the check; the chip says nothing useful of fragments.
+// Segments that follow each other become one. Frames that are not in a page of their own are left alone: there may be many, and a
+// chain costs as much as they do.
 void Protocol::input(pbuf* frame, std::uint32_t frame_flags) {
     ++received_packets_;
     received_bytes_ += frame->tot_len;
+    auto* bytes = static_cast<std::uint8_t*>(frame->payload);
+    const bool ip_good = (frame_flags & inet::frame_flag::ip_checksum_good) != 0;
+    const bool transport_good = (frame_flags & inet::frame_flag::transport_checksum_good) != 0;
+    if ((frame->flags & PBUF_FLAG_IS_CUSTOM) == 0 || !LargeReceive::fit(bytes, frame->len, ip_good && transport_good)) {
+        end_input();
+        return deliver(frame, ip_good, transport_good && !is_fragment(frame));
+    }
+    if (joined_count_ != max_joined && joined_.continues(bytes, frame->len)) {
+        joined_.append(bytes, frame->len);
+        (void)pbuf_remove_header(frame, SegmentHeaders::bytes);
+    } else {
+        end_input();
+        joined_.begin(bytes, frame->len);
+    }
+    joined_frames_[joined_count_++] = frame;
+}
+
+// One chain of all: each pbuf says how long it is from there to the end.
+void Protocol::end_input() {
+    if (joined_count_ == 0) return;
+    while (--joined_count_ != 0) {
+        pbuf* next = joined_frames_[joined_count_];
+        joined_frames_[joined_count_ - 1]->next = next;
+        joined_frames_[joined_count_ - 1]->tot_len += next->tot_len;
+    }
+    joined_.end();
+    deliver(joined_frames_[0], true, true);
+}
+
+// The chip's word for a checksum saves the check; the chip says nothing useful of fragments.
+void Protocol::deliver(pbuf* frame, bool ip_good, bool transport_good) {
     std::uint16_t flags = netif_.chksum_flags | NETIF_CHECKSUM_CHECK_IP | transport_checks;
-    if ((frame_flags & inet::frame_flag::ip_checksum_good) != 0) flags &= static_cast<std::uint16_t>(~NETIF_CHECKSUM_CHECK_IP);
-    if ((frame_flags & inet::frame_flag::transport_checksum_good) != 0 && !is_fragment(frame))
-        flags &= static_cast<std::uint16_t>(~transport_checks);
+    if (ip_good) flags &= static_cast<std::uint16_t>(~NETIF_CHECKSUM_CHECK_IP);
+    if (transport_good) flags &= static_cast<std::uint16_t>(~transport_checks);
     netif_.chksum_flags = flags;
     if (netif_.input(frame, &netif_) != ERR_OK) {
         ++receive_errors_;
         pbuf_free(frame);
     }
+}
+
+// Consecutive segments for our card become one packet; everything else goes its way through IP.
+err_t Protocol::send_segment(pbuf* packet, const ip4_addr_t& source, const ip4_addr_t& destination, std::uint8_t ttl,
+                             std::uint8_t tos, std::uint8_t proto, netif* interface) {
+    const TcpSegment segment{static_cast<const std::uint8_t*>(packet->payload),
+                             static_cast<std::uint32_t>(packet->tot_len - packet->len),
+                             source.addr,
+                             destination.addr,
+                             ttl,
+                             tos};
+    if (interface == &netif_ && transmitter_.append(packet, segment)) return ERR_OK;
+    return ip4_output_if(packet, &source, &destination, ttl, tos, proto, interface);
 }
 
 // These packets never were on a wire: where the chip makes checksums, they have none. One after the other, unlike

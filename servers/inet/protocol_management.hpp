@@ -2,6 +2,7 @@
 #pragma once
 
 #include "checksum.hpp"
+#include "large_receive.hpp"
 #include "receive_pages.hpp"
 #include "recovery.hpp"
 #include "sent_areas.hpp"
@@ -40,6 +41,11 @@ public:
     [[nodiscard]] std::uint32_t driver_slot() const { return driver_slot_; }
     void set_link(bool up);
     void input(pbuf* frame, std::uint32_t frame_flags);
+    // Those that were joined, when no more come.
+    void end_input();
+    // What TCP sends, in front of IP.
+    err_t send_segment(pbuf* packet, const ip4_addr_t& source, const ip4_addr_t& destination, std::uint8_t ttl, std::uint8_t tos,
+                       std::uint8_t proto, netif* interface);
     // By this function.
     void take_frames(netif_input_fn by) { netif_.input = by; }
     void transmitted(const CallResult& result);
@@ -76,6 +82,7 @@ private:
     static constexpr std::uint32_t network_interval_ms = 1000;
 
     void deliver_looped();
+    void deliver(pbuf* frame, bool ip_good, bool transport_good);
     static err_t init_netif(netif* interface);
     static err_t link_output(netif* interface, pbuf* packet);
     static void dhcp_overdue(void* self);
@@ -97,6 +104,10 @@ private:
     SentAreas areas_;
     Transmitter transmitter_;
     Connections connections_;
+    LargeReceive joined_;
+    static constexpr unsigned max_joined = inet::max_frames;
+    pbuf* joined_frames_[max_joined];
+    unsigned joined_count_ = 0;
     HashKey key_{};
     std::uint64_t random_count_ = 0;
     netif netif_{};

@@ -78,7 +78,13 @@ public:
 
     Result<std::uint64_t> option(inet::Option option, Cause cause);
     Result<> set_option(inet::Option option, std::uint64_t value);
-    [[nodiscard]] std::uint16_t readiness();
+    // Those of `wanted`, and errors. A poll of many sockets finds most of them without anything to say.
+    [[nodiscard]] std::uint16_t readiness(std::uint16_t wanted) {
+        const bool quiet = state_ == State::connected && received_.empty() && !end_of_stream_ && !receive_shut_ &&
+                           error_ == Error::none && tcp_ != nullptr;
+        if (quiet && (wanted & inet::readiness::writable) == 0) return 0;
+        return readiness() & static_cast<std::uint16_t>(wanted | inet::readiness::error | inet::readiness::hang_up);
+    }
     // A poll has asked for it, and may wait for it.
     void watch() { watched_ = true; }
     [[nodiscard]] bool watched() const { return watched_; }
@@ -118,6 +124,7 @@ private:
     static void on_error(void* self, err_t error);
     static void on_datagram(void* self, udp_pcb* pcb, pbuf* p, const ip_addr_t* from, std::uint16_t port);
 
+    [[nodiscard]] std::uint16_t readiness();
     void set_callbacks();
     void listens(tcp_pcb* listener);
     void started();  // the connection stands: where its bytes begin is known

@@ -52,20 +52,7 @@ Socket* Sockets::adopt(tcp_pcb* connection, Socket& listener) {
     return socket;
 }
 
-Socket* Sockets::by_id(std::uint32_t id) {
-    const std::uint32_t index = index_of(id);
-    if (index < max_sockets && entries_[index].used && at(index).id() == id) [[likely]]
-        return &at(index);
-    return recovery_ != nullptr ? recovery_->socket(id) : nullptr;
-}
-
-Result<Socket*> Sockets::find(std::uint32_t id, std::uint32_t owner) {
-    Socket* socket = by_id(id);
-    if (socket == nullptr || socket->state() == Socket::State::closing || socket->listener_ != nullptr)
-        return Failure(Error::not_found);
-    if (socket->owner() != owner) return Failure(Error::not_owner);
-    return socket;
-}
+Socket* Sockets::to_be_restored(std::uint32_t id) { return recovery_ != nullptr ? recovery_->socket(id) : nullptr; }
 
 Socket* Sockets::made_by(std::uint32_t owner, std::uint64_t call) {
     for (Socket* s = live_.front(); s != nullptr; s = live_.after(s)) {

@@ -26,9 +26,20 @@ public:
     // Of a connection that a listener took.
     Socket* adopt(tcp_pcb* connection, Socket& listener);
     // The socket that this owner means by that number.
-    Result<Socket*> find(std::uint32_t id, std::uint32_t owner);
+    Result<Socket*> find(std::uint32_t id, std::uint32_t owner) {
+        Socket* socket = by_id(id);
+        if (socket == nullptr || socket->state() == Socket::State::closing || socket->listener_ != nullptr)
+            return Failure(Error::not_found);
+        if (socket->owner() != owner) return Failure(Error::not_owner);
+        return socket;
+    }
     // Whatever it is doing; nullptr if there is none of that number.
-    Socket* by_id(std::uint32_t id);
+    Socket* by_id(std::uint32_t id) {
+        const std::uint32_t index = index_of(id);
+        if (index < max_sockets && entries_[index].used && at(index).id() == id) [[likely]]
+            return &at(index);
+        return to_be_restored(id);
+    }
     // The one that this call made, by opening or accepting it.
     Socket* made_by(std::uint32_t owner, std::uint64_t call);
     // Its number is free at once; what it still has to send is sent.
@@ -67,6 +78,7 @@ public:
 
 private:
     friend class Recovery;
+    Socket* to_be_restored(std::uint32_t id);
     Socket* create(inet::SocketType type, std::uint32_t owner);
     Socket& construct(unsigned index, inet::SocketType type, std::uint32_t owner, std::uint32_t id);
     static constexpr std::uint32_t index_of(std::uint32_t id) { return (id & ((1u << index_bits) - 1)) - 1; }

@@ -318,7 +318,8 @@ bool Connections::segment_arrives(tcp_pcb& pcb, const tcp_hdr& header, std::uint
     }
     if (pcb.state == SYN_SENT) slot->edge = header.seqno + first_bytes;
     slot->hurry = slot->hurry && TCP_SEQ_LT(pcb.rcv_nxt, slot->edge);
-    if (slot->hurry && bytes != 0) tcp_set_flags(&pcb, TF_ACK_DELAY);  // as if it were the second one
+    const bool several = bytes > pcb.mss;  // joined by us: every second one is acknowledged
+    if (several || (slot->hurry && bytes != 0)) tcp_set_flags(&pcb, TF_ACK_DELAY);  // as if it were the second one
     // What was sent twice is acknowledged twice: after its last segment the connection goes on to TIME_WAIT, so that
     // the second one does not meet a reset.
     if (slot->resumed && pcb.state == LAST_ACK) pcb.state = CLOSING;

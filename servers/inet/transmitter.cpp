@@ -48,30 +48,24 @@ bool Transmitter::has_room(unsigned pieces) const {
     return segments_ < max_packets && fragment_count_ + pieces <= max_fragments && area_count_ + pieces <= abi::max_data_list;
 }
 
-// To the last packet. Its headers stay where they are; of this one the card gets the bytes only. They lie in an area that is kept
-// while it is on loan, so that the packet itself need not be.
-bool Transmitter::append(const pbuf* packet) {
-    // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): lwIP sends no empty packet
-    const auto* frame = static_cast<const std::uint8_t*>(packet->payload);
-    if (!large_.continues(frame, packet->len, packet->tot_len)) return false;
-    const unsigned pieces = 2 * pbuf_clen(packet);
+bool Transmitter::append(const pbuf* packet, const TcpSegment& segment) {
+    if (!large_.continues(segment) || packet->len != SegmentHeaders::tcp_bytes) return false;
+    unsigned pieces = 0;
+    for (const pbuf* p = packet->next; p != nullptr; p = p->next, pieces += 2)
+        if (areas_.find(reinterpret_cast<std::uint64_t>(p->payload)) == nullptr) return false;
     if (!has_room(pieces) || fragment_count_ - large_first_ + pieces > max_large_pieces) return false;
-    const bool apart = packet->len == SegmentHeaders::bytes && packet->next != nullptr;
-    for (const pbuf* p = packet->next; p != nullptr; p = p->next)
-        if (!apart || areas_.find(reinterpret_cast<std::uint64_t>(p->payload)) == nullptr) return false;
     fragments_[fragment_count_ - 1].flags = 0;
     for (const pbuf* p = packet->next; p != nullptr; p = p->next) add_piece(reinterpret_cast<std::uint64_t>(p->payload), p->len);
-    large_.append(frame, packet->tot_len);
+    large_.append(segment);
     auto& last = fragments_[fragment_count_ - 1];
     last.flags = nic::fragment_flag::last | nic::fragment_flag::large_send;
     last.mss = LargeSend::segment;
     ++segments_;
-    counters_.bytes += packet->tot_len;
+    counters_.bytes += SegmentHeaders::bytes + segment.payload;
     return true;
 }
 
 err_t Transmitter::add_pieces(pbuf* packet) {
-    if (append(packet)) return ERR_OK;
     const unsigned pieces = 2 * pbuf_clen(packet);  // each may lie in two areas, see add_piece
     const bool full = !has_room(pieces);
     if (full && Connections::may_commit()) flush();

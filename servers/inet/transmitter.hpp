@@ -34,6 +34,9 @@ public:
     void attach(Client* driver, std::uint32_t features);
     // linkoutput: ERR_MEM when too much is under way.
     err_t add(pbuf* packet);
+    // A segment that TCP sends joins the last packet. Its headers (`packet` begins with TCP's) are not used: of this one the card gets the
+    // bytes only. They lie in an area that is kept while it is on loan, so that `packet` itself need not be. False: it cannot.
+    [[nodiscard]] bool append(const pbuf* packet, const TcpSegment& segment);
     // Sends the batch to the driver.
     void flush();
     // Sends it by passing on the call that moved `area` here; the driver's answer goes straight to the AP.
@@ -61,7 +64,6 @@ private:
         pbuf* packet[max_packets];
     };
 
-    [[nodiscard]] bool append(const pbuf* packet);
     [[nodiscard]] bool has_room(unsigned pieces) const;
     err_t add_pieces(pbuf* packet);
     std::uint64_t lend_area_of(std::uint64_t address);

@@ -67,17 +67,18 @@ Result<std::uint64_t> Streams::receive(std::uint64_t bytes) {
 // One round over the connections that have something. A connection that has ended is asked no more.
 Result<std::uint64_t> Streams::receive_some() {
     unsigned asked = 0;
-    for (unsigned i = 0; i < count_; ++i)
-        if (socket_[i]) poll_[asked++] = {socket_[i].id(), inet::readiness::readable, 0};
+    for (Socket& socket : std::span{socket_.data(), count_}) {
+        if (!socket) continue;
+        asked_[asked] = &socket;
+        poll_[asked++] = {socket.id(), inet::readiness::readable, 0};
+    }
     if (asked == 0) return 0;
     ANT_TRY(poll({poll_.data(), asked}, for_ever, *server_));
     std::uint64_t received = 0;
-    for (Socket& socket : std::span{socket_.data(), count_}) {
-        const auto* const entry = std::find_if(poll_.begin(), poll_.begin() + asked,
-                                               [&](const auto& e) { return e.socket == socket.id() && e.ready != 0; });
-        if (entry == poll_.begin() + asked) continue;
-        const std::uint64_t bytes = ANT_TRY(socket.receive(inbox_, area_bytes));
-        if (bytes == 0) socket.close();
+    for (unsigned i = 0; i < asked; ++i) {
+        if (poll_[i].ready == 0) continue;
+        const std::uint64_t bytes = ANT_TRY(asked_[i]->receive(inbox_, area_bytes));
+        if (bytes == 0) asked_[i]->close();
         received += bytes;
     }
     return received != 0 ? received : receive_some();

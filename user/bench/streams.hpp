@@ -27,6 +27,7 @@ private:
     Client* server_ = nullptr;
     std::array<Socket, most> socket_;
     std::array<inet::PollEntry, most> poll_{};
+    std::array<Socket*, most> asked_{};  // for whom these are
     unsigned count_ = 0, next_ = 0;
     Ica inbox_;
 };

@@ -43,6 +43,11 @@ u32_t ant_lwip_initial_sequence(const ip_addr_t* local_ip, u16_t local_port, con
                               ant::clock_ns() / isn_tick_ns);
 }
 
+err_t ant_lwip_send_segment(pbuf* p, const ip_addr_t* source, const ip_addr_t* destination, u8_t ttl, u8_t tos, u8_t proto,
+                            netif* interface) {
+    return protocol.send_segment(p, *source, *destination, ttl, tos, proto, interface);
+}
+
 // A segment for a listener whose backlog is full: the connection that has been half open for longest gives way,
 // if its peer has had a second to answer.
 err_t ant_lwip_segment_arrives(tcp_pcb* pcb, const tcp_hdr* header, const pbuf* bytes) {

@@ -17,13 +17,17 @@
 #define MEM_ALIGNMENT 8
 #define MEM_LIBC_MALLOC 0
 #define MEMP_MEM_MALLOC 0
-#define MEM_SIZE (2 * 1024 * 1024 - 4096)
+#define ANT_HEAP_BYTES (2 * 1024 * 1024)
+#define ANT_BLOCK_BYTES 96 /* heap.c; the headers of a packet with all options, or the shortest frame */
+#define ANT_BLOCKS 10240
+#define ANT_BLOCK_AREA (ANT_BLOCKS * ANT_BLOCK_BYTES)
+#define MEM_SIZE (ANT_HEAP_BYTES - ANT_BLOCK_AREA - 4096) /* and what it puts in front and behind */
 #ifdef __cplusplus
 extern "C" uint8_t* ant_lwip_heap;
 #else
 extern uint8_t* ant_lwip_heap;
 #endif
-#define LWIP_RAM_HEAP_POINTER ant_lwip_heap
+#define LWIP_RAM_HEAP_POINTER (ant_lwip_heap + ANT_BLOCK_AREA)
 #define PBUF_POOL_SIZE 4 /* nothing of lwIP that is used here takes from it: frames arrive in areas of their own */
 #define PBUF_POOL_BUFSIZE 1600
 #define LWIP_SUPPORT_CUSTOM_PBUF 1

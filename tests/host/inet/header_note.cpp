@@ -28,8 +28,11 @@ Page page_with_frame(std::uint8_t protocol) {
     return page;
 }
 
-// As lwIP does it.
-void turn_round(Page& page) { std::reverse(&page.bytes[tcp_at], &page.bytes[tcp_at + 16]); }
+// As lwIP does it, after large receive.
+void turn_round(Page& page) {
+    page.bytes[offset + 14 + 2] ^= 0x7f;
+    std::reverse(&page.bytes[tcp_at], &page.bytes[tcp_at + 16]);
+}
 
 FrameHeader header_in(const Page& page) { return {page.address(), offset, length}; }
 std::span<const std::uint8_t> frame_of(const Page& page) { return std::span{page.bytes}.subspan(offset, length); }

@@ -37,7 +37,7 @@ namespace tcp_test {
 namespace {
 
 Durable* durable = nullptr;
-alignas(8) std::uint8_t heap[MEM_SIZE + 4096];
+alignas(8) std::uint8_t heap[ANT_HEAP_BYTES];
 
 }  // namespace
 
@@ -51,6 +51,10 @@ void ant_lwip_print(const char*, ...) {}
 void ant_lwip_contradiction(const char* text) { ant::panic("lwip: %s", text); }
 u32_t ant_lwip_initial_sequence(const ip_addr_t*, u16_t, const ip_addr_t*, u16_t) {
     return 0xffff'0000 + ant_lwip_random() % 0x10000;  // soon around zero
+}
+err_t ant_lwip_send_segment(pbuf* p, const ip_addr_t* source, const ip_addr_t* destination, u8_t ttl, u8_t tos, u8_t proto,
+                            netif* through) {
+    return ip4_output_if(p, source, destination, ttl, tos, proto, through);
 }
 err_t ant_lwip_segment_arrives(tcp_pcb* pcb, const tcp_hdr* header, const pbuf* bytes) {
     return pcb->state == LISTEN ? ERR_OK : ant_lwip_connection_receives(pcb, header, bytes);

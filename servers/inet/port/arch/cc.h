@@ -13,6 +13,9 @@ typedef long ssize_t;
 #define SSIZE_MAX __LONG_MAX__
 #endif
 #define LWIP_NO_CTYPE_H 1
+/* A few bytes, mostly: the compiler knows how many. */
+#define MEMCPY(to, from, bytes) __builtin_memcpy(to, from, bytes)
+#define SMEMCPY(to, from, bytes) __builtin_memcpy(to, from, bytes)
 #define lwip_htons(x) __builtin_bswap16(x)
 #define lwip_htonl(x) __builtin_bswap32(x)
 #ifndef BYTE_ORDER
