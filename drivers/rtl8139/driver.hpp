@@ -103,13 +103,13 @@ public:
     struct Transmitted {
         bool deferred = false;
         ant::Error error = ant::Error::none;
-        std::int64_t packets = 0;
+        std::int64_t value = 0;
     };
     Transmitted transmit(ant::Call call) {
         quiet_ = false;
         const auto fragments = TransmitRequest::parse(call, state_.mode);
         if (!fragments) return {.error = fragments.error()};
-        if (state_.call_end - state_.call_first == maximum_calls) return {.error = ant::Error::queue_full};
+        if (state_.call_end - state_.call_first == maximum_calls) return outcome(call, ant::Error::queue_full, 0);
         auto& held = state_.call[state_.call_end % maximum_calls];
         held = {};
         held.control = call.control();
@@ -325,15 +325,21 @@ private:
             answer_first(ant::Error::none);
         }
     }
+    // Lost packets are nothing to somebody who wanted to hear something else.
+    static Transmitted outcome(ant::Call call, ant::Error error, std::int64_t packets) {
+        const std::uint32_t answer = TransmitRequest::answer(call);
+        if (answer != 0) return {.value = answer};
+        return {.error = error, .value = packets};
+    }
     void answer_first(ant::Error error) {
         const auto& held = state_.call[state_.call_first % maximum_calls];
         const std::uint64_t control = held.control;
-        const std::int64_t packets = held.packets;
+        const Transmitted result = outcome(ant::Call{control}, error, held.packets);
         ++state_.call_first;
         if (control == direct_)
-            direct_result_ = {.deferred = false, .error = error, .packets = packets};
+            direct_result_ = result;
         else
-            host_.answer(control, error, packets);
+            host_.answer(control, result.error, result.value);
     }
     // Of calls that the chip had, also in part; those that only waited go on waiting.
     void fail_posted_calls() {

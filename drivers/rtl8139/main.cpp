@@ -183,7 +183,7 @@ Outcome on_transmit(Call call) {
     const auto result = driver->transmit(call);
     if (result.deferred) return Call::defer();
     if (result.error != Error::none) return refuse(call, result.error);
-    return Call::reply(result.packets);
+    return Call::reply(result.value);
 }
 
 Outcome on_info(Call call) {

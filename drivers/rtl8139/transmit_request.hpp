@@ -42,6 +42,9 @@ public:
         return {request.fragment, request.fragments};
     }
 
+    // What it is to be answered with, 0: the number of packets.
+    static std::uint32_t answer(ant::Call call) { return call.params_after_list<ant::nic::TransmitHead>().answer; }
+
     static ant::Result<Fragments> parse(ant::Call call, Mode mode) {
         if (!complete(call)) return ant::Failure(ant::Error::invalid_argument);
         const Fragments all = fragments(call);

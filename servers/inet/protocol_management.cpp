@@ -67,9 +67,9 @@ Result<> Protocol::start(const Tables& tables) {
     net_records_ = tables.net;
     lease_records_ = tables.lease;
     neighbour_records_ = tables.neighbours;
-    heap_.bytes = ANT_HEAP_BYTES;
-    heap_.address = ANT_TRY(tables.heap(heap_.bytes));
-    ant_lwip_heap = reinterpret_cast<std::uint8_t*>(heap_.address);
+    const std::uint64_t heap = ANT_TRY(tables.memory(AreaUse::heap, ANT_HEAP_BYTES));
+    packet_memory_.start(heap, ANT_TRY(tables.memory(AreaUse::blocks, ANT_CHUNK_BYTES)));
+    ant_lwip_heap = reinterpret_cast<std::uint8_t*>(heap);
     key_ = {startup().random[0] ^ time_stamp(), startup().random[1]};
     ping_id_ = static_cast<std::uint16_t>(random());
     lwip_init();

@@ -28,7 +28,7 @@ struct ProtocolEvents {
 class Protocol {
 public:
     Protocol(const ProtocolEvents& events, void (*commit)())
-        : events_{events}, commit_{commit}, transmitter_{areas_, heap_, commit} {}
+        : events_{events}, commit_{commit}, transmitter_{areas_, packet_memory_, commit} {}
 
     // Reserves lwIP's memory and starts it. Once.
     Result<> start(const Tables& tables);
@@ -68,6 +68,7 @@ public:
     Result<> ping(const inet::Ping& ping, std::uint16_t sequence);
     void describe(inet::Interface& out) const;
 
+    PacketMemory& packet_memory() { return packet_memory_; }
     ReceivePages& pages() { return pages_; }
     SentAreas& areas() { return areas_; }
     Transmitter& transmitter() { return transmitter_; }
@@ -99,7 +100,7 @@ private:
 
     const ProtocolEvents& events_;
     void (*commit_)();
-    Heap heap_;
+    PacketMemory packet_memory_;
     ReceivePages pages_;
     SentAreas areas_;
     Transmitter transmitter_;

@@ -100,13 +100,12 @@ std::uint64_t Tables::directory() const {
 }
 
 // A packet that was under way is neither moved nor overwritten.
-Result<std::uint64_t> Tables::heap(std::uint64_t bytes) const {
+Result<std::uint64_t> Tables::memory(unsigned which, std::uint64_t bytes) const {
     AreaUse use{};
-    const auto left =
-        areas.load(AreaUse::heap, use) == record::Found::good ? sys::ica_info(use.address) : Failure(Error::not_found);
+    const auto left = areas.load(which, use) == record::Found::good ? sys::ica_info(use.address) : Failure(Error::not_found);
     if (left && !left->on_loan && left->pages * abi::page_size >= bytes) return use.address;
     const std::uint64_t address = ANT_TRY(sys::ica_reserve(bytes / abi::page_size));
-    Records<AreaUse>{areas}.commit(AreaUse::heap, {address, bytes / abi::page_size});
+    Records<AreaUse>{areas}.commit(which, {address, bytes / abi::page_size});
     return address;
 }
 

@@ -31,7 +31,7 @@ struct Tables {
 
     [[nodiscard]] std::uint64_t directory() const;
     // lwIP's memory: that of the process before, as it was left, unless a driver still reads from it.
-    [[nodiscard]] Result<std::uint64_t> heap(std::uint64_t bytes) const;
+    [[nodiscard]] Result<std::uint64_t> memory(unsigned which, std::uint64_t bytes) const;
     // f(address) for each area of inet itself.
     template <class F>
     void each_area(F&& f) const {

@@ -61,6 +61,7 @@ private:
     static void drop(const Outgoing& outgoing);
     Outcome send_datagram(Call call, Socket& socket, const Outgoing& outgoing);
     Outcome send_stream(Call call, Socket& socket, Outgoing outgoing);
+    static bool may_pass_on(Call call, Socket& socket, const Outgoing& outgoing);
     Outcome send_later(Call call, Socket& socket, const Outgoing& outgoing);
     static Outcome refuse(Call call, Socket& socket, const Outgoing& outgoing, Error error);
     bool take(Socket& socket, Outgoing& outgoing, std::uint64_t call);

@@ -66,7 +66,8 @@ static_assert(sizeof(CallNote) == sizeof(abi::ControlIca::reserved));
 struct AreaUse {
     static constexpr unsigned directory = 0;  // places of received pages
     static constexpr unsigned heap = 1;       // lwIP's
-    static constexpr unsigned count = 2;
+    static constexpr unsigned blocks = 2;     // for headers: the first chunk
+    static constexpr unsigned count = 3;
     std::uint64_t address;
     std::uint64_t pages;
 };

@@ -115,9 +115,9 @@ void Transmitter::add_fragments(pbuf* packet) {
 std::uint64_t Transmitter::lend_area_of(std::uint64_t address) {
     std::uint64_t area = address & ~std::uint64_t{abi::page_size - 1};  // a received frame has a page of its own
     std::uint64_t bytes = abi::page_size;
-    if (heap_.contains(address)) {
-        area = heap_.address;
-        bytes = heap_.bytes;
+    if (const auto* own = memory_.find(address); own != nullptr) {
+        area = own->address;
+        bytes = own->bytes;
     } else if (const SentArea* sent = areas_.find(address); sent != nullptr) {
         area = sent->record.address;
         bytes = sent->bytes();
@@ -145,14 +145,14 @@ std::uint16_t Transmitter::offload_flags(const pbuf* packet) const {
 }
 
 // DataList and nic::Transmit, at the beginning of the parameter area. -> bytes
-std::uint32_t Transmitter::write_parameters(std::uint64_t control) const {
+std::uint32_t Transmitter::write_parameters(std::uint64_t control, std::uint32_t answer) const {
     auto* list = reinterpret_cast<abi::DataList*>(control + abi::parameter_base);
     list->count = area_count_;
     list->reserved = 0;
     __builtin_memcpy(list->entries, lent_, area_count_ * sizeof lent_[0]);
     auto* transmit = reinterpret_cast<nic::Transmit*>(&list->entries[area_count_]);
     transmit->fragments = fragment_count_;
-    transmit->reserved = 0;
+    transmit->answer = answer;
     __builtin_memcpy(transmit->fragment, fragments_, fragment_count_ * sizeof fragments_[0]);
     const auto end = reinterpret_cast<std::uint64_t>(&transmit->fragment[fragment_count_]);
     return static_cast<std::uint32_t>(end - control - abi::parameter_base);
@@ -172,7 +172,7 @@ void Transmitter::flush() {
         drop_batch();
         return;
     }
-    const std::uint32_t bytes = write_parameters(*control);
+    const std::uint32_t bytes = write_parameters(*control, 0);
     const sys::Raw sent = sys::raw(sys::Syscall::request_async, sys::pair(*function, abi::flag::data_list), *control,
                                    sys::pair(abi::parameter_base, bytes), 0, no_limit);
     if (sent.error != Error::none) {
@@ -183,7 +183,7 @@ void Transmitter::flush() {
     depart(*flight, *control, 0);
 }
 
-bool Transmitter::pass_on(Call call, const SentArea& area) {
+bool Transmitter::pass_on(Call call, const SentArea& area, std::uint32_t answer) {
     if (packet_count_ == 0) return false;
     bool lends_area = false;
     for (unsigned i = 0; i < area_count_; ++i) lends_area |= lent_[i].address == area.record.address;
@@ -192,7 +192,7 @@ bool Transmitter::pass_on(Call call, const SentArea& area) {
     if (!lends_area || flight == nullptr || !function) return false;
     commit_();
     const std::uint64_t control = call.control();
-    const std::uint32_t bytes = write_parameters(control);
+    const std::uint32_t bytes = write_parameters(control, answer);
     const sys::Raw sent = sys::raw(sys::Syscall::forward, sys::pair(*function, abi::flag::data_list | abi::flag::direct_return),
                                    control, sys::pair(abi::parameter_base, bytes), 0);
     if (sent.error != Error::none) return false;

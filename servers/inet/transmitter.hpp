@@ -3,6 +3,7 @@
 #pragma once
 
 #include "large_send.hpp"
+#include "packet_memory.hpp"
 #include "sent_areas.hpp"
 
 #include <ant/client.hpp>
@@ -16,12 +17,6 @@
 
 namespace ant::inet_server {
 
-struct Heap {
-    std::uint64_t address = 0;
-    std::uint64_t bytes = 0;
-    [[nodiscard]] bool contains(std::uint64_t a) const { return a - address < bytes; }
-};
-
 class Transmitter {
 public:
     struct Counters {
@@ -29,7 +24,8 @@ public:
     };
 
     // `commit`: writes the records that changed, before a packet leaves that tells of it.
-    Transmitter(SentAreas& areas, const Heap& heap, void (*commit)()) : areas_{areas}, heap_{heap}, commit_{commit} {}
+    Transmitter(SentAreas& areas, const PacketMemory& memory, void (*commit)())
+        : areas_{areas}, memory_{memory}, commit_{commit} {}
 
     void attach(Client* driver, std::uint32_t features);
     // linkoutput: ERR_MEM when too much is under way.
@@ -39,9 +35,9 @@ public:
     [[nodiscard]] bool append(const pbuf* packet, const TcpSegment& segment);
     // Sends the batch to the driver.
     void flush();
-    // Sends it by passing on the call that moved `area` here; the driver's answer goes straight to the AP.
+    // Sends it by passing on the call whose bytes are in `area`; the driver's answer, `answer`, goes straight to the AP.
     // False: not possible this time, the batch is still here and the call as well.
-    bool pass_on(Call call, const SentArea& area);
+    bool pass_on(Call call, const SentArea& area, std::uint32_t answer);
     // The driver answered.
     void completed(std::uint64_t control, Error error);
     // True, once: packets were refused for want of room, and now there is some.
@@ -71,7 +67,7 @@ private:
     void add_fragments(pbuf* packet);
     [[nodiscard]] std::uint16_t offload_flags(const pbuf* packet) const;
     Flight* free_flight();
-    std::uint32_t write_parameters(std::uint64_t control) const;
+    std::uint32_t write_parameters(std::uint64_t control, std::uint32_t answer) const;
     void depart(Flight& flight, std::uint64_t control, std::uint64_t area);
     void release(Flight& flight);
     void drop_batch();
@@ -81,7 +77,7 @@ private:
     }
 
     SentAreas& areas_;
-    const Heap& heap_;
+    const PacketMemory& memory_;
     void (*commit_)();
     Client* driver_ = nullptr;
     std::uint32_t features_ = 0;

@@ -145,7 +145,7 @@ TEST_CASE("packets are gathered, padded with zeroes, and answered after the copy
     const auto result = m.driver->transmit(call.call());
     CHECK_FALSE(result.deferred);
     CHECK(result.error == Error::none);
-    CHECK(result.packets == 3);
+    CHECK(result.value == 3);
     m.chip.transmit_some(4);
     REQUIRE(m.chip.sent.size() == 3);
     Bytes padded = frame_of(14, 1);
@@ -191,14 +191,14 @@ TEST_CASE("transmit errors are counted, and an aborted packet is tried again", "
     call.packet(frame_of(100, 1));
     SECTION("underrun") {
         m.chip.next_transmit_error = transmit_status::underrun;
-        REQUIRE(m.driver->transmit(call.call()).packets == 1);
+        REQUIRE(m.driver->transmit(call.call()).value == 1);
         m.interrupts();
         CHECK(m.state.statistics.transmit_errors == 1);
     }
     SECTION("abort") {
         m.chip.hold_transmits = true;
         m.chip.next_transmit_error = transmit_status::aborted;
-        REQUIRE(m.driver->transmit(call.call()).packets == 1);
+        REQUIRE(m.driver->transmit(call.call()).value == 1);
         m.chip.transmit_some(1);
         CHECK(m.chip.sent.empty());
         m.interrupts();

@@ -164,7 +164,7 @@ TEST_CASE("a call that is sent at once is answered at once, with no transmit int
     call.packet(frame_of(1000, 1), 2);
     const auto result = m.driver->transmit(call.call());
     CHECK_FALSE(result.deferred);
-    CHECK(result.packets == 1);
+    CHECK(result.value == 1);
     CHECK_FALSE(m.chip.line());
     CHECK(m.host.answers.empty());
 }
@@ -175,7 +175,7 @@ TEST_CASE("the offloads asked for are in the descriptors", "[rtl8139][cplus]") {
     call.packet(frame_of(100, 1), 2, fragment_flag::ip_checksum | fragment_flag::tcp_checksum);
     call.packet(frame_of(100, 2), 1, fragment_flag::ip_checksum | fragment_flag::udp_checksum);
     call.packet(frame_of(9000, 3), 3, fragment_flag::large_send | fragment_flag::ip_checksum | fragment_flag::tcp_checksum, 1460);
-    REQUIRE(m.driver->transmit(call.call()).packets == 3);
+    REQUIRE(m.driver->transmit(call.call()).value == 3);
     const std::uint32_t mask = descriptor::large_send | descriptor::segment_mask << descriptor::segment_shift;
     CHECK((m.chip.sent[0].flags & mask) == (descriptor::ip_checksum | descriptor::tcp_checksum));
     CHECK((m.chip.sent[1].flags & mask) == (descriptor::ip_checksum | descriptor::udp_checksum));
@@ -227,6 +227,6 @@ TEST_CASE("transmit errors are counted per packet", "[rtl8139][cplus]") {
     m.chip.next_transmit_error = descriptor::transmit_errors;
     TransmitCall call{m.arena};
     call.packet(frame_of(100, 1), 3).packet(frame_of(100, 2), 3);
-    CHECK(m.driver->transmit(call.call()).packets == 2);
+    CHECK(m.driver->transmit(call.call()).value == 2);
     CHECK(m.state.statistics.transmit_errors == 1);
 }

@@ -216,7 +216,7 @@ TEST_CASE("a bus error restarts the card", "[rtl8139]") {
     CHECK(m.host.frames.size() == 1);
     TransmitCall call{m.arena};
     call.packet(frame_of(100, 1));
-    CHECK(m.driver->transmit(call.call()).packets == 1);
+    CHECK(m.driver->transmit(call.call()).value == 1);
 }
 
 TEST_CASE("bad transmit calls are refused and hurt nobody", "[rtl8139]") {
@@ -278,7 +278,7 @@ TEST_CASE("bad transmit calls are refused and hurt nobody", "[rtl8139]") {
 
     TransmitCall good{m.arena};
     good.packet(frame_of(100, 3));
-    CHECK(m.driver->transmit(good.call()).packets == 1);
+    CHECK(m.driver->transmit(good.call()).value == 1);
     CHECK(m.chip.sent.size() == 1);
 }
 
@@ -287,7 +287,7 @@ TEST_CASE("one call may carry as many fragments as the ring has descriptors", "[
     TransmitCall call{m.arena};
     call.packet(frame_of(1280, 1), 64);
     REQUIRE(call.fragments().size() == 64);
-    CHECK(m.driver->transmit(call.call()).packets == 1);
+    CHECK(m.driver->transmit(call.call()).value == 1);
     CHECK(m.chip.sent[0].frame == call.packets()[0]);
 }
 
@@ -295,7 +295,7 @@ TEST_CASE("one call may carry more fragments than fit the ring at once", "[rtl81
     Machine<> m;
     TransmitCall call{m.arena, 32};
     for (unsigned i = 0; i < 40; ++i) call.packet(frame_of(100 + i, i), 3);
-    CHECK(m.driver->transmit(call.call()).packets == 40);
+    CHECK(m.driver->transmit(call.call()).value == 40);
     REQUIRE(m.chip.sent.size() == 40);
     for (unsigned i = 0; i < 40; ++i) CHECK(m.chip.sent[i].frame == call.packets()[i]);
 }

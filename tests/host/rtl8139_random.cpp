@@ -68,7 +68,7 @@ private:
         if (result.deferred)
             open_.push_back(std::move(call));
         else
-            REQUIRE(result.packets == static_cast<std::int64_t>(call->packets().size()));
+            REQUIRE(result.value == static_cast<std::int64_t>(call->packets().size()));
     }
     void interrupt() {
         if (machine_.chip.line()) machine_.driver->interrupt();

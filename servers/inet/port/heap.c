@@ -1,8 +1,11 @@
 /* lwIP's heap, and in front of it blocks of one size: the headers of each packet lie in one, and so do short frames. To find a place
- * in the heap, and to join it with its neighbours afterwards, takes ten times as long. */
+ * in the heap, and to join it with its neighbours afterwards, takes ten times as long. There are as many blocks as are needed: more
+ * areas of them are asked for when all are in use. */
 #include "lwip/opt.h"
 
 #include "lwip/mem.h"
+
+#include "slab.h"
 
 static void* heap_malloc(mem_size_t bytes);
 static void heap_free(void* memory);
@@ -21,9 +24,9 @@ struct block {
 };
 
 static struct block* free_blocks;
-static u32_t begun_blocks; /* so many have been used at least once */
+static struct slab blocks;
 
-static int is_block(const void* memory) { return (mem_ptr_t)((const u8_t*)memory - ant_lwip_heap) < ANT_BLOCK_AREA; }
+static int in_heap(const void* memory) { return (mem_ptr_t)((const u8_t*)memory - ant_lwip_heap) < ANT_HEAP_BYTES; }
 
 void* mem_malloc(mem_size_t bytes) {
     struct block* block = free_blocks;
@@ -32,13 +35,13 @@ void* mem_malloc(mem_size_t bytes) {
         free_blocks = block->next;
         return block;
     }
-    if (begun_blocks == ANT_BLOCKS) return heap_malloc(bytes);
-    return ant_lwip_heap + (size_t)begun_blocks++ * ANT_BLOCK_BYTES;
+    block = slab_take(&blocks, ANT_BLOCK_BYTES, ant_lwip_more_blocks);
+    return block != NULL ? block : heap_malloc(bytes);
 }
 
 void mem_free(void* memory) {
     struct block* block = memory;
-    if (!is_block(memory)) {
+    if (in_heap(memory)) {
         heap_free(memory);
         return;
     }
@@ -46,4 +49,4 @@ void mem_free(void* memory) {
     free_blocks = block;
 }
 
-void* mem_trim(void* memory, mem_size_t bytes) { return is_block(memory) ? memory : heap_trim(memory, bytes); }
+void* mem_trim(void* memory, mem_size_t bytes) { return in_heap(memory) ? heap_trim(memory, bytes) : memory; }

@@ -19,6 +19,12 @@ extern "C" {
 
 std::uint8_t* ant_lwip_heap = nullptr;
 
+std::uint8_t* ant_lwip_more_blocks(void) { return reinterpret_cast<std::uint8_t*>(protocol.packet_memory().more()); }
+
+std::uint8_t* ant_lwip_more_elements(void) {
+    return reinterpret_cast<std::uint8_t*>(ant::sys::ica_reserve(ANT_CHUNK_BYTES / ant::abi::page_size).value_or(0));
+}
+
 u32_t sys_now(void) { return static_cast<u32_t>(ant::clock_ns() / ns_per_ms); }
 
 std::uint32_t ant_lwip_random(void) { return protocol.random(); }

@@ -12,22 +12,26 @@
 #define LWIP_IPV6 0
 #define LWIP_HOOK_FILENAME "lwip_hooks.h"
 
-/* Memory. Packet buffers come from one data area (the driver reads them there); control blocks from fixed pools
- * in private memory, so that a flood of one kind cannot use up the others. */
+/* Memory. Packet buffers come from data areas (the driver reads them there); a flood of one kind of control block cannot use up the
+ * others. Both grow with what is needed (heap.c, pools.c). */
 #define MEM_ALIGNMENT 8
 #define MEM_LIBC_MALLOC 0
 #define MEMP_MEM_MALLOC 0
-#define ANT_HEAP_BYTES (2 * 1024 * 1024)
-#define ANT_BLOCK_BYTES 96 /* heap.c; the headers of a packet with all options, or the shortest frame */
-#define ANT_BLOCKS 10240
-#define ANT_BLOCK_AREA (ANT_BLOCKS * ANT_BLOCK_BYTES)
-#define MEM_SIZE (ANT_HEAP_BYTES - ANT_BLOCK_AREA - 4096) /* and what it puts in front and behind */
+#define ANT_HEAP_BYTES (512 * 1024)
+#define MEM_SIZE (ANT_HEAP_BYTES - 4096) /* and what it puts in front and behind */
+#define ANT_BLOCK_BYTES 96               /* the headers of a packet with all options, or the shortest frame */
+#define ANT_CHUNK_BYTES (64 * 1024)
 #ifdef __cplusplus
-extern "C" uint8_t* ant_lwip_heap;
-#else
-extern uint8_t* ant_lwip_heap;
+extern "C" {
 #endif
-#define LWIP_RAM_HEAP_POINTER (ant_lwip_heap + ANT_BLOCK_AREA)
+extern uint8_t* ant_lwip_heap;
+/* Chunks. NULL: no memory. Blocks may be lent to the driver, and begin with one that the process before has left. */
+uint8_t* ant_lwip_more_blocks(void);
+uint8_t* ant_lwip_more_elements(void);
+#ifdef __cplusplus
+}
+#endif
+#define LWIP_RAM_HEAP_POINTER ant_lwip_heap
 #define PBUF_POOL_SIZE 4 /* nothing of lwIP that is used here takes from it: frames arrive in areas of their own */
 #define PBUF_POOL_BUFSIZE 1600
 #define LWIP_SUPPORT_CUSTOM_PBUF 1

@@ -1,6 +1,6 @@
-/* lwIP's pools of control blocks, instead of its memp.c, which begins by linking all elements of all pools: that takes
- * longer than everything else that a process does until it serves. Here a pool hands out its elements in the order of
- * their addresses until each has been used, and then those that were given back. */
+/* lwIP's pools of control blocks, instead of its memp.c, which has memory for all elements of all pools, and begins by linking them: that
+ * takes longer than everything else that a process does until it serves. Here an element is made when it is wanted for the first
+ * time; each pool has a limit, so that a flood of one kind cannot use up the others. */
 #include "lwip/memp.h"
 
 /* Whose sizes are wanted. */
@@ -13,33 +13,43 @@
 #include "lwip/timeouts.h"
 #include "lwip/udp.h"
 
-#define LWIP_MEMPOOL(name, num, size, desc) LWIP_MEMPOOL_DECLARE(name, num, size, desc)
-#include "lwip/priv/memp_std.h"
+#include "slab.h"
 
-const struct memp_desc* const memp_pools[MEMP_MAX] = {
-#define LWIP_MEMPOOL(name, num, size, desc) &memp_##name,
+struct element {
+    struct element* next;
+};
+
+struct pool {
+    u16_t bytes, limit, begun; /* so many elements have been made */
+    struct element* free;
+};
+
+static struct pool pools[MEMP_MAX] = {
+#define LWIP_MEMPOOL(name, num, size, desc) {LWIP_MEM_ALIGN_SIZE(size), num, 0, NULL},
 #include "lwip/priv/memp_std.h"
 };
 
-static u16_t begun[MEMP_MAX]; /* elements that have been used at least once */
+static u8_t first_elements[ANT_CHUNK_BYTES] __attribute__((aligned(MEM_ALIGNMENT)));
+static struct slab elements = {first_elements, sizeof first_elements};
 
 void memp_init(void) {}
 
 void* memp_malloc(memp_t type) {
-    const struct memp_desc* pool = memp_pools[type];
-    struct memp* element = *pool->tab;
+    struct pool* pool = &pools[type];
+    struct element* element = pool->free;
     if (element != NULL) {
-        *pool->tab = element->next;
+        pool->free = element->next;
         return element;
     }
-    if (begun[type] == pool->num) return NULL;
-    u8_t* first = LWIP_MEM_ALIGN(pool->base);
-    return first + (size_t)begun[type]++ * pool->size;
+    if (pool->begun == pool->limit) return NULL;
+    element = slab_take(&elements, pool->bytes, ant_lwip_more_elements);
+    if (element != NULL) ++pool->begun;
+    return element;
 }
 
 void memp_free(memp_t type, void* mem) {
-    struct memp* element = mem;
+    struct element* element = mem;
     if (element == NULL) return;
-    element->next = *memp_pools[type]->tab;
-    *memp_pools[type]->tab = element;
+    element->next = pools[type].free;
+    pools[type].free = element;
 }

@@ -38,12 +38,16 @@ namespace {
 
 Durable* durable = nullptr;
 alignas(8) std::uint8_t heap[ANT_HEAP_BYTES];
+alignas(8) std::uint8_t chunk[40][ANT_CHUNK_BYTES];
+unsigned chunks = 0;
 
 }  // namespace
 
 extern "C" {
 
 std::uint8_t* ant_lwip_heap = heap;
+std::uint8_t* ant_lwip_more_blocks(void) { return chunks == std::size(chunk) ? nullptr : chunk[chunks++]; }
+std::uint8_t* ant_lwip_more_elements(void) { return ant_lwip_more_blocks(); }
 u32_t sys_now(void) { return static_cast<u32_t>(durable->now_us / 1000); }
 std::uint32_t ant_lwip_random(void) { return durable->random = durable->random * 1664525 + 1013904223; }
 std::uint16_t ant_lwip_checksum(const void* data, int bytes) { return internet_checksum(data, static_cast<std::size_t>(bytes)); }

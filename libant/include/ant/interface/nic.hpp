@@ -51,12 +51,12 @@ struct Fragment {
 // chip (or the driver's own copy) no longer needs the lent areas: the answer ends the loans.
 struct Transmit {
     std::uint32_t fragments;
-    std::uint32_t reserved;
+    std::uint32_t answer;  // not 0: answered with this value instead, whatever becomes of the packets
     Fragment fragment[];
 };
 struct TransmitHead {
     std::uint32_t fragments;
-    std::uint32_t reserved;
+    std::uint32_t answer;
 };
 
 enum class Op : std::uint16_t { info = 1, transmit, statistics, set_multicast };
