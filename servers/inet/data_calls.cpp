@@ -88,8 +88,9 @@ Outcome Requests::send_datagram(Call call, Socket& socket, const Outgoing& outgo
     return Call::reply(*sent);
 }
 
-// Whether the driver may answer the call, once the card has sent it: for an area that is given away; and for copied bytes when nothing
-// else of the connection is under way. Who speaks in turn with its peer waits for it anyway, and others are not to wait for the wire.
+// Whether the driver may answer the call, once the card has sent it: for an area that is given away; and for copied bytes when
+// nothing else of the connection is under way. Who speaks in turn with its peer waits for it anyway, and others are not to wait
+// for the wire.
 bool Requests::may_pass_on(Call call, Socket& socket, const Outgoing& outgoing) {
     const SentArea* area = socket.stream().last();
     if (area == nullptr) return false;
@@ -123,8 +124,7 @@ Outcome Requests::send_stream(Call call, Socket& socket, Outgoing outgoing) {
     socket.push(outgoing.more && all && written);
     if (wait && !(all && written)) return send_later(call, socket, outgoing);
     if (outgoing.taken == 0) return Error::would_block;
-    if (may_pass_on(call, socket, outgoing) &&
-        protocol.transmitter().pass_on(call, *socket.stream().last(), outgoing.taken))
+    if (may_pass_on(call, socket, outgoing) && protocol.transmitter().pass_on(call, *socket.stream().last(), outgoing.taken))
         return Call::defer();
     return Call::reply(outgoing.taken);
 }

@@ -1,5 +1,5 @@
-// lwIP turns the numbers in a TCP header round where they lie, and large receive makes the IP packet longer. So that a frame that comes
-// again, with its call, can be read again, its page keeps what they change as it came.
+// lwIP turns the numbers in a TCP header round where they lie, and large receive makes the IP packet longer. So that a frame that
+// comes again, with its call, can be read again, its page keeps what they change as it came.
 #pragma once
 
 #include "receive_store.hpp"
@@ -13,8 +13,8 @@ namespace ant::inet_server {
 
 // In front of the page's PageNote.
 struct HeaderNote {
-    std::uint64_t call;  // that brought the frame; written last
-    std::uint64_t ip;    // with its length
+    std::uint64_t call;    // that brought the frame; written last
+    std::uint64_t ip;      // with its length
     std::uint64_t tcp[2];  // ports, sequence and acknowledgement number, flags, window
 };
 

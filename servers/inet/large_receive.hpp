@@ -1,5 +1,5 @@
-// Large receive: segments of a connection that arrive one behind the other go to lwIP as one, which looks at a header once instead of
-// once for each.
+// Large receive: segments of a connection that arrive one behind the other go to lwIP as one, which looks at a header once
+// instead of once for each.
 #pragma once
 
 #include "segment_headers.hpp"

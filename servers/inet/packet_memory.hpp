@@ -1,5 +1,5 @@
-// The areas in which lwIP makes packets: its heap, and chunks of blocks for headers, of which there are more when more are needed. A driver
-// gets them on loan.
+// The areas in which lwIP makes packets: its heap, and chunks of blocks for headers, of which there are more when more are
+// needed. A driver gets them on loan.
 #pragma once
 
 #include <ant/syscalls.hpp>

@@ -46,7 +46,8 @@ public:
         // The addresses are the pseudo header's, and lie in front of the TCP header.
         const std::uint32_t tcp_length = frame_bytes - tcp_at;
         const std::uint16_t rest = internet_checksum(frame + 26, 8 + tcp_length);
-        return fold(std::uint64_t{rest} + (tcp_protocol << 8) + __builtin_bswap16(static_cast<std::uint16_t>(tcp_length))) == 0xffff;
+        return fold(std::uint64_t{rest} + (tcp_protocol << 8) + __builtin_bswap16(static_cast<std::uint16_t>(tcp_length))) ==
+               0xffff;
     }
 
 private:

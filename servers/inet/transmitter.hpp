@@ -30,8 +30,9 @@ public:
     void attach(Client* driver, std::uint32_t features);
     // linkoutput: ERR_MEM when too much is under way.
     err_t add(pbuf* packet);
-    // A segment that TCP sends joins the last packet. Its headers (`packet` begins with TCP's) are not used: of this one the card gets the
-    // bytes only. They lie in an area that is kept while it is on loan, so that `packet` itself need not be. False: it cannot.
+    // A segment that TCP sends joins the last packet. Its headers (`packet` begins with TCP's) are not used: of this one the card
+    // gets the bytes only. They lie in an area that is kept while it is on loan, so that `packet` itself need not be. False: it
+    // cannot.
     [[nodiscard]] bool append(const pbuf* packet, const TcpSegment& segment);
     // Sends the batch to the driver.
     void flush();

@@ -154,7 +154,7 @@ struct World {
     }
     void transmit(TransmitCall& call) {
         const auto result = driver->transmit(call.call());
-        if (!result.deferred) host.answers[call.control()] = {result.error, result.packets};
+        if (!result.deferred) host.answers[call.control()] = {result.error, result.value};
         forget_answered();
     }
     void forget_answered() {

@@ -1,6 +1,6 @@
-/* lwIP's heap, and in front of it blocks of one size: the headers of each packet lie in one, and so do short frames. To find a place
- * in the heap, and to join it with its neighbours afterwards, takes ten times as long. There are as many blocks as are needed: more
- * areas of them are asked for when all are in use. */
+/* lwIP's heap, and in front of it blocks of one size: the headers of each packet lie in one, and so do short frames. To find a
+ * place in the heap, and to join it with its neighbours afterwards, takes ten times as long. There are as many blocks as are
+ * needed: more areas of them are asked for when all are in use. */
 #include "lwip/opt.h"
 
 #include "lwip/mem.h"

@@ -20,8 +20,8 @@ err_t ant_lwip_connection_receives(struct tcp_pcb* pcb, const struct tcp_hdr* he
 err_t ant_lwip_output_after_input(struct tcp_pcb* pcb);
 /* lwip_port.cpp: instead of ip_output_if, for what TCP sends */
 struct netif;
-err_t ant_lwip_send_segment(struct pbuf* p, const ip_addr_t* source, const ip_addr_t* destination, u8_t ttl, u8_t tos, u8_t protocol,
-                            struct netif* netif);
+err_t ant_lwip_send_segment(struct pbuf* p, const ip_addr_t* source, const ip_addr_t* destination, u8_t ttl, u8_t tos,
+                            u8_t protocol, struct netif* netif);
 u32_t* ant_lwip_connection_sends(const struct tcp_pcb* pcb, u32_t* options);
 #ifdef __cplusplus
 }

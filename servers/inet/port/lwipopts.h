@@ -12,8 +12,8 @@
 #define LWIP_IPV6 0
 #define LWIP_HOOK_FILENAME "lwip_hooks.h"
 
-/* Memory. Packet buffers come from data areas (the driver reads them there); a flood of one kind of control block cannot use up the
- * others. Both grow with what is needed (heap.c, pools.c). */
+/* Memory. Packet buffers come from data areas (the driver reads them there); a flood of one kind of control block cannot use up
+ * the others. Both grow with what is needed (heap.c, pools.c). */
 #define MEM_ALIGNMENT 8
 #define MEM_LIBC_MALLOC 0
 #define MEMP_MEM_MALLOC 0

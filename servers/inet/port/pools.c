@@ -1,6 +1,6 @@
-/* lwIP's pools of control blocks, instead of its memp.c, which has memory for all elements of all pools, and begins by linking them: that
- * takes longer than everything else that a process does until it serves. Here an element is made when it is wanted for the first
- * time; each pool has a limit, so that a flood of one kind cannot use up the others. */
+/* lwIP's pools of control blocks, instead of its memp.c, which has memory for all elements of all pools, and begins by linking
+ * them: that takes longer than everything else that a process does until it serves. Here an element is made when it is wanted for
+ * the first time; each pool has a limit, so that a flood of one kind cannot use up the others. */
 #include "lwip/memp.h"
 
 /* Whose sizes are wanted. */
