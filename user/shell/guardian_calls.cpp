@@ -15,7 +15,7 @@ bool copy_name(char (&to)[abi::name_bytes], std::string_view name) {
 
 Result<guardian::Start> start_request(std::string_view program, std::string_view as, const Arguments& words, unsigned first) {
     guardian::Start request{};
-    if (!copy_name(request.program, program) || !copy_name(request.as, as)) return Failure(Error::invalid_argument);
+    if (!copy_name(request.program, program) || !copy_name(request.as, as)) return Failure(Error::name_too_long);
     std::size_t bytes = 0;
     for (unsigned i = first; i < words.size(); ++i) {
         const std::string_view word = words[i];

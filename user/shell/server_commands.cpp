@@ -80,7 +80,7 @@ int replace_server(Arguments& arguments) {
         const std::string_view program = equals < word.size() ? word.substr(equals + 1) : std::string_view{};
         auto& server = request.server[request.count++];
         if (!copy_name(server.name, word.substr(0, equals)) || !copy_name(server.program, program))
-            return fail(Error::invalid_argument);
+            return fail(Error::name_too_long);
     }
     out.flush();
     const auto sent = guardian_client.send(guardian::replace, request, {}, 0, replace_timeout_us);
