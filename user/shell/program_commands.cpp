@@ -28,7 +28,7 @@ Result<FixedText<abi::name_bytes>> free_slot(std::string_view program) {
         char suffix[8] = {};
         if (i != 0) format(suffix, sizeof suffix, ".%u", i);
         name.append(suffix);
-        if (name.size() >= abi::name_bytes) return Failure(Error::invalid_argument);
+        if (name.size() >= abi::name_bytes) return Failure(Error::name_too_long);
         if (!slot_exists(name.view())) return FixedText<abi::name_bytes>{name.view()};
     }
     return Failure(Error::too_many);
