@@ -47,13 +47,12 @@ Ica Client::came_back(const sys::Raw& r, std::uint64_t sent) {
     return area ? std::move(*area) : Ica{};
 }
 
-Error Client::failed(const sys::Raw& r, std::uint16_t op) {
-    const Error error = r.error;
+Error Client::failed(Client& client, Error error, std::uint64_t rdi, std::uint16_t op) {
     // The core's own time-out, not an answer that says so: the server still has the call and with it the control ICA;
     // the late answer frees it.
-    if (error == Error::timed_out && r.rdi != 0) controls::synchronous = 0;
+    if (error == Error::timed_out && rdi != 0) controls::synchronous = 0;
     // The identifier is of a server that has ended; one of the same name that comes later has another.
-    if (error == Error::not_found) ids_[op % ids_.size()] = 0;
+    if (error == Error::not_found) client.ids_[op % client.ids_.size()] = 0;
     return error;
 }
 

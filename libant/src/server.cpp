@@ -65,21 +65,24 @@ struct Server::Receipt {
 };
 
 constinit Server* Server::running_ = nullptr;
-constinit std::array<Server::Entry, Server::max_ops> Server::spoilt_{};
+constinit std::array<Server::Entry, Server::max_ops> Server::ops_{}, Server::spoilt_{};
 
-Server::Server(const char* slot) : slot_{slot} { on(guardian::crash, crash_as_asked); }
+Server::Server(const char* slot) : slot_{slot} {
+    ops_.fill({});
+    on(guardian::crash, crash_as_asked);
+}
 
 Outcome Server::unknown_operation(Call) { return Error::bad_function; }
 
 // In place of every operation until one of them has been called: so the loop needs no test for it.
 Outcome Server::answer_wrongly(Call) {
-    running_->ops_ = spoilt_;
+    ops_ = spoilt_;
     return Call::reply(wrong_value);
 }
 
 void Server::spoil_next_answer() {
-    spoilt_ = running_->ops_;
-    running_->ops_.fill({answer_wrongly, 0});
+    spoilt_ = ops_;
+    ops_.fill({answer_wrongly, 0});
 }
 
 void Server::handle(const char* name, std::uint16_t op, const Entry& entry, std::uint16_t attributes) {
@@ -198,10 +201,10 @@ template <bool has_hook>
     __builtin_memcpy(&status, &outcome, sizeof status);
     if (status >> kind_shift == 0) [[likely]]
         receipt.take(sys::raw(sys::Syscall::reply_and_receive, control, static_cast<std::uint64_t>(outcome.value),
-                              outcome.data.address | static_cast<std::uint64_t>(outcome.data.mode), status, timeout_us));
+                              outcome.data.word(), status, timeout_us));
     else if (outcome.kind == Outcome::Kind::forwarded)
         receipt.take(sys::raw(sys::Syscall::forward_and_receive, sys::pair(outcome.function, outcome.flags), control,
-                              outcome.parameters, outcome.data.address, timeout_us));
+                              outcome.parameters, outcome.data.word(), timeout_us));
     else
         receipt.take(sys::raw(sys::Syscall::receive, timeout_us));
 }
@@ -245,7 +248,7 @@ std::uint64_t Server::take_other(Receipt& receipt, std::uint64_t answered) {
     return 0;
 }
 
-Outcome Server::handle_request(std::uint32_t op, Call call) const {
+Outcome Server::handle_request(std::uint32_t op, Call call) {
     if (op >= max_ops) return Error::bad_function;
     if (call.parameter_bytes() < ops_[op].parameter_bytes) return Error::invalid_argument;
     return ops_[op].handler(call);
@@ -291,8 +294,7 @@ void Server::hand_over() {
 }
 
 Result<> Server::answer(std::uint64_t control, Error error, std::int64_t value, Data data, bool list) {
-    return sys::check(sys::raw(sys::Syscall::reply, control, static_cast<std::uint64_t>(value),
-                               data.address | static_cast<std::uint64_t>(data.mode),
+    return sys::check(sys::raw(sys::Syscall::reply, control, static_cast<std::uint64_t>(value), data.word(),
                                sys::pair(static_cast<std::uint32_t>(error), list ? 1 : 0)));
 }
 

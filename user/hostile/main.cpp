@@ -66,7 +66,7 @@ public:
         shape(call);
         if (!bearable(call)) return;
         const auto& a = call.argument;
-        const sys::Raw result = sys::raw(static_cast<Syscall>(call.number), a[0], a[1], a[2], a[3], a[4], a[5]);
+        const sys::Raw result = sys::raw(static_cast<Syscall>(call.number), a[0], a[1], a[2], a[3], a[4]);
         if (call.number == static_cast<u64>(Syscall::ica_reserve) && result.error == Error::none) areas_.remember(result.rdx);
         if (call.number == static_cast<u64>(Syscall::ica_split) && result.error == Error::none) areas_.remember(result.rdx);
         if (call.number == static_cast<u64>(Syscall::receive) && result.rdi != 0) areas_.remember(result.rdi);

@@ -13,9 +13,18 @@ inline constexpr std::uint64_t no_limit = 0;
 inline constexpr std::uint64_t default_timeout_us = 10'000'000;
 
 // A data ICA that goes with a call.
-struct Data {
-    std::uint64_t address = 0;
-    abi::DataMode mode = abi::DataMode::none;
+class Data {
+public:
+    constexpr Data() = default;
+    constexpr Data(std::uint64_t address, abi::DataMode mode) : word_{address | static_cast<std::uint64_t>(mode)} {}
+
+    [[nodiscard]] constexpr std::uint64_t address() const { return word_ & ~std::uint64_t{abi::flag::data_mask}; }
+    [[nodiscard]] constexpr std::uint32_t mode() const { return static_cast<std::uint32_t>(word_) & abi::flag::data_mask; }
+    // Both, as `reply` takes them.
+    [[nodiscard]] constexpr std::uint64_t word() const { return word_; }
+
+private:
+    std::uint64_t word_ = 0;  // areas begin at pages
 };
 inline Data move(Ica&& area) { return {area.detach(), abi::DataMode::move}; }
 inline Data lend_read(const Ica& area) { return {area.address(), abi::DataMode::lend_read}; }
@@ -79,8 +88,8 @@ public:
         if (control == 0) [[unlikely]]
             control = ANT_TRY(controls::first_synchronous());
         put(control, params);
-        const sys::Raw r = sys::raw(sys::Syscall::request, sys::pair(id, static_cast<std::uint32_t>(data.mode)), control,
-                                    sys::pair(abi::parameter_base, wire<P, R>), data.address, timeout_us);
+        const sys::Raw r = sys::raw(sys::Syscall::request, sys::pair(id, data.mode()), control,
+                                    sys::pair(abi::parameter_base, wire<P, R>), data.address(), timeout_us);
         return finish<R>(r, control, function.op);
     }
 
@@ -97,10 +106,10 @@ public:
         constexpr std::uint32_t least = wire<P, R>;
         const std::uint32_t sent_bytes = wire_bytes<P> + extra;
         const sys::Raw r =
-            sys::raw(sys::Syscall::request, sys::pair(id, static_cast<std::uint32_t>(data.mode)), control,
-                     sys::pair(abi::parameter_base, sent_bytes < least ? least : sent_bytes), data.address, timeout_us);
+            sys::raw(sys::Syscall::request, sys::pair(id, data.mode()), control,
+                     sys::pair(abi::parameter_base, sent_bytes < least ? least : sent_bytes), data.address(), timeout_us);
         if (r.error != Error::none) [[unlikely]]
-            return Failure(failed(r, function.op));
+            return Failure(failed(*this, r.error, r.rdi, function.op));
         return AnswerInPlace<R>{reinterpret_cast<const R*>(control + abi::parameter_base), static_cast<std::int64_t>(r.rdx),
                                 r.rsi};
     }
@@ -131,11 +140,11 @@ public:
         put(control, params);
         const std::size_t pages = area.pages();
         const Data data = move(std::move(area));
-        const sys::Raw r = sys::raw(sys::Syscall::request, sys::pair(id, static_cast<std::uint32_t>(data.mode)), control,
-                                    sys::pair(abi::parameter_base, wire<P, R>), data.address, timeout_us);
-        area = r.rsi == data.address ? Ica::adopt(r.rsi, pages) : came_back(r, data.address);
+        const sys::Raw r = sys::raw(sys::Syscall::request, sys::pair(id, data.mode()), control,
+                                    sys::pair(abi::parameter_base, wire<P, R>), data.address(), timeout_us);
+        area = r.rsi == data.address() ? Ica::adopt(r.rsi, pages) : came_back(r, data.address());
         if (r.error != Error::none) [[unlikely]]
-            return Failure(failed(r, function.op));
+            return Failure(failed(*this, r.error, r.rdi, function.op));
         return static_cast<std::int64_t>(r.rdx);
     }
 
@@ -147,8 +156,8 @@ public:
         const std::uint32_t id = ANT_TRY(identifier(function));
         const std::uint64_t control = ANT_TRY(controls::take());
         put(control, params);
-        return sent(sys::raw(sys::Syscall::request_async, sys::pair(id, flags | static_cast<std::uint32_t>(data.mode)), control,
-                             sys::pair(abi::parameter_base, wire<P, R>), data.address, timeout_us),
+        return sent(sys::raw(sys::Syscall::request_async, sys::pair(id, flags | data.mode()), control,
+                             sys::pair(abi::parameter_base, wire<P, R>), data.address(), timeout_us),
                     control, function.op);
     }
     template <class P, class R>
@@ -185,7 +194,7 @@ private:
     template <class R>
     Result<Answer<R>> finish(const sys::Raw& r, std::uint64_t control, std::uint16_t op) {
         if (r.error != Error::none) [[unlikely]]
-            return Failure(failed(r, op));
+            return Failure(failed(*this, r.error, r.rdi, op));
         // Made where the caller wants it: large results are copied once.
         return Result<Answer<R>>{std::in_place, *reinterpret_cast<const R*>(control + abi::parameter_base),
                                  static_cast<std::int64_t>(r.rdx), r.rsi};
@@ -193,7 +202,8 @@ private:
 
     // The data ICA of an answer that is not the one sent: another, or the one that a refused request left here, or none.
     static Ica came_back(const sys::Raw& r, std::uint64_t sent);
-    Error failed(const sys::Raw& r, std::uint16_t op);
+    // By value, and so in registers: the answer of a call that does not fail is never written to memory.
+    static Error failed(Client& client, Error error, std::uint64_t rdi, std::uint16_t op);
     Result<std::uint64_t> sent(const sys::Raw& r, std::uint64_t control, std::uint16_t op);
     Result<std::uint32_t> find(const char* function);
 

@@ -93,7 +93,7 @@ public:
         o.kind = Outcome::Kind::forwarded;
         o.function = function;
         o.flags = flags;
-        o.data.address = data;
+        o.data = {data, abi::DataMode::none};
         o.parameters = sys::pair(static_cast<std::uint32_t>(frame().parameters & (abi::page_size - 1)), parameter_bytes());
         return o;
     }
@@ -209,7 +209,7 @@ private:
     template <bool has_hook>
     void finish(Receipt& receipt, std::uint64_t control, const Outcome& outcome);
     std::uint64_t take_other(Receipt& receipt, std::uint64_t answered);
-    [[nodiscard]] Outcome handle_request(std::uint32_t op, Call call) const;
+    [[nodiscard]] static Outcome handle_request(std::uint32_t op, Call call);
     template <bool has_hook>
     void finish_result(Receipt& receipt, const CallResult& result, const Outcome& outcome);
     static Outcome default_result(const CallResult& result);
@@ -223,10 +223,9 @@ private:
     void hand_over();
 
     static constinit Server* running_;
-    static constinit std::array<Entry, max_ops> spoilt_;
+    static constinit std::array<Entry, max_ops> ops_, spoilt_;  // of the one server of a program: at a known place
 
     const char* slot_;
-    std::array<Entry, max_ops> ops_{};
     std::array<const char*, max_ops> names_{};  // nullptr: not offered
     std::array<std::uint16_t, max_ops> attributes_{};
     std::array<ResultEntry, 16> results_{};

@@ -25,13 +25,13 @@ Raw raw(Syscall number, u64 a = 0, u64 b = 0, u64 c = 0, u64 d = 0, u64 e = 0, u
 #else
 // The core keeps rsp and rbp only. It never writes below rsp, but a red zone would still be wrong
 // for the foreign handler, so user programs of ours are built with -mno-red-zone.
-[[gnu::always_inline]] inline Raw raw(Syscall number, u64 a = 0, u64 b = 0, u64 c = 0, u64 d = 0, u64 e = 0, u64 f = 0) {
+[[gnu::always_inline]] inline Raw raw(Syscall number, u64 a = 0, u64 b = 0, u64 c = 0, u64 d = 0, u64 e = 0) {
     u64 rax = static_cast<u64>(number);
     register u64 r10 asm("r10") = d;
     register u64 r8 asm("r8") = e;
-    register u64 r9 asm("r9") = f;
+    register u64 r9 asm("r9");
     asm volatile("syscall"
-                 : "+a"(rax), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8), "+r"(r9)
+                 : "+a"(rax), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8), "=r"(r9)
                  :
                  : "rcx", "rbx", "r11", "r12", "r13", "r14", "r15", "memory");
     return {static_cast<Error>(rax), c, b, a, r8, r9};

@@ -177,7 +177,7 @@ TEST_CASE("what makes no sense is refused, and areas go back", "[disk]") {
         w.deliver(control, kind);
         if (!w.answered(control)) return Error::none;
         const Answer& answer = w.host.answers.at(control);
-        if ((flags & flag::data_mask) == 1 && data != 0) CHECK(answer.data.address == data);
+        if ((flags & flag::data_mask) == 1 && data != 0) CHECK(answer.data.address() == data);
         return answer.error;
     };
     const block::Transfer good{0, 0, 0, 0, 512};
@@ -203,7 +203,7 @@ TEST_CASE("what makes no sense is refused, and areas go back", "[disk]") {
     const auto flush = w.call_with(block::UnitId{0, 0}, 1, area);
     w.deliver(flush, Kind::flush);
     CHECK(w.error_of(flush) == Error::invalid_argument);
-    CHECK(w.host.answers.at(flush).data.address == area);
+    CHECK(w.host.answers.at(flush).data.address() == area);
 }
 
 TEST_CASE("lists that make no sense are refused", "[disk]") {
@@ -271,7 +271,7 @@ TEST_CASE("errors: tried again, then told", "[disk]") {
     const auto bad = w.read(0, 0, 512, area);
     for (unsigned i = 0; i < max_attempts; ++i) w.end(0, End::failed);
     CHECK(w.error_of(bad) == Error::io_error);
-    CHECK(w.host.answers.at(bad).data.address == area);
+    CHECK(w.host.answers.at(bad).data.address() == area);
     const auto damaged = w.read(0, 0, 512, area);
     for (unsigned i = 0; i < damage_attempts; ++i) w.end(0, End::damaged);
     CHECK(w.error_of(damaged) == Error::io_error);
@@ -342,7 +342,7 @@ TEST_CASE("calls wait until the drives are known", "[disk]") {
     w.board.known = true;
     w.open();
     CHECK(w.error_of(bad) == Error::invalid_argument);
-    CHECK(w.host.answers.at(bad).data.address == area);
+    CHECK(w.host.answers.at(bad).data.address() == area);
     CHECK(w.error_of(none) == Error::not_found);
     CHECK(w.error_of(units) == Error::none);
     CHECK(reinterpret_cast<const block::Units*>(units + ant::abi::parameter_base)->count == 2);
