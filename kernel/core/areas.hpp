@@ -53,7 +53,10 @@ inline void relink_area(Slot& from, Slot& to, Pfn area) {
     PageInfo& info = pool[area];
     const Pfn next = info.next, previous = info.previous;
     const u32 pages = info.pages;
-    (previous != no_page ? pool[previous].next : from.first_area) = next;
+    if (previous == no_page) [[likely]]  // the one that came last
+        from.first_area = next;
+    else
+        pool[previous].next = next;
     if (next != no_page) pool[next].previous = previous;
     --from.area_count;
     from.area_pages -= pages;

@@ -1,6 +1,6 @@
 #include "audit.hpp"
 
-#include "objects.hpp"
+#include "call_path.hpp"
 
 namespace ant::core {
 
@@ -63,9 +63,16 @@ void check_call(const Control& c) {
     const Pfn page = control_zone + c.index;
     if (c.state != Control::State::held) return;
     if (!c.deferred && c.holder->current != &c) complain("call held, and neither current nor deferred", page);
-    if (!c.stands(Control::first_stage)) return;
-    const Process* t = c.waiting != nullptr ? c.waiting->process : nullptr;
-    if (t == nullptr || t->state != Process::State::calling || t->call != &c) complain("plain call that nobody waits for", page);
+    if (c.way == Control::Way::straight) {
+        const Process* t = c.waiting != nullptr ? c.waiting->process : nullptr;
+        if (t == nullptr || t->state != Process::State::calling || t->call != &c)
+            complain("plain call that nobody waits for", page);
+        for (unsigned i = 0; i < c.depth; ++i)
+            if ((c.frames[i].flags & not_plain) != (i == 0 ? 0 : abi::flag::direct_return))
+                complain("call that does not go straight back", page);
+    }
+    if (c.way == Control::Way::to_relay && (c.depth < 2 || (c.frames[c.depth - 1].flags & not_plain) != 0))
+        complain("call that does not go to its relay", page);
 }
 void check_queues() {
     for (const Slot& slot : slots) {

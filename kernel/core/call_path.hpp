@@ -12,6 +12,9 @@ namespace ant::core {
 
 inline constexpr u32 cargo_flags = abi::flag::data_mask | abi::flag::data_list;
 
+// Flags of a frame that ask for more than a mapping when it is answered.
+inline constexpr u32 not_plain = static_cast<u32>(abi::DataMode::lend_read) | abi::flag::data_list | abi::flag::direct_return;
+
 // In a receipt of a result: a call that this relay had forwarded comes back through it.
 inline constexpr u64 relayed_bit = u64{1} << 16;
 
@@ -43,7 +46,7 @@ inline u64 control_index(u64 address) { return std::rotr(address - control_base,
 [[gnu::always_inline]] inline void push_frame(Control& c, unsigned depth, Slot& requester, const Process& process,
                                               const Function& f, u32 flags, u64 parameters, u64 data) {
     c.depth = static_cast<u8>(depth + 1);
-    c.unusual = true;
+    c.way = Control::Way::other;
     c.op = f.op;
     CallFrame& k = *opaque(&c.frames[depth]);
     k.requester = &requester;
@@ -131,6 +134,7 @@ inline void set_receipt(Process& t, u64 what, u64 control, u64 events, u64 value
     if (c.depth != 0) {
         what |= relayed_bit;
         c.state = Control::State::held;
+        c.way = Control::Way::other;
         s.current = &c;
     } else {
         c.set_standing(Control::in_hand);

@@ -32,22 +32,33 @@ bool good_parameters(u64 parameters) {
     return p != nullptr && p->state == Process::State::receiving ? p : nullptr;
 }
 
-// The usual move, in one go: to a slot whose process receives it now. no_page: it is not that simple, and nothing
+// The usual move, in one go: to a slot whose process receives it now. False: it is not that simple, and nothing
 // has changed. The giver's process must load its address space anew before it runs again.
-[[gnu::noinline]] Pfn move_at_once(Slot& from, Slot& to, u64 address) {
-    const u64 pfn = (address - abi::ica_base) >> page_shift;
-    if (pfn >= pool.size() || (address & (page_size - 1)) != 0) [[unlikely]]
-        return no_page;
-    const Pfn area = static_cast<Pfn>(pfn);
-    const PageInfo& info = pool[area];
+[[gnu::always_inline]] inline bool move_inline(Slot& from, Slot& to, u64 address, Pfn& area) {
+    const u64 pfn = std::rotr(address - abi::ica_base, page_shift);  // inside a page: too large
+    if (pfn >= pool.size()) [[unlikely]]
+        return false;
+    area = static_cast<Pfn>(pfn);
+    const PageInfo& info = *opaque(&pool[area]);
     if (!info.is_area_of(from.index) || info.held_up() || area == from.state_area) [[unlikely]]
-        return no_page;
-    if (to.area_pages + info.pages > to.quota_pages) [[unlikely]]
-        return no_page;
-    if (!machine::Window::move(from.window, to.window, area, info.pages)) [[unlikely]]
-        return no_page;
+        return false;
+    const u32 pages = info.pages;
+    if (to.area_pages + pages > to.quota_pages) [[unlikely]]
+        return false;
+    if (!machine::Window::move(from.window, to.window, area, pages)) [[unlikely]]
+        return false;
     relink_area(from, to, area);
-    return area;
+    return true;
+}
+[[gnu::noinline]] bool move_at_once(Slot& from, Slot& to, u64 address) {
+    Pfn area;
+    return move_inline(from, to, address, area);
+}
+
+// Read anew, so that it need not be kept in a register meanwhile.
+template <class T>
+[[gnu::always_inline]] inline T again(const T& value) {
+    return *const_cast<const volatile T*>(&value);
 }
 
 // `woken`: a process with a receipt, not yet ready. Nothing that the duties bring may displace it.
@@ -117,9 +128,6 @@ Process* go_on_after(Process& p, u64 control, Process* woken) {
     return resume(p);
 }
 
-// Flags of a frame that ask for more than a mapping when it is answered.
-constexpr u32 not_plain = static_cast<u32>(abi::DataMode::lend_read) | abi::flag::data_list | abi::flag::direct_return;
-
 // All stages behind the first return directly, and no loan ends with any of them.
 [[gnu::always_inline]] inline bool straight_back(const Control& c) {
     unsigned depth = c.depth - 1u;
@@ -161,7 +169,7 @@ constexpr u32 not_plain = static_cast<u32>(abi::DataMode::lend_read) | abi::flag
 // The only stage is answered with an area that moves to the requester, who waits. nullptr as above.
 [[gnu::always_inline]] inline Process* answer_with_area(Slot& me, Control& c, Error error, std::int64_t value, u64 data) {
     if (c.depth != 1 || c.waiting == nullptr || (c.frames[0].flags & not_plain) != 0) return nullptr;
-    if (move_at_once(me, *c.waiting, data) == no_page) return nullptr;
+    if (!move_at_once(me, *c.waiting, data)) return nullptr;
     begin_answer(me, c, 0, error, value);
     return complete(*c.waiting, c, error, value, data);
 }
@@ -188,7 +196,7 @@ Process* request(u64 function_flags, u64 control, u64 parameters, u64 data, u64 
     u64 moved = 0;
     if (receiver != nullptr && (flags & cargo_flags) <= 1) [[likely]] {
         if ((flags & cargo_flags) != 0) [[unlikely]] {
-            if (!f->takes_data || move_at_once(*me, callee, data) == no_page)
+            if (!f->takes_data || !move_at_once(*me, callee, data))
                 return request_further(p, *c, *f, flags, parameters, data, timeout_us);
             moved = data;
             c->frames[0].data = static_cast<Pfn>((data - abi::ica_base) >> page_shift);
@@ -367,109 +375,162 @@ u64 new_call_id() {
     return next_call_id;
 }
 
-// As push_frame, without flags other than `with_area`.
-template <u64 mode>
+// As push_frame, of a request without flags other than `with_area`, or a forward.
+template <bool first>
 [[gnu::always_inline]] inline abi::ControlIca* push_plain_frame(Control& c, unsigned depth, Slot& requester,
                                                                 const Process& process, const Function& f, u64 control, u64 bytes,
-                                                                u64 data, u64 flags = mode) {
+                                                                u64 data, u64 flags) {
     abi::ControlIca* const page = c.page;
-    abi::Frame* const w = &page->frames[depth];
-    const u64 here = control + offsetof(abi::ControlIca, frames) + depth * sizeof(abi::Frame);
-    const auto pair = [w](std::size_t offset, u64 value) {
-        __builtin_memcpy(reinterpret_cast<std::byte*>(w) + offset, &value, sizeof value);
-    };
+    const u64 below = first ? 0 : depth * sizeof(abi::Frame);
+    std::byte* const base = reinterpret_cast<std::byte*>(page) + below;
+    std::byte* const frame = (first ? base : opaque(base)) + offsetof(abi::ControlIca, frames);
+    const u64 previous = control + below, here = previous + sizeof(abi::Frame);
+    static_assert(offsetof(abi::ControlIca, frames) == sizeof(abi::Frame));  // so that the previous one is here
+    const auto put = [frame](std::size_t offset, u64 value) { __builtin_memcpy(frame + offset, &value, sizeof value); };
     page->currentp = here;
-    w->previous = depth == 0 ? 0 : here - sizeof(abi::Frame);
-    pair(offsetof(abi::Frame, requester_pid), process.identity);
-    pair(offsetof(abi::Frame, user_id), requester.user_id | flags << flags_shift);
-    pair(offsetof(abi::Frame, callee_slot), f.identity);
-    w->parameters = control + abi::parameter_base;
-    pair(offsetof(abi::Frame, parameter_bytes), bytes);
-    w->data = data;
-    CallFrame& k = c.frames[depth];
+    put(offsetof(abi::Frame, previous), first ? 0 : previous);
+    put(offsetof(abi::Frame, requester_pid), process.identity);
+    put(offsetof(abi::Frame, user_id), requester.user_id | flags << flags_shift);
+    put(offsetof(abi::Frame, callee_slot), f.identity);
+    put(offsetof(abi::Frame, parameters), control + abi::parameter_base);
+    put(offsetof(abi::Frame, parameter_bytes), bytes);
+    put(offsetof(abi::Frame, data), data);
+    CallFrame& k = first ? c.frames[0] : *opaque(&c.frames[depth]);
     k.requester = &requester;
     const u64 generation_and_flags = requester.generation | flags << flags_shift;
     __builtin_memcpy(&k.requester_generation, &generation_and_flags, sizeof generation_and_flags);
     k.function = f.id;
-    if constexpr (mode == with_area) k.data = static_cast<Pfn>((data - abi::ica_base) >> page_shift);
     return page;
 }
 
 // A request that is in order but for what `mode` adds. nullptr: nothing has changed.
 template <u64 mode>
-[[gnu::always_inline]] inline Process* request_at_once(Process& p, Slot& me, Control& c, const Function& f, u64 index,
-                                                       u64 control, u64 parameters, u64 data, u64 timeout_us) {
-    const u64 bytes = usual_parameters(parameters);
+[[gnu::always_inline]] inline Process* request_at_once(Control& c, const Function& f, u64 control, u32 index, u64 bytes, u64 data,
+                                                       u64 timeout_us) {
     constexpr u64 longest_us = (u64{1} << 31) - 1;
     if (bytes > abi::parameter_capacity || timeout_us - 1 >= longest_us) [[unlikely]]  // 0: it has no limit
         return nullptr;
     Slot& callee = *f.slot;
-    Process* const t = receiver_of(callee);
+    Process* t = receiver_of(callee);
     if (t == nullptr || !scheduler.nothing_against(*t)) [[unlikely]]
         return nullptr;
     const u64 time = machine::now();
     const u64 deadline = time + timeout_us * machine::ticks_per_us();
     if (deadline < arch::cpu().armed) [[unlikely]]
         return nullptr;
-
-    abi::ControlIca* const page = push_plain_frame<mode>(c, 0, me, p, f, control, bytes, mode == with_area ? data : 0);
+    Process* p = arch::cpu().current;
+    Slot* me = p->slot;
+    if constexpr (mode == with_area) {
+        p->deadline = deadline;  // of no meaning unless it waits
+        Pfn area;
+        if (!move_inline(*me, callee, data, area)) [[unlikely]]
+            return nullptr;
+        c.frames[0].data = area;
+        p = again(arch::cpu().current);
+        t = again(callee.process);
+        control = again(c.address);
+        index = again(c.index);
+        me = again(c.holder);
+    } else {
+        p->deadline = deadline;
+    }
+    abi::ControlIca* const page = push_plain_frame<true>(c, 0, *me, *p, f, control, bytes, mode == with_area ? data : 0, mode);
     page->call_id = c.id = new_call_id();
-    c.waiting = &me;
-    p.call = &c;
+    c.waiting = me;
+    p->call = &c;
     c.holder = &callee;
     c.set_standing(f.standing);
     callee.current = &c;
-    callee.window.map_control(static_cast<u32>(index), c.leaf);
-    p.deadline = deadline;
-    p.state = Process::State::calling;
-    return hand_over_plainly(p, *t, time, {.rsi = f.receipt, .rdi = control, .r9 = mode == with_area ? data : 0});
+    callee.window.map_control(index, c.leaf);
+    p->state = Process::State::calling;
+    return hand_over_plainly(*p, *t, time, {.rsi = f.receipt, .rdi = control, .r9 = mode == with_area ? data : 0});
 }
 
+// A call leaves the hands of `p`, which receives.
+[[gnu::always_inline]] inline void let_go_and_receive(Process& p, Slot& me, u32 index) {
+    me.current = nullptr;
+    me.window.unmap_control(index);
+    p.deadline = 0;
+    p.state = Process::State::receiving;
+}
+
+// Straight back to the requester.
 template <u64 mode>
-[[gnu::always_inline]] inline Process* answer_at_once(Process& p, Slot& me, Control& c, u64 index, u64 value, u64 data) {
+[[gnu::always_inline]] inline Process* answer_at_once(Process& p, Slot& me, Control& c, u32 index, u64 value, u64 data) {
     Slot& to = *c.waiting;
     Process* const t = to.process;
     if (!scheduler.nothing_against(*t)) [[unlikely]]
         return nullptr;
+    if constexpr (mode == with_area)
+        if (Pfn area; !move_inline(me, to, data, area)) [[unlikely]]
+            return nullptr;
 
     abi::Frame& w = c.page->frames[0];
     w.error = 0;
     w.value = static_cast<std::int64_t>(value);
-    me.current = nullptr;
-    me.window.unmap_control(static_cast<u32>(index));
+    let_go_and_receive(p, me, index);
     ++me.calls_served;
     c.holder = &to;
     c.waiting = nullptr;
     c.set_standing(Control::in_hand);
-    p.deadline = 0;
-    p.state = Process::State::receiving;
     return hand_over_plainly(p, *t, machine::now(), {.rdx = value, .rsi = mode == with_area ? data : 0});
 }
 
-// Apart, so that the ways without an area need no stack.
-// The area first: few values have to outlive that. It goes back when the rest cannot be done so.
-[[gnu::noinline]] Process* plain_request_with_area(Control& c, const Function& f, u64 parameters, u64 data, u64 timeout_us) {
-    const auto otherwise = [&] { return request(f.id | with_area << flags_shift, c.address, parameters, data, timeout_us); };
-    if (!f.takes_data || receiver_of(*f.slot) == nullptr) [[unlikely]]
-        return otherwise();
-    const Pfn area = move_at_once(*c.holder, *f.slot, data);
-    if (area == no_page) [[unlikely]]
-        return otherwise();
-    Process& p = *arch::cpu().current;
-    Process* next = request_at_once<with_area>(p, *p.slot, c, f, c.index, c.address, parameters, data, timeout_us);
-    if (next != nullptr) [[likely]]
-        return next;
-    (void)machine::Window::move(f.slot->window, p.slot->window, area, pool[area].pages);  // it was there: no table is missing
-    relink_area(*f.slot, *p.slot, area);
-    return otherwise();
+// Where a call stands that has come back to the relay which has pushed all of its `depth` stages but one.
+[[gnu::always_inline]] inline Control::Standing back_at_relay(const Control& c, unsigned depth) {
+    const CallFrame& k = c.frames[depth - 1];
+    Control::Way way = Control::Way::other;
+    if ((k.flags & not_plain) == 0) [[likely]] {
+        if (depth != 1)
+            way = Control::Way::to_relay;
+        else if (c.waiting != nullptr) [[likely]]
+            way = Control::Way::straight;
+    }
+    return Control::held_on(way) | u64{c.op} << Control::op_shift | u64{depth} << Control::depth_shift;
 }
-[[gnu::noinline]] Process* plain_answer_with_area(Control& c, u64 value, u64 data_mode) {
-    const auto otherwise = [&] { return reply_and_receive(c.address, value, data_mode, 0, 0); };
-    if (!scheduler.nothing_against(*c.waiting->process) || move_at_once(*c.holder, *c.waiting, data_mode - with_area) == no_page)
-        [[unlikely]]
-        return otherwise();
+
+// To the relay that has passed the call on last, which receives.
+[[gnu::noinline]] Process* plain_answer_to_relay(Control& c, u64 value) {
+    Slot& me = *c.holder;
+    const unsigned depth = c.depth - 1u;
+    const CallFrame& k = *opaque(&c.frames[depth]);
+    Slot& relay = *k.requester;
+    Process* const t = receiver_of(relay);
+    if (t == nullptr || relay.generation != k.requester_generation || !scheduler.nothing_against(*t)) [[unlikely]]
+        return reply_and_receive(c.address, value, 0, 0, 0);
+
+    const u64 control = c.address;
+    const u32 index = c.index;
+    abi::ControlIca* const page = c.page;
+    const u64 below = depth * sizeof(abi::Frame);
+    abi::Frame& w = opaque(reinterpret_cast<abi::ControlIca*>(reinterpret_cast<std::byte*>(page) + below))->frames[0];
+    w.error = 0;
+    w.value = static_cast<std::int64_t>(value);
+    page->currentp = control + below;
     Process& p = *arch::cpu().current;
-    return answer_at_once<with_area>(p, *p.slot, c, c.index, value, data_mode - with_area);
+    let_go_and_receive(p, me, index);
+    ++me.calls_served;
+    c.holder = &relay;
+    c.set_standing(back_at_relay(c, depth));
+    relay.current = &c;
+    relay.window.map_control(index, c.leaf);
+    const u64 what = static_cast<u64>(abi::Receipt::result) | relayed_bit | u64{k.function} << 32;
+    return hand_over_plainly(p, *t, machine::now(), {.rsi = what, .rdi = control, .r8 = value});
+}
+
+// Apart, so that the ways without an area need no stack.
+[[gnu::noinline]] Process* plain_request_with_area(Control& c, const Function& f, u64 parameters, u64 data, u64 timeout_us) {
+    Process* next = nullptr;
+    const u64 bytes = usual_parameters(parameters);
+    if (f.takes_data) [[likely]]
+        next = request_at_once<with_area>(c, f, c.address, c.index, bytes, data, timeout_us);
+    return next != nullptr ? next
+                           : request(f.id | with_area << flags_shift, c.address, std::rotl(bytes, 32) + abi::parameter_base, data,
+                                     timeout_us);
+}
+[[gnu::noinline]] Process* plain_answer_with_area(Control& c, u64 value, u64 data) {
+    Process* next = answer_at_once<with_area>(*arch::cpu().current, *c.holder, c, c.index, value, data);
+    return next != nullptr ? next : reply_and_receive(c.address, value, data | with_area, 0, 0);
 }
 
 }  // namespace
@@ -492,7 +553,7 @@ Process* plain_request(u64 function_flags, u64 control, u64 parameters, u64 data
         return f.is_named(function_flags - (with_area << flags_shift))
                    ? plain_request_with_area(c, f, parameters, data, timeout_us)
                    : otherwise();
-    Process* next = request_at_once<0>(p, *me, c, f, index, control, parameters, data, timeout_us);
+    Process* next = request_at_once<0>(c, f, control, static_cast<u32>(index), usual_parameters(parameters), data, timeout_us);
     return next != nullptr ? next : otherwise();
 }
 
@@ -504,11 +565,15 @@ Process* plain_reply_and_receive(u64 control, u64 value, u64 data_mode, u64 erro
     if (index >= max_controls || (error_list | timeout_us) != 0) [[unlikely]]
         return otherwise();
     Control& c = *opaque(&controls[index]);
-    if (c.holder != me || !c.stands(Control::first_stage) || me->busy()) [[unlikely]]
+    if (c.holder != me || me->busy()) [[unlikely]]
         return otherwise();
+    if (!c.stands(Control::held_on(Control::Way::straight))) [[unlikely]]
+        return c.stands(Control::held_on(Control::Way::to_relay)) && data_mode == 0 ? plain_answer_to_relay(c, value)
+                                                                                    : otherwise();
     if (data_mode != 0) [[unlikely]]
-        return (data_mode & abi::flag::data_mask) == with_area ? plain_answer_with_area(c, value, data_mode) : otherwise();
-    Process* next = answer_at_once<0>(p, *me, c, index, value, 0);
+        return (data_mode & abi::flag::data_mask) == with_area ? plain_answer_with_area(c, value, data_mode - with_area)
+                                                               : otherwise();
+    Process* next = answer_at_once<0>(p, *me, c, static_cast<u32>(index), value, 0);
     return next != nullptr ? next : otherwise();
 }
 
@@ -521,9 +586,9 @@ Process* plain_forward_and_receive(u64 function_flags, u64 control, u64 paramete
         return otherwise();
     Control& c = *opaque(&controls[index]);
     const unsigned depth = c.depth;
-    if (me == nullptr || me->current != &c || depth == abi::max_stages || me->busy()) [[unlikely]]
+    if (c.holder != me || !c.is_current() || depth == abi::max_stages || me->busy()) [[unlikely]]
         return otherwise();
-    const Function& f = functions[function_flags & (max_functions - 1)];
+    const Function& f = *opaque(&functions[function_flags & (max_functions - 1)]);
     const u64 flags = function_flags >> flags_shift & abi::flag::direct_return, bytes = usual_parameters(parameters);
     if (!f.is_named(function_flags - (flags << flags_shift)) || (me->callees & f.open_to) == 0 || bytes > abi::parameter_capacity)
         [[unlikely]]
@@ -533,18 +598,17 @@ Process* plain_forward_and_receive(u64 function_flags, u64 control, u64 paramete
     if (t == nullptr || !scheduler.nothing_against(*t)) [[unlikely]]
         return otherwise();
 
-    push_plain_frame<0>(c, depth, *me, p, f, control, bytes, 0, flags | abi::flag::async);
-    me->current = nullptr;
-    me->window.unmap_control(static_cast<u32>(index));
+    const Control::Way way = flags == 0                        ? Control::Way::to_relay
+                             : c.way == Control::Way::straight ? Control::Way::straight
+                                                               : Control::Way::other;
+    push_plain_frame<false>(c, depth, *me, p, f, control, bytes, 0, flags | abi::flag::async);
+    let_go_and_receive(p, *me, static_cast<u32>(index));
     ++me->turns;
     c.holder = &callee;
-    c.depth = static_cast<u8>(depth + 1);
-    c.unusual = true;
-    c.op = f.op;
+    c.set_standing(f.standing + (u64{depth} << Control::depth_shift));
+    c.way = way;
     callee.current = &c;
     callee.window.map_control(static_cast<u32>(index), c.leaf);
-    p.deadline = 0;
-    p.state = Process::State::receiving;
     return hand_over_plainly(p, *t, machine::now(), {.rsi = f.receipt, .rdi = control});
 }
 

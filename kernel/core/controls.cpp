@@ -113,7 +113,7 @@ void call_timed_out(Process& process) {
     lost_pages(me, control_zone + c.index, 1);
     c.waiting = nullptr;
     c.abandoned = true;
-    c.unusual = true;
+    c.way = Control::Way::other;
     if (c.state == Control::State::queued) fail_call(*c.holder, c, Error::timed_out);
     finish(process, Error::timed_out);
     process.context.rdi = 1;  // the control ICA is gone

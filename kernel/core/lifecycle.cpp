@@ -240,7 +240,7 @@ void stop_running(Process& p) {
         p.slot->window.unmap_control(p.call->index);
         p.call->waiting = nullptr;
         p.call->abandoned = true;
-        p.call->unusual = true;
+        p.call->way = Control::Way::other;
         p.call = nullptr;
     }
     p.deadline = 0;

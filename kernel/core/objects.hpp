@@ -55,13 +55,20 @@ struct alignas(128) Control {
     u64 id = 0;               // survives redelivery
     u64 deadline = 0;         // of an asynchronous call, 0 = none
     u64 address = 0;          // in the ICA window
+    // What becomes of the answer to a call.
+    enum class Way : u8 {
+        straight,  // to the requester, who waits: all stages behind the first return directly, and nothing came with any of them
+        to_relay,  // through the server that passed it on last, and nothing came with that
+        other,
+    };
     // Written as one word (Standing).
     alignas(8) State state = State::free;
-    u8 depth = 0;           // frames in use
     bool deferred = false;  // held and linked into holder->deferred
-    bool unusual = false;   // while in a call: no synchronous one without data whose requester still waits
-    u16 op = 0;             // of the newest frame's function
-    u16 reserved = 0;
+    Way way = Way::other;   // while in a call; what is not `other` is true
+    u8 reserved = 0;
+    u16 op = 0;    // of the newest frame's function
+    u8 depth = 0;  // frames in use
+    u8 reserved_too = 0;
     u32 index = 0;
     bool abandoned = false;  // its requester gave up: the late answer frees it
     u32 result_error = 0;    // returned: Error
@@ -72,20 +79,32 @@ struct alignas(128) Control {
     u32 deferred_at = 0;  // Watch::looks of its holder when it was put aside
     CallFrame frames[abi::max_stages];
 
-    // State, depth and the two below them, to be compared at once; the op is in the upper half.
+    // The lower half is compared at once.
     using Standing = u64;
+    static constexpr unsigned op_shift = 32, depth_shift = 48;
     static constexpr Standing in_hand = static_cast<u8>(State::owned);
-    static constexpr Standing first_stage = static_cast<u8>(State::held) | 1 << 8;  // held by the only server that has had it
-    [[nodiscard]] static constexpr Standing of_op(Standing standing, u16 op) { return standing | u64{op} << 32; }
+    [[nodiscard]] static constexpr Standing held_on(Way way) {
+        return static_cast<u8>(State::held) | static_cast<u32>(way) << 16;
+    }
+    // Held by the first server, whose function has this number.
+    [[nodiscard]] static constexpr Standing of_op(u16 op) {
+        return held_on(Way::straight) | u64{op} << op_shift | u64{1} << depth_shift;
+    }
     [[nodiscard]] bool stands(Standing standing) const {
         u32 now;
         __builtin_memcpy(&now, &state, sizeof now);
         return now == static_cast<u32>(standing);
     }
+    // Held, and not put aside.
+    [[nodiscard]] bool is_current() const {
+        u16 now;
+        __builtin_memcpy(&now, &state, sizeof now);
+        return now == static_cast<u16>(State::held);
+    }
     void set_standing(Standing standing) { __builtin_memcpy(static_cast<void*>(&state), &standing, sizeof standing); }
 };
-static_assert(offsetof(Control, unusual) == offsetof(Control, state) + 3 &&
-              offsetof(Control, op) == offsetof(Control, state) + 4);
+static_assert(offsetof(Control, way) == offsetof(Control, state) + 2 && offsetof(Control, op) == offsetof(Control, state) + 4 &&
+              offsetof(Control, depth) == offsetof(Control, state) + 6);
 
 // Four sums side by side, so that one need not wait for the other. Each step is reversible: no change of a single word
 // is ever missed.

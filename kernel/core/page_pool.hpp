@@ -46,7 +46,7 @@ struct alignas(32) PageInfo {
     [[nodiscard]] bool is_area_of(u32 slot) const {
         u16 pair;
         __builtin_memcpy(&pair, &owner, sizeof pair);
-        return pair == (slot | static_cast<u32>(PageKind::area) << 8);
+        return pair == static_cast<u16>(slot | static_cast<u32>(PageKind::area) << 8);
     }
     [[nodiscard]] bool held_up() const {
         u64 all;

@@ -91,7 +91,7 @@ Result<u32> register_function(Slot& slot, const char* name, u32 op) {
     set_attributes(*f, op);
     f->slot = &slot;
     f->receipt = static_cast<u64>(abi::Receipt::request) | u64{f->op} << 8;
-    f->standing = Control::of_op(Control::first_stage, f->op);
+    f->standing = Control::of_op(f->op);
     f->identity = slot.id() | u64{f->id} << 32;
     ++slot.function_count;
     return f->id;

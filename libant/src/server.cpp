@@ -66,9 +66,11 @@ struct Server::Receipt {
 
 constinit Server* Server::running_ = nullptr;
 constinit std::array<Server::Entry, Server::max_ops> Server::ops_{}, Server::spoilt_{};
+constinit std::array<Server::ResultEntry, 16> Server::results_{};
 
 Server::Server(const char* slot) : slot_{slot} {
     ops_.fill({});
+    results_.fill({});
     on(guardian::crash, crash_as_asked);
 }
 

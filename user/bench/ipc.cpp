@@ -83,6 +83,15 @@ template <class Function>
 }
 
 [[gnu::always_inline]] inline Error call_with_parameters() {
+    const auto answer = server.call_in_place(params64, [](Parameters64& p) { p = {{1, 2, 3, 4, 5, 6, 7, 8}}; });
+    if (!answer) return answer.error();
+    std::uint64_t sum = 0;
+#pragma GCC unroll 8
+    for (const std::uint64_t word : answer->result->word) sum += word;
+    return sum == 44 ? Error::none : Error::io_error;
+}
+// Written to a structure of the client first, and read from one.
+[[gnu::always_inline]] inline Error call_with_copied_parameters() {
     const auto answer = server.call(params64, {{1, 2, 3, 4, 5, 6, 7, 8}});
     if (!answer) return answer.error();
     return answer->result.word[7] == 9 ? Error::none : Error::io_error;
@@ -133,6 +142,7 @@ Result<> measure_chain(const Records& records, const char* sequential_id, const 
 Result<> measure_calls(const Records& records) {
     ANT_TRY(measure(records, "ipc.sync.null", [] { return call(server, null); }));
     ANT_TRY(measure(records, "ipc.sync.params64", [] { return call_with_parameters(); }));
+    ANT_TRY(measure(records, "ipc.sync.params64.copied", [] { return call_with_copied_parameters(); }));
     ANT_TRY(measure(records, "ipc.async.null", [] { return call_asynchronously<null>({}); }));
     for (const std::size_t bytes : sizes) ANT_TRY(measure_moves(records, bytes));
     return measure_chain<3>(records, "ipc.chain3.sequential", "ipc.chain3.direct");

@@ -26,8 +26,6 @@ constexpr unsigned window_slot = (abi::ica_base >> 39) & 511;
 constexpr unsigned private_slots = (Space::user_end >> 39) + 1;
 static_assert(private_slots <= window_slot);
 
-constexpr u64 table_flags = entry::present | entry::writable | entry::user;
-
 Pfn pfn_of(u64 e) { return static_cast<Pfn>((e & entry::address_mask) >> page_shift); }
 
 Pfn new_table() { return pool.allocate_zeroed(PageKind::table); }
@@ -60,8 +58,14 @@ void init_paging(Pfn control_zone, bool no_execute) {
 bool Window::create() {
     *this = {};
     const Pfn root = new_table();
-    if (root == no_page) return false;
+    const Pfn first_gib = root == no_page ? no_page : new_table();
+    if (first_gib == no_page) {
+        if (root != no_page) pool.release(root, 1, true);
+        return false;
+    }
     root_ = physical_of(root);
+    table_at(root_)[0] = physical_of(first_gib) | entry::table;
+    first_directory_ = table_at(physical_of(first_gib));
     u64* control_directory = directory(zone, true);
     const Pfn leaves = pool.allocate(control_tables, PageKind::table);
     if (control_directory == nullptr || leaves == no_page) {
@@ -74,27 +78,33 @@ bool Window::create() {
     // Each table stands alone from here on: destroy() frees them one by one.
     for (unsigned i = 0; i < control_tables; ++i) {
         pool[leaves + i].kind = PageKind::table;
-        control_directory[i] = physical_of(leaves + i) | table_flags;
+        control_directory[i] = physical_of(leaves + i) | entry::table;
     }
     control_leaves_ = table_at(physical_of(leaves));
-    first_directory_ = table_at(table_at(root_)[0]);
-    if (table_at(root_)[0] == 0) first_directory_ = nullptr;
     return true;
 }
 
 u64* Window::directory(Pfn pfn, bool reserve) {
     const u64 gib = pfn >> 18;
-    if (gib == 0 && first_directory_ != nullptr) [[likely]]
+    if (gib == 0) [[likely]]
         return first_directory_ + ((pfn >> 9) & 511);
     u64& top = table_at(root_)[gib & 511];
     if (top == 0) {
         if (!reserve) return nullptr;
         const Pfn table = new_table();
         if (table == no_page) return nullptr;
-        top = physical_of(table) | table_flags;
-        if (gib == 0) first_directory_ = table_at(top);
+        top = physical_of(table) | entry::table;
     }
     return table_at(top) + ((pfn >> 9) & 511);
+}
+
+bool Window::move_run(Window& from, Window& to, Pfn first, std::size_t pages) {
+    u64* const away = from.leaves_of(first, pages);
+    u64* const there = to.leaves_of(first, pages);
+    if (away == nullptr || there == nullptr) return false;
+    clear(away, pages);
+    fill(there, pages, physical_of(first) | leaf_read_write);
+    return true;
 }
 
 bool Window::prepare_tables(Pfn first, std::size_t pages) {
@@ -105,7 +115,7 @@ bool Window::prepare_tables(Pfn first, std::size_t pages) {
         if (whole || (*d & (entry::present | entry::large)) == entry::present) continue;
         const Pfn table = new_table();
         if (table == no_page) return false;
-        *d = physical_of(table) | table_flags;
+        *d = physical_of(table) | entry::table;
     }
     return true;
 }
@@ -200,7 +210,7 @@ u64* Space::leaf(u64 address, bool reserve) {
             if (!reserve) return nullptr;
             const Pfn next = new_table();
             if (next == no_page) return nullptr;
-            e = physical_of(next) | table_flags;
+            e = physical_of(next) | entry::table;
             ++tables_;
         }
         table = table_at(e);
@@ -258,7 +268,7 @@ u64 Space::translate(u64 address, bool write) const {
 }
 
 void Space::set_window(const Window* window) {
-    table_at(root_)[window_slot] = window == nullptr ? 0 : window->root() | table_flags;
+    table_at(root_)[window_slot] = window == nullptr ? 0 : window->root() | entry::table;
 }
 
 // Depth first, emptying entries as it goes: it can stop anywhere and start over at the top.

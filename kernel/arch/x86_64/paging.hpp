@@ -17,6 +17,8 @@ inline constexpr u64 accessed = 32, dirty = 64, large = 128;
 inline constexpr u64 device = u64{1} << 9;  // software: not RAM, never freed
 inline constexpr u64 no_execute = u64{1} << 63;
 inline constexpr u64 address_mask = 0x000f'ffff'ffff'f000;
+// Of an entry that leads to a table. As it counts as accessed, the CPU never changes it.
+inline constexpr u64 table = present | writable | user | accessed;
 }  // namespace entry
 
 inline u64* table_at(u64 physical) { return reinterpret_cast<u64*>(direct_base + (physical & entry::address_mask)); }
@@ -56,18 +58,15 @@ public:
 
     // All three in one; false, and nothing changed, when the tables are not there yet.
     [[nodiscard]] static bool move(Window& from, Window& to, Pfn first, std::size_t pages) {
-        u64* const away = from.leaves_of(first, pages);
-        u64* const there = to.leaves_of(first, pages);
-        const u64 value = core::physical_of(first) | leaf_read_write;
-        if (away == nullptr || there == nullptr) [[unlikely]]
-            return move_large(from, to, first, pages, value);
-        if (pages == 1) [[likely]] {
-            *away = 0;
-            *there = value;
-            return true;
-        }
-        clear(away, pages);
-        fill(there, pages, value);
+        if (pages != 1 || first >> 18 != 0) [[unlikely]]
+            return pages == core::pages_per_large && (first & 511) == 0 && first >> 18 == 0 ? move_large(from, to, first)
+                                                                                            : move_run(from, to, first, pages);
+        const u64 away = from.first_directory_[first >> 9], there = to.first_directory_[first >> 9];
+        if (!is_table(away) || !is_table(there)) [[unlikely]]
+            return false;
+        const u64 leaf = direct_base - entry::table + (first & 511) * sizeof(u64);
+        *reinterpret_cast<u64*>(away + leaf) = 0;
+        *reinterpret_cast<u64*>(there + leaf) = core::physical_of(first) | leaf_read_write;
         return true;
     }
 
@@ -80,28 +79,29 @@ public:
     [[nodiscard]] u64 leaf(Pfn pfn) const;
 
 private:
+    [[nodiscard]] static bool is_table(u64 directory_entry) { return static_cast<core::u8>(directory_entry) == entry::table; }
+    [[nodiscard]] static bool move_large(Window& from, Window& to, Pfn first) {
+        u64& there = to.first_directory_[first >> 9];
+        if (there != 0) return false;
+        from.first_directory_[first >> 9] = 0;
+        there = core::physical_of(first) | leaf_read_write | entry::large;
+        return true;
+    }
+    // Keeps all registers, which spares the way of a single page to save any.
+    [[nodiscard, gnu::no_caller_saved_registers]] static bool move_run(Window& from, Window& to, Pfn first, std::size_t pages);
     // The leaf entries of a run that lies in one leaf table, if that is there: the usual case, straight to it.
     [[nodiscard]] u64* leaves_of(Pfn first, std::size_t pages) const {
-        if ((first & 511) + pages > 512 || pages == 512 || first >> 18 != 0 || first_directory_ == nullptr) [[unlikely]]
+        if ((first & 511) + pages > 512 || pages == 512 || first >> 18 != 0) [[unlikely]]
             return nullptr;
         const u64 d = first_directory_[first >> 9];
-        if ((d & (entry::present | entry::large)) != entry::present) [[unlikely]]
+        if (!is_table(d)) [[unlikely]]
             return nullptr;
         return table_at(d) + (first & 511);
     }
     // The same for a run that is one large page.
     [[nodiscard]] u64* large_entry_of(Pfn first, std::size_t pages) const {
-        if (pages != core::pages_per_large || (first & 511) != 0 || first >> 18 != 0 || first_directory_ == nullptr)
-            return nullptr;
+        if (pages != core::pages_per_large || (first & 511) != 0 || first >> 18 != 0) return nullptr;
         return &first_directory_[first >> 9];
-    }
-    static bool move_large(Window& from, Window& to, Pfn first, std::size_t pages, u64 value) {
-        u64* const away = from.large_entry_of(first, pages);
-        u64* const there = to.large_entry_of(first, pages);
-        if (away == nullptr || there == nullptr || *there != 0) return false;
-        *away = 0;
-        *there = value | entry::large;
-        return true;
     }
     static void fill(u64* leaf, std::size_t pages, u64 value) {
         for (u64* const last = leaf + (pages & ~std::size_t{15}); leaf != last; leaf += 16)
@@ -120,7 +120,7 @@ private:
     void unmap_regions(Pfn first, std::size_t pages);
     [[nodiscard]] u64* directory(Pfn pfn, bool reserve);  // entry of the page directory
     u64 root_ = 0;                                        // physical address of the page-directory-pointer table
-    u64* first_directory_ = nullptr;                      // of the first GiB
+    u64* first_directory_ = nullptr;                      // of the first GiB: there from birth
     u64* control_leaves_ = nullptr;
     u32 destroy_cursor_ = 0;
 };

@@ -16,7 +16,8 @@ inline constexpr std::uint64_t default_timeout_us = 10'000'000;
 class Data {
 public:
     constexpr Data() = default;
-    constexpr Data(std::uint64_t address, abi::DataMode mode) : word_{address | static_cast<std::uint64_t>(mode)} {}
+    constexpr Data(std::uint64_t address, abi::DataMode mode)
+        : word_{(address & ~std::uint64_t{abi::flag::data_mask}) | static_cast<std::uint64_t>(mode)} {}
 
     [[nodiscard]] constexpr std::uint64_t address() const { return word_ & ~std::uint64_t{abi::flag::data_mask}; }
     [[nodiscard]] constexpr std::uint32_t mode() const { return static_cast<std::uint32_t>(word_) & abi::flag::data_mask; }

@@ -223,12 +223,13 @@ private:
     void hand_over();
 
     static constinit Server* running_;
-    static constinit std::array<Entry, max_ops> ops_, spoilt_;  // of the one server of a program: at a known place
+    // Of the one server of a program: at known places.
+    static constinit std::array<Entry, max_ops> ops_, spoilt_;
+    static constinit std::array<ResultEntry, 16> results_;
 
     const char* slot_;
     std::array<const char*, max_ops> names_{};  // nullptr: not offered
     std::array<std::uint16_t, max_ops> attributes_{};
-    std::array<ResultEntry, 16> results_{};
     ResultHandler other_result_ = default_result;
     EventHandler event_ = nullptr;
     std::uint64_t (*before_receive_)() = nullptr;

@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <tuple>
+
 using namespace ant;
 using namespace ant::test;
 using abi::Receipt;
@@ -47,6 +49,111 @@ TEST_CASE("a sequential result passes through the relay, a direct one does not",
         CHECK(!o.relayed());
         t.w.check();
     }
+}
+
+// Servers that all wait in the core, as in a system at work: request, forwards and answers take their short ways.
+namespace {
+
+struct WaitingChain : Chain {
+    Process& second = w.start("second");
+    u32 h = w.function(second, "second.do", 3);
+
+    WaitingChain() {
+        for (Process* server : {&relay, &second, &last}) w.wait_for_work(*server);
+    }
+    void ask(u64 timeout_us = 1000) {
+        REQUIRE(w.request(client, g, c, 0, 0, timeout_us).blocked);
+        REQUIRE(outcome_of(relay).op() == 2);
+    }
+    void pass_on(Process& from, u32 function, u64 flags) {
+        CHECK(w.call(from, Syscall::forward_and_receive, function | flags, c, parameters_at()).blocked);
+        CHECK(!w.reads(from, c));
+        w.check();
+    }
+    Outcome answer(Process& server, u64 value, u64 data = 0) {
+        const Outcome o = w.call(server, Syscall::reply_and_receive, c, value, data);
+        w.check();
+        return o;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("each of the servers in a chain gets the result back, or none, as it has asked for", "[calls][stages]") {
+    WaitingChain t;
+    for (const bool first_direct : {false, true})
+        for (const bool second_direct : {false, true}) {
+            t.ask();
+            t.pass_on(t.relay, t.h, first_direct ? direct : 0);
+            t.pass_on(t.second, t.f, second_direct ? direct : 0);
+            u64 value = 5;
+            CHECK(t.answer(t.last, value).blocked);
+            for (auto [direct, server, function] : {std::tuple{second_direct, &t.second, t.f}, {first_direct, &t.relay, t.h}}) {
+                const Outcome o = outcome_of(*server);
+                CHECK(o.blocked == direct);
+                if (direct) continue;
+                CHECK(o.is(Receipt::result));
+                CHECK(o.relayed());
+                CHECK(o.result_function() == function);
+                CHECK(o.rdi == t.c);
+                CHECK(o.r8 == value);
+                CHECK(t.w.page(t.c).currentp == t.c + offsetof(abi::ControlIca, frames) * (server == &t.relay ? 1 : 2));
+                CHECK(t.answer(*server, ++value).blocked);
+            }
+            CHECK(outcome_of(t.client).ok());
+            CHECK(outcome_of(t.client).rdx == value);
+        }
+}
+
+TEST_CASE("an area comes back with an answer that passes nobody on its way", "[calls][stages]") {
+    WaitingChain t;
+    const u64 a = t.w.area(t.last);
+    t.w.wait_for_work(t.last);
+    t.ask();
+    t.pass_on(t.relay, t.f, direct);
+    CHECK(t.answer(t.last, 7, a | static_cast<u64>(DataMode::move)).blocked);
+    CHECK(outcome_of(t.client).rsi == a);
+    CHECK(t.w.writes(t.client, a));
+    CHECK(!t.w.reads(t.last, a));
+}
+
+TEST_CASE("a result waits for the relay that does something else", "[calls][stages]") {
+    WaitingChain t;
+    t.ask();
+    t.pass_on(t.relay, t.f, 0);
+    const u64 other = t.w.control(t.second);
+    CHECK(t.w.request(t.second, t.g, other).blocked);  // the relay has it
+    CHECK(t.answer(t.last, 5).blocked);
+    CHECK(t.w.call(t.relay, Syscall::reply_and_receive, other, 1).relayed());
+    CHECK(outcome_of(t.relay).r8 == 5);
+    CHECK(t.answer(t.relay, 6).blocked);
+    CHECK(outcome_of(t.client).rdx == 6);
+}
+
+TEST_CASE("an answer on its way back finds its requester gone", "[calls][stages][timeouts]") {
+    for (const u64 flags : {u64{0}, direct})
+        for (const bool dies : {false, true})
+            for (const bool late : {false, true}) {
+                WaitingChain t;
+                t.ask(500);
+                t.pass_on(t.relay, t.f, flags);
+                if (late) (void)t.answer(t.last, 5);
+                const bool answered = late && flags != 0;
+                if (dies)
+                    t.w.kill(t.client);
+                else
+                    t.w.advance(500);
+                if (!dies) CHECK(outcome_of(t.client).error == (answered ? Error::none : Error::timed_out));
+                t.w.check();
+                if (!late) (void)t.answer(t.last, 5);
+                if (flags == 0) {
+                    CHECK(outcome_of(t.relay).relayed());
+                    (void)t.answer(t.relay, 6);
+                }
+                CHECK(outcome_of(t.relay).blocked);
+                CHECK(outcome_of(t.last).blocked);
+                if (!dies) CHECK(slot_by_name("app")->control_count == (answered ? 1 : 0));
+            }
 }
 
 TEST_CASE("a call has at most eight stages", "[calls][stages]") {
