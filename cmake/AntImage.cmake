@@ -28,14 +28,14 @@ function(ant_strip_programs property folder result)
     set(${result} "${members}" PARENT_SCOPE)
 endfunction()
 
-# The functions of all programs by name, for the places in fault records.
+# The functions of the core and of all programs by name, for panics and the places in fault records.
 function(ant_symbol_table)
     get_property(programs GLOBAL PROPERTY ANT_ARCHIVE_PROGRAMS)
     get_property(on_disk GLOBAL PROPERTY ANT_DISK_PROGRAMS)
     list(APPEND programs ${on_disk})
     list(REMOVE_DUPLICATES programs)
-    set(members "")
-    set(targets "")
+    set(members "kernel=$<TARGET_FILE:kernel>")
+    set(targets kernel)
     foreach(program IN LISTS programs)
         string(REGEX MATCH "^([^=]*)=(.*)$" matched "${program}")
         list(APPEND members "${CMAKE_MATCH_1}=$<TARGET_FILE:${CMAKE_MATCH_2}>")
@@ -46,7 +46,7 @@ function(ant_symbol_table)
     add_custom_command(
         OUTPUT ${table}
         COMMAND ${ANT_PYTHON} ${maker} ${table} ${members}
-        DEPENDS ${targets} ${maker} ${CMAKE_SOURCE_DIR}/kernel/symbols.py VERBATIM)
+        DEPENDS ${targets} ${maker} VERBATIM)
     ant_archive_file(symbols ${table})
 endfunction()
 

@@ -14,6 +14,7 @@
 #include "arch/x86_64/log.hpp"
 #include "arch/x86_64/panic.hpp"
 #include "arch/x86_64/rtc.hpp"
+#include "arch/x86_64/symbols.hpp"
 #include "arch/x86_64/timer.hpp"
 
 #include "boot_archive.hpp"
@@ -144,6 +145,7 @@ Process& create_guardian(const arch::BootInfo& info) {
     const std::size_t pages = (page_up(info.module_end) - page_down(info.module_start)) >> page_shift;
     pool.adopt(first, pages, PageKind::area);
     set_boot_archive(first, archive.size());
+    arch::set_symbols(find_in_archive(archive, "symbols"));
     Image& image = guardian_image(archive);
     const auto loaded = load_process(image, "guardian");
     if (!loaded) arch::panic("the guardian could not be loaded: %s", error_text(loaded.error()));
@@ -157,10 +159,13 @@ Process& create_guardian(const arch::BootInfo& info) {
 
 }  // namespace ant::core
 
+extern "C" const std::uint8_t kernel_constant_bytes[];  // the linker's: the number is its address
+
 namespace ant::machine {
 
 void describe(abi::SystemRecord& record) {
     record.kernel_bytes = core::core_bytes;
+    record.kernel_constant_bytes = reinterpret_cast<u64>(kernel_constant_bytes);
     for (core::Pfn p = 0; p < core::pool.size(); ++p) {
         const auto kind = core::pool[p].kind;
         if (kind == core::PageKind::table || kind == core::PageKind::core) record.kernel_pool_bytes += core::page_size;

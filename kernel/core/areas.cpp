@@ -264,7 +264,7 @@ Result<> keep_area(const Slot& slot, u64 address) {
     return {};
 }
 
-bool sweep_areas(Slot& slot, u64& cursor, u64& released) {
+[[gnu::cold]] bool sweep_areas(Slot& slot, u64& cursor, u64& released) {
     constexpr u64 controls_per_step = 128, areas_per_step = 32, in_list = max_controls + 1;
     if (cursor < max_controls) {
         const u64 end = cursor + controls_per_step;
@@ -290,7 +290,7 @@ bool sweep_areas(Slot& slot, u64& cursor, u64& released) {
     return true;
 }
 
-Result<Pfn> split_area(Slot& slot, u64 address, std::size_t pages) {
+[[gnu::cold]] Result<Pfn> split_area(Slot& slot, u64 address, std::size_t pages) {
     const Pfn area = ANT_TRY(owned_area(slot, address));
     PageInfo& info = pool[area];
     const u32 whole = info.pages;

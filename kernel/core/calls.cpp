@@ -103,7 +103,7 @@ template <class T>
 
 // A call has left the hands of `p`, which now receives. `woken` is the process that became able to run; `moved` says
 // that a data ICA went with it.
-[[gnu::always_inline]] inline Process* receive_after(Process& p, Slot& me, u64 control, Process* woken, u64 timeout_us,
+[[gnu::noinline]] Process* receive_after(Process& p, Slot& me, u64 control, Process* woken, u64 timeout_us,
                                                      bool moved) {
     begin_receive(me, woken);
     const u64 time = machine::now();
@@ -147,7 +147,7 @@ Process* go_on_after(Process& p, u64 control, Process* woken) {
 
 // The usual answers, without data: to a requester that waits, and to a relay that receives. nullptr: it is neither,
 // and nothing has changed.
-[[gnu::always_inline]] inline Process* answer_plainly(Slot& me, Control& c, Error error, std::int64_t value) {
+[[gnu::noinline]] Process* answer_plainly(Slot& me, Control& c, Error error, std::int64_t value) {
     const unsigned depth = c.depth - 1u;
     const CallFrame& k = *opaque(&c.frames[depth]);
     if (depth == 0 || (k.flags & abi::flag::direct_return) != 0) [[likely]] {
@@ -304,7 +304,7 @@ Process* reply_and_receive(u64 control, u64 value, u64 data_mode, u64 error_list
 namespace {
 
 // Multi-stage: passes a call that is held on to the next server, which has it at once if it is `receiver`.
-[[gnu::always_inline]] inline Error pass_on(Process& p, u64 function_flags, u64 control, u64 parameters, u64 data,
+[[gnu::noinline]] Error pass_on(Process& p, u64 function_flags, u64 control, u64 parameters, u64 data,
                                             Process*& receiver) {
     Slot* me = p.slot;
     Control* c = me == nullptr ? nullptr : control_at(*me, control);

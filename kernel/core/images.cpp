@@ -281,12 +281,12 @@ Result<> load_page(Process& process, const Segment& s, u64 offset, Pfn page) {
 
 Result<bool> load_step(Process& process) {
     Image& image = *process.image;
-    Result<> mapped;
+    Error error = Error::none;
     const bool all = go_through(image, process.loaded, pages_per_step, [&](const Segment& s, u64 offset, Pfn page) {
-        mapped = load_page(process, s, offset, page);
-        return static_cast<bool>(mapped);
+        if (const auto mapped = load_page(process, s, offset, page); !mapped) error = mapped.error();
+        return error == Error::none;
     });
-    if (!mapped) return Failure(mapped.error());
+    if (error != Error::none) return Failure(error);
     if (all && !compare(image, value_of(process.loaded.hash))) return Failure(Error::bad_image);
     return all;
 }

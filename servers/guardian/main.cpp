@@ -12,8 +12,8 @@
 #include "shutdown.hpp"
 #include "starts.hpp"
 #include "state.hpp"
-#include "symbols.hpp"
 
+#include <ant/abi/symbol_table.hpp>
 #include <ant/abi/manifest.hpp>
 #include <ant/interface/guardian.hpp>
 #include <ant/process.hpp>
@@ -234,7 +234,7 @@ Outcome on_power(Call call) { return shut_down.begin(call); }
 Outcome on_symbol(Call call) {
     auto answer = call.params<guardian::Symbol>();
     const auto program = rule_name(bounded(answer.program));
-    const auto place = Symbols{state.root.symbols.contents()}.find(program, answer.address);
+    const auto place = abi::Symbols{state.root.symbols.contents()}.find(program, answer.address);
     std::memset(answer.function, 0, sizeof answer.function);
     answer.offset = place ? place->offset : 0;
     if (place) std::memcpy(answer.function, place->function.data(), std::min(place->function.size(), sizeof answer.function - 1));

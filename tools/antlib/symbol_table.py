@@ -1,4 +1,4 @@
-"""Function names of all programs, for the places in fault records: one file in the boot archive.
+"""Function names of the core and of all programs, for panics and the places in fault records: one file in the boot archive.
 
 usage: symbol_table.py OUTPUT NAME=PROGRAM...      (PROGRAM: linked, not stripped)
 
@@ -11,16 +11,33 @@ Numbers are little-endian; `varint` has seven bits per byte, the low ones first,
     names, each with a NUL; `name` above counts from the first
 """
 
+import re
 import struct
 import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "kernel"))
-from symbols import short  # noqa: E402
-
 MAGIC = b"ANTSYMS1"
 NAME_BYTES = 32
+MAX_NAME = 72
+
+
+def short(name: str) -> str:
+    """A demangled name without parameters and template arguments: enough to find the place."""
+    name = name.replace("(anonymous namespace)::", "").replace("ant::", "")
+    name = re.sub(r" \[clone [^]]*\]", "", name)
+    depth, out = 0, []
+    for character in name:
+        if character in "<(":
+            depth += 1
+        if depth == 0:
+            out.append(character)
+        if character in ">)" and depth > 0:
+            depth -= 1
+    short_name = "".join(out).strip() or name
+    if "operator" not in short_name:  # functions made from templates have their type in front
+        short_name = short_name.rpartition(" ")[2]
+    return short_name[:MAX_NAME]
 
 
 def varint(value: int) -> bytes:

@@ -39,9 +39,11 @@ Result<> measure_pages() {
     const std::uint64_t own = ANT_TRY(own_pages(area)) + records.area().pages();
     const std::uint64_t used = system.total_pages - system.free_pages - own;
     print_figure("memory.kernel", "bytes", system.kernel_bytes + system.kernel_pool_bytes);
+    print_figure("memory.kernel.text", "bytes", system.kernel_constant_bytes);
     print_figure("memory.system", "bytes", used * abi::page_size);
     console::print(
-        "note memory.kernel is the core's image and its tables; memory.system is all memory that is not free, "
+        "note memory.kernel is the core's image and its tables; memory.kernel.text is its text and constants, without the "
+        "names of its functions for panics, which lie in the boot archive; memory.system is all memory that is not free, "
         "programs of the boot archive and the core included\n");
     console::print("note total %lu bytes, free %lu bytes\n", system.total_pages * abi::page_size,
                    system.free_pages * abi::page_size);

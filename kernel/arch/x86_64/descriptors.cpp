@@ -1,6 +1,9 @@
 #include "descriptors.hpp"
 
 #include "instructions.hpp"
+#include "interrupt_controller.hpp"
+
+#include <core/interrupt_lines.hpp>
 
 #include <algorithm>
 #include <array>
@@ -85,9 +88,17 @@ std::uint8_t stack_of(unsigned vector) {
     }
 }
 
+static_assert(interrupts::first_vector + core::interrupt_line_count <= line_stubs);
+static_assert(interrupts::timer_vector == 0xef && interrupts::spurious_vector == 0xff);  // entry.S
+
+const std::uint8_t* stub_of(unsigned vector) {
+    if (vector < line_stubs) return interrupt_stubs + std::size_t{vector} * stub_bytes;
+    return vector == interrupts::timer_vector ? timer_stub : spurious_stub;
+}
+
 void fill_idt() {
     for (unsigned vector = 0; vector < idt.size(); ++vector) {
-        const auto stub = reinterpret_cast<std::uint64_t>(interrupt_stubs[vector]);
+        const auto stub = reinterpret_cast<std::uint64_t>(stub_of(vector));
         idt[vector] = {
             .offset_low = static_cast<std::uint16_t>(stub),
             .selector = kernel_code_selector,

@@ -55,5 +55,7 @@ inline void clear_io_ports() { task_state.port_bitmap_base = ports_closed; }
 }  // namespace ant::arch
 
 // Written in entry.S.
-extern "C" void* const interrupt_stubs[256];
+// Of exceptions and interrupt lines, then of the two other vectors (entry.S).
+inline constexpr unsigned line_stubs = 48, stub_bytes = 16;
+extern "C" const std::uint8_t interrupt_stubs[line_stubs * stub_bytes], timer_stub[], spurious_stub[];
 extern "C" void syscall_entry();

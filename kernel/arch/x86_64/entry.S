@@ -35,6 +35,9 @@
 #define FIRST_CALL 0x1000
 #define CALL_COUNT 45
 #define ERROR_NOT_SUPPORTED 23
+#define LINE_STUBS 48
+#define TIMER_VECTOR 0xef
+#define SPURIOUS_VECTOR 0xff
 #define USER_CODE 0x23
 #define USER_DATA 0x1b
 
@@ -271,7 +274,6 @@ interrupt_on_own_stack:
     .altmacro
 .macro stub number
     .align 16
-stub_\number:
     .if \number == 8 || \number == 10 || \number == 11 || \number == 12 || \number == 13 || \number == 14 || \number == 17 || \number == 21 || \number == 29 || \number == 30
     .else
     pushq $0
@@ -283,24 +285,19 @@ stub_\number:
     jmp interrupt_common
     .endif
 .endm
-.macro stub_pointer number
-    .quad stub_\number
-.endm
 
+    // One every 16 bytes: exceptions and interrupt lines; the local APIC's timer; anything else, which is spurious.
+    .globl interrupt_stubs, timer_stub, spurious_stub
+    .align 16
+interrupt_stubs:
     .set i, 0
-    .rept 256
+    .rept LINE_STUBS
     stub %i
     .set i, i + 1
     .endr
-
-    .section .rodata
-    .globl interrupt_stubs
-    .align 8
-interrupt_stubs:
-    .set i, 0
-    .rept 256
-    stub_pointer %i
-    .set i, i + 1
-    .endr
+timer_stub:
+    stub TIMER_VECTOR
+spurious_stub:
+    stub SPURIOUS_VECTOR
 
     .section .note.GNU-stack, "", @progbits

@@ -6,6 +6,7 @@ namespace ant::arch {
 
 using core::no_page;
 using core::page_shift;
+using core::page_size;
 using core::PageKind;
 using core::pages_per_large;
 using core::physical_of;
@@ -27,6 +28,19 @@ constexpr unsigned private_slots = (Space::user_end >> 39) + 1;
 static_assert(private_slots <= window_slot);
 
 Pfn pfn_of(u64 e) { return static_cast<Pfn>((e & entry::address_mask) >> page_shift); }
+
+void fill(u64* leaf, std::size_t pages, u64 value) {
+    for (u64* const last = leaf + (pages & ~std::size_t{15}); leaf != last; leaf += 16)
+#pragma GCC unroll 16
+        for (unsigned i = 0; i < 16; ++i, value += page_size) leaf[i] = value;
+    for (u64* const last = leaf + (pages & 15); leaf != last; value += page_size) *leaf++ = value;
+}
+void clear(u64* leaf, std::size_t pages) {
+    for (u64* const last = leaf + (pages & ~std::size_t{15}); leaf != last; leaf += 16)
+#pragma GCC unroll 16
+        for (unsigned i = 0; i < 16; ++i) leaf[i] = 0;
+    for (u64* const last = leaf + (pages & 15); leaf != last;) *leaf++ = 0;
+}
 
 Pfn new_table() { return pool.allocate_zeroed(PageKind::table); }
 
@@ -107,7 +121,8 @@ bool Window::move_run(Window& from, Window& to, Pfn first, std::size_t pages) {
     return true;
 }
 
-bool Window::prepare_tables(Pfn first, std::size_t pages) {
+bool Window::prepare_run(Pfn first, std::size_t pages) {
+    if (leaves_of(first, pages) != nullptr || large_entry_of(first, pages) != nullptr) return true;
     for (Pfn at = first, end = first + static_cast<Pfn>(pages); at < end; at = (at | 511) + 1) {
         u64* d = directory(at, true);
         if (d == nullptr) return false;
@@ -120,7 +135,8 @@ bool Window::prepare_tables(Pfn first, std::size_t pages) {
     return true;
 }
 
-void Window::map_regions(Pfn first, std::size_t pages, u64 flags) {
+void Window::map_run(Pfn first, std::size_t pages, u64 flags) {
+    if (u64* leaves = leaves_of(first, pages); leaves != nullptr) return fill(leaves, pages, physical_of(first) | flags);
     const Pfn end = first + static_cast<Pfn>(pages);
     for (Pfn at = first; at < end;) {
         u64* d = directory(at, false);
@@ -138,7 +154,8 @@ void Window::map_regions(Pfn first, std::size_t pages, u64 flags) {
     }
 }
 
-void Window::unmap_regions(Pfn first, std::size_t pages) {
+void Window::unmap_run(Pfn first, std::size_t pages) {
+    if (u64* leaves = leaves_of(first, pages); leaves != nullptr) return clear(leaves, pages);
     const Pfn end = first + static_cast<Pfn>(pages);
     for (Pfn at = first; at < end;) {
         u64* d = directory(at, false);
@@ -272,25 +289,37 @@ void Space::set_window(const Window* window) {
 }
 
 // Depth first, emptying entries as it goes: it can stop anywhere and start over at the top.
-bool Space::destroy(unsigned limit) {
-    if (root_ == 0) return true;
-    const auto walk = [&limit](auto& self, u64* table, unsigned count, unsigned level) -> bool {
-        for (unsigned i = 0; i < count; ++i) {
-            const u64 e = table[i];
-            if (e == 0) continue;
-            const Pfn pfn = pfn_of(e);
+namespace {
+
+// Most entries of most tables are empty: looked at by eights.
+bool any_of_eight(const u64* e) { return (e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]) != 0; }
+
+// Frees what the entries of a table lead to. False when `limit` is reached.
+[[gnu::noinline]] bool empty_table(u64* table, unsigned count, unsigned level, unsigned& limit) {
+    for (unsigned i = 0; i < count; i += 8) {
+        if (!any_of_eight(table + i)) continue;
+        for (u64* e = table + i; e != table + i + 8; ++e) {
+            if (*e == 0) continue;
+            const Pfn pfn = pfn_of(*e);
             if (level > 1) {
-                if (!self(self, table_at(e), entries, level - 1)) return false;
+                if (!empty_table(table_at(*e), entries, level - 1, limit)) return false;
                 pool.release(pfn, 1, true);
-            } else if ((e & entry::device) == 0 && pool[pfn].kind == PageKind::own) {
+            } else if ((*e & entry::device) == 0 && pool[pfn].kind == PageKind::own) {
                 pool.release(pfn, 1);
             }
-            table[i] = 0;
+            *e = 0;
             if (limit-- == 0) return false;
         }
-        return true;
-    };
-    if (!walk(walk, table_at(root_), private_slots, 4)) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+bool Space::destroy(unsigned limit) {
+    if (root_ == 0) return true;
+    static_assert(private_slots % 8 == 0);
+    if (!empty_table(table_at(root_), private_slots, 4, limit)) return false;
     pool.release(static_cast<Pfn>(root_ >> page_shift), 1);
     root_ = 0;
     return true;

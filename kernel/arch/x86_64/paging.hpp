@@ -36,24 +36,20 @@ public:
 
     // Reserves the tables for a run. The only step of a move that can fail.
     [[nodiscard]] bool prepare(Pfn first, std::size_t pages) {
-        return leaves_of(first, pages) != nullptr || large_entry_of(first, pages) != nullptr || prepare_tables(first, pages);
+        return (pages == 1 && leaf_of_page(first) != nullptr) || prepare_run(first, pages);
     }
     void map(Pfn first, std::size_t pages, bool writable) {
         const u64 flags = writable ? leaf_read_write : leaf_read_only;
-        if (u64* leaves = leaves_of(first, pages); leaves != nullptr) [[likely]]
-            fill(leaves, pages, core::physical_of(first) | flags);
-        else if (u64* large = large_entry_of(first, pages); large != nullptr && *large == 0)
-            *large = core::physical_of(first) | flags | entry::large;
+        if (u64* leaf = leaf_of_page(first); pages == 1 && leaf != nullptr) [[likely]]
+            *leaf = core::physical_of(first) | flags;
         else
-            map_regions(first, pages, flags);
+            map_run(first, pages, flags);
     }
     void unmap(Pfn first, std::size_t pages) {
-        if (u64* leaves = leaves_of(first, pages); leaves != nullptr) [[likely]]
-            clear(leaves, pages);
-        else if (u64* large = large_entry_of(first, pages); large != nullptr)
-            *large = 0;
+        if (u64* leaf = leaf_of_page(first); pages == 1 && leaf != nullptr) [[likely]]
+            *leaf = 0;
         else
-            unmap_regions(first, pages);
+            unmap_run(first, pages);
     }
 
     // All three in one; false, and nothing changed, when the tables are not there yet.
@@ -89,6 +85,16 @@ private:
     }
     // Keeps all registers, which spares the way of a single page to save any.
     [[nodiscard, gnu::no_caller_saved_registers]] static bool move_run(Window& from, Window& to, Pfn first, std::size_t pages);
+    // The leaf entry of a page below 1 GiB, if its table is there.
+    [[nodiscard]] u64* leaf_of_page(Pfn pfn) const {
+        if (pfn >> 18 != 0) [[unlikely]]
+            return nullptr;
+        const u64 d = first_directory_[pfn >> 9];
+        return is_table(d) ? table_at(d) + (pfn & 511) : nullptr;
+    }
+    [[nodiscard]] bool prepare_run(Pfn first, std::size_t pages);
+    void map_run(Pfn first, std::size_t pages, u64 flags);
+    void unmap_run(Pfn first, std::size_t pages);
     // The leaf entries of a run that lies in one leaf table, if that is there: the usual case, straight to it.
     [[nodiscard]] u64* leaves_of(Pfn first, std::size_t pages) const {
         if ((first & 511) + pages > 512 || pages == 512 || first >> 18 != 0) [[unlikely]]
@@ -103,21 +109,6 @@ private:
         if (pages != core::pages_per_large || (first & 511) != 0 || first >> 18 != 0) return nullptr;
         return &first_directory_[first >> 9];
     }
-    static void fill(u64* leaf, std::size_t pages, u64 value) {
-        for (u64* const last = leaf + (pages & ~std::size_t{15}); leaf != last; leaf += 16)
-#pragma GCC unroll 16
-            for (unsigned i = 0; i < 16; ++i, value += core::page_size) leaf[i] = value;
-        for (u64* const last = leaf + (pages & 15); leaf != last; value += core::page_size) *leaf++ = value;
-    }
-    static void clear(u64* leaf, std::size_t pages) {
-        for (u64* const last = leaf + (pages & ~std::size_t{15}); leaf != last; leaf += 16)
-#pragma GCC unroll 16
-            for (unsigned i = 0; i < 16; ++i) leaf[i] = 0;
-        for (u64* const last = leaf + (pages & 15); leaf != last;) *leaf++ = 0;
-    }
-    [[nodiscard]] bool prepare_tables(Pfn first, std::size_t pages);
-    void map_regions(Pfn first, std::size_t pages, u64 flags);
-    void unmap_regions(Pfn first, std::size_t pages);
     [[nodiscard]] u64* directory(Pfn pfn, bool reserve);  // entry of the page directory
     u64 root_ = 0;                                        // physical address of the page-directory-pointer table
     u64* first_directory_ = nullptr;                      // of the first GiB: there from birth

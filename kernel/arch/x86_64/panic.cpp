@@ -49,10 +49,13 @@ constexpr const char* exception_names[] = {
 
 void print_symbol(const char* label, std::uint64_t address) {
     std::uint64_t offset = 0;
-    if (const char* name = symbol_at(address, &offset))
+    if (const std::string_view found = symbol_at(address, offset); !found.empty()) {
+        char name[80] = {};
+        found.copy(name, sizeof name - 1);
         log("%s %016lx %s+0x%lx\n", label, address, name, offset);
-    else
+    } else {
         log("%s %016lx\n", label, address);
+    }
 }
 
 // The bytes before a return address are a call: direct, or through a register or memory.

@@ -57,6 +57,8 @@ namespace {
 struct WaitingChain : Chain {
     Process& second = w.start("second");
     u32 h = w.function(second, "second.do", 3);
+    u64 area = w.area(last);
+    u64 other = w.control(second);
 
     WaitingChain() {
         for (Process* server : {&relay, &second, &last}) w.wait_for_work(*server);
@@ -107,53 +109,48 @@ TEST_CASE("each of the servers in a chain gets the result back, or none, as it h
 
 TEST_CASE("an area comes back with an answer that passes nobody on its way", "[calls][stages]") {
     WaitingChain t;
-    const u64 a = t.w.area(t.last);
-    t.w.wait_for_work(t.last);
     t.ask();
     t.pass_on(t.relay, t.f, direct);
-    CHECK(t.answer(t.last, 7, a | static_cast<u64>(DataMode::move)).blocked);
-    CHECK(outcome_of(t.client).rsi == a);
-    CHECK(t.w.writes(t.client, a));
-    CHECK(!t.w.reads(t.last, a));
+    CHECK(t.answer(t.last, 7, t.area | static_cast<u64>(DataMode::move)).blocked);
+    CHECK(outcome_of(t.client).rsi == t.area);
+    CHECK(t.w.writes(t.client, t.area));
+    CHECK(!t.w.reads(t.last, t.area));
 }
 
 TEST_CASE("a result waits for the relay that does something else", "[calls][stages]") {
     WaitingChain t;
     t.ask();
-    t.pass_on(t.relay, t.f, 0);
-    const u64 other = t.w.control(t.second);
-    CHECK(t.w.request(t.second, t.g, other).blocked);  // the relay has it
+    t.pass_on(t.relay, t.h, 0);
+    CHECK(t.w.call(t.second, Syscall::forward_and_receive, t.f | direct, t.c, parameters_at(), 0, 1).blocked);
+    t.w.advance(1);
+    CHECK(t.w.request(t.second, t.g, t.other).blocked);  // the relay has it
     CHECK(t.answer(t.last, 5).blocked);
-    CHECK(t.w.call(t.relay, Syscall::reply_and_receive, other, 1).relayed());
+    CHECK(t.w.call(t.relay, Syscall::reply_and_receive, t.other, 1).relayed());
     CHECK(outcome_of(t.relay).r8 == 5);
     CHECK(t.answer(t.relay, 6).blocked);
     CHECK(outcome_of(t.client).rdx == 6);
 }
 
-TEST_CASE("an answer on its way back finds its requester gone", "[calls][stages][timeouts]") {
+TEST_CASE("an answer on its way back finds that its requester no longer waits", "[calls][stages][timeouts]") {
     for (const u64 flags : {u64{0}, direct})
-        for (const bool dies : {false, true})
-            for (const bool late : {false, true}) {
-                WaitingChain t;
-                t.ask(500);
-                t.pass_on(t.relay, t.f, flags);
-                if (late) (void)t.answer(t.last, 5);
-                const bool answered = late && flags != 0;
-                if (dies)
-                    t.w.kill(t.client);
-                else
-                    t.w.advance(500);
-                if (!dies) CHECK(outcome_of(t.client).error == (answered ? Error::none : Error::timed_out));
-                t.w.check();
-                if (!late) (void)t.answer(t.last, 5);
-                if (flags == 0) {
-                    CHECK(outcome_of(t.relay).relayed());
-                    (void)t.answer(t.relay, 6);
-                }
-                CHECK(outcome_of(t.relay).blocked);
-                CHECK(outcome_of(t.last).blocked);
-                if (!dies) CHECK(slot_by_name("app")->control_count == (answered ? 1 : 0));
+        for (const bool late : {false, true}) {
+            WaitingChain t;
+            t.ask(500);
+            t.pass_on(t.relay, t.f, flags);
+            if (late) (void)t.answer(t.last, 5);
+            const bool answered = late && flags != 0;
+            t.w.advance(500);
+            CHECK(outcome_of(t.client).error == (answered ? Error::none : Error::timed_out));
+            t.w.check();
+            if (!late) (void)t.answer(t.last, 5);
+            if (flags == 0) {
+                CHECK(outcome_of(t.relay).relayed());
+                (void)t.answer(t.relay, 6);
             }
+            CHECK(outcome_of(t.relay).blocked);
+            CHECK(outcome_of(t.last).blocked);
+            CHECK(slot_by_name("app")->control_count == (answered ? 1 : 0));
+        }
 }
 
 TEST_CASE("a call has at most eight stages", "[calls][stages]") {

@@ -1,4 +1,4 @@
-#include <servers/guardian/symbols.hpp>
+#include <ant/abi/symbol_table.hpp>
 
 #include <catch2/catch.hpp>
 

@@ -77,6 +77,7 @@ struct SystemRecord {
     std::uint32_t damaged_images;        // programs in memory that were found changed: a device or the core wrote to them
     std::uint32_t reserved;
     std::uint64_t high_pages, high_free_pages;  // of all pages, those above 4 GiB: not for areas
+    std::uint64_t kernel_constant_bytes;        // text and constants of the core
 };
 
 // What the trace buffer keeps, the oldest first; the newest `trace_records` of them.
