@@ -103,8 +103,7 @@ template <class T>
 
 // A call has left the hands of `p`, which now receives. `woken` is the process that became able to run; `moved` says
 // that a data ICA went with it.
-[[gnu::noinline]] Process* receive_after(Process& p, Slot& me, u64 control, Process* woken, u64 timeout_us,
-                                                     bool moved) {
+[[gnu::noinline]] Process* receive_after(Process& p, Slot& me, u64 control, Process* woken, u64 timeout_us, bool moved) {
     begin_receive(me, woken);
     const u64 time = machine::now();
     if (block_in_receive(p, me, timeout_us, time)) [[likely]] {
@@ -304,8 +303,7 @@ Process* reply_and_receive(u64 control, u64 value, u64 data_mode, u64 error_list
 namespace {
 
 // Multi-stage: passes a call that is held on to the next server, which has it at once if it is `receiver`.
-[[gnu::noinline]] Error pass_on(Process& p, u64 function_flags, u64 control, u64 parameters, u64 data,
-                                            Process*& receiver) {
+[[gnu::noinline]] Error pass_on(Process& p, u64 function_flags, u64 control, u64 parameters, u64 data, Process*& receiver) {
     Slot* me = p.slot;
     Control* c = me == nullptr ? nullptr : control_at(*me, control);
     if (c == nullptr || c->state != Control::State::held) [[unlikely]]
