@@ -104,7 +104,7 @@ Error call_asynchronously(Data data) {
     if (!sent) return sent.error();
     const sys::Raw receipt = sys::raw(sys::Syscall::receive, default_timeout_us);
     if (receipt.error != Error::none) return receipt.error;
-    if (receipt.rdi != *sent || receipt.r9 != data.address) return Error::io_error;
+    if (receipt.rdi != *sent || receipt.r9 != data.address()) return Error::io_error;
     controls::give(*sent);
     return Error::none;
 }
