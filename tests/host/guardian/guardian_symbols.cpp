@@ -8,7 +8,7 @@
 #include <vector>
 
 using namespace ant;
-using namespace ant::guardian_server;
+using namespace ant::abi;
 
 namespace {
 
