@@ -235,9 +235,11 @@ void Transmitter::completed(std::uint64_t control, Error error) {
 bool Transmitter::may_retry() { return refused_ && free_flight() != nullptr && std::exchange(refused_, false); }
 
 void Transmitter::check_passed_on() {
-    if (passed_on_ == 0) return;
+    unsigned left = passed_on_;
     for (Flight& flight : flights_) {
+        if (left == 0) return;
         if (flight.count == 0 || flight.control != 0) continue;
+        --left;
         const auto info = sys::ica_info(flight.area);
         if (info && info->on_loan) continue;
         --passed_on_;
