@@ -57,6 +57,16 @@ def test_a_long_table_is_folded(page):
     assert "<details><summary>100 figures</summary>" in text
 
 
+def test_targets_missed_stand_first(page):
+    text = page(figure("ipc.sync.null", 251), figure("ipc.sync.params64", 300), figure("throughput.send.ratio_to_linux", 1.2, "times"))
+    assert "3 figures that have one; 1 miss it" in text
+    table = text[text.index("## Targets"):text.index("## ipc")]
+    assert "| `ipc.sync.null` | 251 | instructions | <= 250 | **no** | NOVA 283, seL4 445 |" in table
+    assert "| `ipc.sync.params64` | 300 | instructions | <= 300 | yes |" in table
+    assert "| `throughput.send.ratio_to_linux` | 1.2 | times | >= 1.1 | yes |" in table
+    assert table.index("ipc.sync.null") < table.index("ipc.sync.params64")
+
+
 def test_no_results(tmp_path):
     with pytest.raises(Failure):
         bench_report.write(tmp_path, {})

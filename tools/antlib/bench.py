@@ -1,10 +1,11 @@
 """`tools/ant bench`: measures, mostly in the instruction-exact mode; results in build/bench/."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from antlib import (bench_chain, bench_create, bench_disk, bench_guest, bench_host, bench_ipc, bench_linux, bench_network, bench_nic,
-                    bench_output, bench_plots, bench_report, build, linux_peer, plots, setup)
+from antlib import (bench_boot, bench_chain, bench_create, bench_disk, bench_guest, bench_host, bench_ipc, bench_linux, bench_network,
+                    bench_nic, bench_output, bench_plots, bench_report, build, linux_peer, plots, setup)
 from antlib.bench_output import Result
 from antlib.paths import BUILD
 from antlib.progress import Failure, Progress, say
@@ -36,10 +37,6 @@ def beside(measure: Callable, linux: Callable) -> Callable:
         peer = linux(options)
         return replace(result, figures=result.figures + peer.figures, notes=result.notes + peer.notes)
     return both
-
-
-def beside_linux(name: str) -> Callable:
-    return beside(in_guest(name), lambda options: bench_linux.measure(name, options.timeout))
 
 
 def over_network(name: str, measure: Callable) -> Callable:
@@ -75,8 +72,11 @@ BENCHES = {
                      beside(in_guest("nicswap", 2), lambda options: bench_host.linux_nic_swap(options.timeout)), peered=True),
     "model": Bench("P-time's experiment: replacement and response times over the number of programs, in the paper's order and ours",
                    in_guest("model", 1, lambda options: list(filter(None, [options.only])), MODEL_SHIFT)),
-    "memory": Bench("memory of the core and of the whole system at the prompt", in_guest("memory")),
-    "boot": Bench("from the core's entry to the prompt", beside_linux("boot"), peered=True),
+    "memory": Bench("memory of the core, of each server and of the whole system at the prompt",
+                    lambda options: bench_boot.measure_memory(options.timeout)),
+    "boot": Bench("from power-on to the prompt, by phase",
+                  beside(lambda options: bench_boot.measure(options.timeout),
+                         lambda options: bench_linux.measure("boot", options.timeout)), peered=True),
     "chain": Bench("calls through 1 to 5 servers, and one read from the program to the disk and back, sequential against direct return",
                    bench_chain.measure),
     "nic": Bench("P-nic: the NIC driver replaced from the disk while a program computes and sends, two cards on one hub",
@@ -122,11 +122,25 @@ def main(options) -> int:
     build.image()
     if options.peer:
         linux_peer.get()  # now, as some benches run in a network namespace of their own
+    failed = []
     for number, name in enumerate(names):
-        with Progress(f"Measuring {name} ({number + 1} of {len(names)})"):
-            result = BENCHES[name].measure(options)
-        bench_output.write(result, BUILD / "bench")
-        plots.draw(BUILD / "bench" / f"{name}.svg", bench_plots.panels(result))
-        bench_output.print_table(result)
+        try:
+            with Progress(f"Measuring {name} ({number + 1} of {len(names)})"):
+                begin = time.monotonic()
+                result = BENCHES[name].measure(options)
+            keep(replace(result, machine=bench_output.this_machine(), seconds=round(time.monotonic() - begin)))
+        except Failure as error:
+            if len(names) == 1:
+                raise
+            failed.append(name)
+            say(f"{name} failed: {error}")
+    if failed:
+        raise Failure(f"failed: {', '.join(failed)}")
     say(f"Results: {BUILD / 'bench'}")
     return 0
+
+
+def keep(result: Result) -> None:
+    bench_output.write(result, BUILD / "bench")
+    plots.draw(BUILD / "bench" / f"{result.name}.svg", bench_plots.panels(result))
+    bench_output.print_table(result)

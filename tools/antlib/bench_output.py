@@ -2,10 +2,12 @@
 
 import csv
 import json
+import re
+import subprocess
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from antlib import papers
+from antlib import papers, qemu
 
 SPREAD = ("min", "p50", "p99", "max")
 
@@ -28,6 +30,8 @@ class Result:
     figures: list[Figure]
     notes: list[str]
     series: dict[str, list[tuple[float, float]]] = field(default_factory=dict)  # what a plot shows beside figures: points by name
+    machine: str = ""  # that the emulator ran on: of interest where its clock counts
+    seconds: int = 0  # that the bench took
 
 
 def as_json(result: Result) -> dict:
@@ -35,7 +39,8 @@ def as_json(result: Result) -> dict:
                 "counts": figure.counts} for figure in result.figures]
     printed = [asdict(entry) for figure in result.figures for entry in papers.beside(figure.id)]
     return {"name": result.name, "commit": result.commit, "mode": result.mode, "figures": figures, "notes": result.notes,
-            "papers": printed, **({"series": result.series} if result.series else {})}
+            "papers": printed, "machine": result.machine, "seconds": result.seconds,
+            **({"series": result.series} if result.series else {})}
 
 
 def from_json(text: str) -> Result:
@@ -43,7 +48,7 @@ def from_json(text: str) -> Result:
     figures = [Figure(row["id"], row["value"], row["unit"], row["n"], {key: row[key] for key in SPREAD}, row["counts"])
                for row in data["figures"]]
     series = {name: [tuple(point) for point in points] for name, points in data.get("series", {}).items()}
-    return Result(data["name"], data["commit"], data["mode"], figures, data["notes"], series)
+    return Result(data["name"], data["commit"], data["mode"], figures, data["notes"], series, data.get("machine", ""), data.get("seconds", 0))
 
 
 def write(result: Result, folder: Path) -> None:
@@ -61,6 +66,13 @@ def write_csv(result: Result, path: Path) -> None:
         for figure in result.figures:
             writer.writerow([figure.id, figure.value, figure.unit, figure.n, *(figure.spread[key] for key in SPREAD),
                              *(figure.counts.get(key, "") for key in columns), beside(figure)])
+
+
+def this_machine() -> str:
+    """The emulator, and what it runs on."""
+    version = subprocess.run([qemu.QEMU, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    names = re.findall(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+    return f"{version}; host: {len(names)} x {names[0] if names else 'CPU of unknown name'}"
 
 
 def beside(figure: Figure) -> str:

@@ -72,6 +72,38 @@ def chain(result: Result) -> list[Panel]:
                     {how: [values[f"chain.real.{name}.{how}"] for name in real] for how in returns}, stacked=False)]
 
 
+PHASES = ("stop", "create", "load", "register", "state", "device", "first")  # of a replacement, in the order of time
+
+
+def replacement(result: Result) -> list[Panel]:
+    """By phase; and how far blackout and whole spread."""
+    figures = by_id(result)
+    panels = []
+    for kind in ("planned", "crash"):
+        servers = [name.split(".")[1] for name in figures if name.endswith(f".{kind}.total")]
+        parts = {phase: [figures[f"replace.{server}.{kind}.{phase}"].value / 1000 if f"replace.{server}.{kind}.{phase}" in figures else 0
+                         for server in servers] for phase in PHASES}
+        if servers:
+            panels.append(Columns(f"replace ({result.mode}, {result.commit}): {kind}, medians of the phases", "us", servers, parts))
+    spread = [(name, figure.value, figure.spread["min"], figure.spread["max"]) for name, figure in figures.items()
+              if name.endswith((".total", ".blackout", ".gap"))]
+    return [*panels, Bars("least, median and longest", "ns", spread)] if panels else []
+
+
+def boot(result: Result) -> list[Panel]:
+    """The phases; those of firmware and GRUB apart, as they are thousands of times longer; then when each process was created."""
+    figures = by_id(result)
+
+    def bars_of(title: str, unit: str, prefix: str, wanted: tuple[str, ...] = ()) -> list[Panel]:
+        rows = [(name.removeprefix(prefix), figure.value, figure.spread["min"], figure.spread["max"]) for name, figure in figures.items()
+                if name.startswith(prefix) or name in wanted]
+        return [Bars(title, unit, rows)] if rows else []
+
+    return [*bars_of(f"boot ({result.mode}, {result.commit}): phases up to the first process", "instructions", "boot.phase."),
+            *bars_of("from the core's entry: a process was created, the prompt was there", "ns", "boot.created.", ("boot.kernel_to_prompt",)),
+            *bars_of("Linux beside it", "ns", "linux.boot.", ("boot.kernel_to_prompt", "boot.power_on_to_core"))]
+
+
 def resilience(result: Result) -> list[Panel]:
     """Throughput over the time between two kills, and dashed what it is without."""
     curves, without = {}, {}
@@ -104,6 +136,37 @@ def send(result: Result) -> list[Panel]:
     axis = "bytes sent"
     return [Columns(f"send ({result.mode}, {result.commit})", f"{unit} by step", [str(size) for size in sizes], ours, axis),
             Columns("P-tcp, table 3, AnT on a Celeron D, 2.8 GHz", "us by step", [str(size) for size in papers.SEND_SIZES], theirs, axis)]
+
+
+CONNECTIONS, RATES = (1, 16, 64), (1, 10, 50, 100)
+
+
+def throughput(result: Result) -> list[Panel]:
+    """Over the number of connections; past saturation; the CPU's share at fixed rates; beside Linux."""
+    figures = by_id(result)
+
+    def curves(ids: dict[str, dict[int, str]], scale: float = 1) -> list[Curve]:
+        drawn = [Curve(name, [(x, figures[id].value / scale) for x, id in points.items() if id in figures]) for name, points in ids.items()]
+        return [curve for curve in drawn if curve.points]
+
+    ways = {f"{way}, {mode} mode": f"throughput.{prefix}{way}" for prefix, mode in (("", "C+"), ("classic.", "classic")) for way in ("send", "recv")}
+    many = curves({name: {n: f"{start}{'' if n == 1 else f'.{n}'}.exact_kb_per_s" for n in CONNECTIONS} for name, start in ways.items()}, 1000)
+    share = curves({f"{mode} mode": {rate: f"throughput.{prefix}share.{rate}.percent" for rate in RATES}
+                    for prefix, mode in (("", "C+"), ("classic.", "classic"))})
+    panels: list[Panel] = []
+    if many:
+        panels.append(Curves(f"throughput ({result.mode}, {result.commit}): 64 KiB at a time, an instruction taken as a nanosecond", "connections",
+                             "MB/s", many, log="x", x_range="0.8:80"))
+    if result.series.get("datagrams"):
+        taken = sorted((offered / 1000, arrived / 1000) for offered, arrived in result.series["datagrams"])
+        panels.append(Curves("datagrams of 64 bytes past saturation", "offered, thousands/s", "taken, thousands/s", [Curve("taken", taken)], log="x"))
+    if share:
+        panels.append(Curves("CPU share at fixed rates, sending", "MB/s", "percent", share, x_range="0:105"))
+    for unit, endings in (("instructions", ("segment_instructions", "packet_instructions")), ("MB/s", ("mb_per_s",)), ("packets/s", ("packets_per_s",))):
+        rows = [(name, figure.value, figure.spread["min"], figure.spread["max"]) for name, figure in figures.items()
+                if name.endswith(endings) and not name.endswith("exact_kb_per_s")]
+        panels += [Bars("for each segment of 1460 bytes, or small packet" if unit == "instructions" else unit, unit, rows)] if rows else []
+    return panels
 
 
 def rtt(result: Result) -> list[Panel]:
@@ -160,7 +223,7 @@ def model(result: Result) -> list[Panel]:
     long_return = [parts for parts in papers.MODEL_PARTS if parts[0] == 1]
     return [*replacement("paper", 7, long_execution), *replacement("ours", 7, long_execution),
             *replacement("paper", 8, long_return), *replacement("ours", 8, long_return),
-            *response("max"), *response("mean"), *response("min"), *difference("paper"), *difference("ours")]
+            *response("max"), *response("mean"), *difference("paper"), *difference("ours")]
 
 
 def nic(result: Result) -> list[Panel]:
@@ -191,4 +254,4 @@ def create(result: Result) -> list[Panel]:
                    [Curve(name, sorted(points)) for name, points in curves.items()], log="x", x_range="20:2000")]
 
 
-PANELS = {"chain": chain, "create": create, "ipc": ipc, "model": model, "nic": nic, "resilience": resilience, "send": send, "rtt": rtt}
+PANELS = {"boot": boot, "chain": chain, "create": create, "ipc": ipc, "model": model, "nic": nic, "replace": replacement, "resilience": resilience, "send": send, "rtt": rtt, "throughput": throughput}

@@ -10,6 +10,7 @@ from antlib import bench_output, bench_plots, plots
 from antlib.bench_output import Figure, Result, grouped
 from antlib.paths import ROOT
 from antlib.progress import Failure
+from antlib.targets import TARGETS
 
 PAGE = ROOT / "docs/results"
 PEER = "linux"
@@ -73,11 +74,36 @@ def text_of(results: list[Result], benches: Mapping[str, object], missing: list[
     parts = ["# Results", "Made by `tools/ant bench --report` from what `tools/ant bench` has measured; not to be edited. How it is measured: "
              "[measuring](../measuring.md).", NOTES]
     parts.append("Commits: " + ", ".join(f"`{commit}`" for commit in dict.fromkeys(result.commit for result in results)) + ".")
+    parts += [f"Machine: {html.escape(machine)}." for machine in dict.fromkeys(result.machine for result in results) if machine]
+    parts.append("`tools/ant bench --peer linux`, then `tools/ant bench --report`, makes this page anew"
+                 + (f", in {minutes} minutes on that machine." if (minutes := round(sum(result.seconds for result in results) / 60)) else "."))
     if missing:
         parts.append(f"Not measured here: {', '.join(missing)}.")
+    parts += target_text({figure.id: figure for result in results for figure in result.figures})
     parts += comparison_text([pair for result in results for pair in comparisons(result)])
     parts += [section(result, benches.get(result.name)) for result in results]
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+# Targets ------------------------------------------------------------------------------------------------------
+
+
+def target_text(figures: dict[str, Figure]) -> list[str]:
+    """Missed ones first. Why, and what it would take: docs/performance.md."""
+    known = sorted((target.met(figures[target.id].value), number, target) for number, target in enumerate(TARGETS) if target.id in figures)
+    if not known:
+        return []
+    rows = [(f"`{target.id}`", grouped(figures[target.id].value), figures[target.id].unit, target.text(), "yes" if met else "**no**",
+             ", ".join(filter(None, [target.others, peers_text(target.id, figures)]))) for met, _, target in known]
+    missed = sum(not met for met, *_ in known)
+    return ["## Targets", f"{len(known)} figures that have one; {missed} miss it: [performance](../performance.md) says why, and what it would take. NOVA and seL4 "
+            "were counted once, by hand, in the same emulator and mode.",
+            markdown_table(("figure", "AnT", "unit", "target", "met", "others"), rows, right=(1,))]
+
+
+def peers_text(figure_id: str, figures: dict[str, Figure]) -> str:
+    return ", ".join(f"Linux {grouped(figures[peer].value)}{f' ({peer})' if peer != f'{PEER}.{figure_id}' else ''}"
+                     for peer in peer_ids(figure_id) if peer in figures)
 
 
 # Beside a peer ------------------------------------------------------------------------------------------------

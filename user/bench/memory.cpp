@@ -91,6 +91,8 @@ Result<std::uint64_t> number_in_log(std::string_view log, std::string_view befor
 Result<> measure_prompt() {
     const Ica area = ANT_TRY(Ica::reserve(16 * abi::page_size));
     const auto listing = ANT_TRY(sys::list(abi::ListKind::log, area.address()));
+    // The counter was 0 at power-on; the clock is at the core's entry.
+    print_figure("boot.power_on_to_core", "ns", ticks_to_ns(time_stamp()) - clock_ns());
     print_figure("boot.kernel_to_prompt", "ns", ANT_TRY(number_in_log({area.as<const char>(), listing.records}, "prompt at ")));
     return {};
 }
