@@ -20,6 +20,7 @@ CORE_PHASES = {
     "core.acpi": "ant::arch::read_acpi", "core.interrupts": "ant::arch::interrupts::init", "core.timer": "ant::arch::timer::init",
     "core.memory": "ant::arch::kernel_main", "core.guardian": "ant::core::(anonymous namespace)::create_guardian",
 }
+SIGNATURE_BYTES = 4  # of the core's entry: up to the RDTSC, with which a block of the emulator's begins
 SERVERS = "servers"  # from the first process on
 
 
@@ -44,7 +45,7 @@ def section_bytes(name: str) -> int:
 
 def places() -> list[tuple[str, int, bytes]]:
     entry = entry_point()
-    return [("grub", BOOT_SECTOR, b""), ("core.entry", physical(entry), bench_network.code_at(KERNEL, entry, bench_network.SIGNATURE_BYTES)),
+    return [("grub", BOOT_SECTOR, b""), ("core.entry", physical(entry), bench_network.code_at(KERNEL, entry, SIGNATURE_BYTES)),
             *((phase, bench_network.address_of(KERNEL, function), b"") for phase, function in CORE_PHASES.items()),
             (SERVERS, bench_network.address_of(KERNEL, "ant::core::start_process"), b"")]
 

@@ -60,8 +60,8 @@ struct Instruction {
     std::string bytes;  // with those behind it
 };
 
-std::vector<Place> places;
 // Never destroyed: needed when the emulator exits.
+auto& places = *new std::vector<Place>;
 auto& instructions = *new std::unordered_map<std::uint64_t, std::vector<std::unique_ptr<Instruction>>>;
 std::FILE *out = nullptr, *profile = nullptr;
 
