@@ -31,6 +31,15 @@ def image_with_file(path: Path, mib: int) -> tuple[Path, int]:
     return disks.make(path, mib + 256, contents), crc
 
 
+def last_confirmed(text: str) -> int:
+    """The last number of the row 1, 2, 3 ...; what others print may come before the end of a line."""
+    confirmed = 0
+    for number in re.findall(r"\bdone (\d+)", text):
+        if number.startswith(str(confirmed + 1)):
+            confirmed += 1
+    return confirmed
+
+
 def disturbed(name: str, image: Path, crc: int, mib: int, way: str, interval_ms: int, servers: tuple[str, ...], machine: str = "pc") -> None:
     """Reads the file and commits as long as that takes; what was confirmed is there, and the host finds the file system in order."""
     seed = random.SystemRandom().randrange(1 << 20)
@@ -43,7 +52,7 @@ def disturbed(name: str, image: Path, crc: int, mib: int, way: str, interval_ms:
         guest.run("kill writer")
         wait_for_end(guest, "writer")
         text = guest.console.transcript
-        confirmed = max((int(number) for number in re.findall(r"\bdone (\d+)$", text, re.MULTILINE)), default=0)
+        confirmed = last_confirmed(text)
         print(f"{name}: seed {seed}, {done}, {confirmed} transactions")
         assert re.search(rf"sum={crc:08x} bytes={mib << 20}\b", text), re.findall(r"sum=.*|file-sum:.*", text)
         rows = guest.run(f'{SQL} "pragma integrity_check; select count(*), max(i) from t;"').split()
