@@ -11,6 +11,8 @@ constinit PagePool pool;
 
 namespace {
 
+constexpr Pfn whole_pages = Pfn{1} << PagePool::whole_order;
+
 constexpr bool for_devices(PageKind kind) { return kind == PageKind::area || kind == PageKind::control; }
 
 }  // namespace
@@ -18,8 +20,9 @@ constexpr bool for_devices(PageKind kind) { return kind == PageKind::area || kin
 void PagePool::init(std::span<PageInfo> info, Pfn border) {
     info_ = info;
     border_ = border;
-    for (auto& heads : heads_)
-        for (Pfn& head : heads) head = no_page;
+    for (auto& side : heads_)
+        for (auto& heads : side)
+            for (Pfn& head : heads) head = no_page;
 }
 
 void PagePool::add(Pfn first, std::size_t pages) {
@@ -34,12 +37,17 @@ void PagePool::adopt(Pfn first, std::size_t pages, PageKind kind) {
     info_[first].pages = static_cast<u32>(pages);
 }
 
+Pfn& PagePool::list_of(Pfn head, unsigned order) {
+    const bool small = order < whole_order && info_[head & ~(whole_pages - 1)].for_small;
+    return heads_[is_high(head)][small][order];
+}
+
 void PagePool::insert(Pfn head, unsigned order) {
     PageInfo& p = info_[head];
     p.kind = PageKind::free_head;
     p.order = static_cast<u8>(order);
     p.previous = no_page;
-    Pfn& first = heads_[is_high(head)][order];
+    Pfn& first = list_of(head, order);
     p.next = first;
     if (p.next != no_page) info_[p.next].previous = head;
     first = head;
@@ -47,7 +55,7 @@ void PagePool::insert(Pfn head, unsigned order) {
 
 void PagePool::unlink(Pfn head) {
     PageInfo& p = info_[head];
-    (p.previous != no_page ? info_[p.previous].next : heads_[is_high(head)][p.order]) = p.next;
+    (p.previous != no_page ? info_[p.previous].next : list_of(head, p.order)) = p.next;
     if (p.next != no_page) info_[p.next].previous = p.previous;
     p.next = p.previous = no_page;
     p.kind = PageKind::free_body;
@@ -82,20 +90,27 @@ void PagePool::release(Pfn first, std::size_t pages, bool zero) {
     if (!zero && zeroed_ == free_) cursor_ = first - 1;  // the only ones to be zeroed: not to be looked for
     for (std::size_t i = 0; i < pages; ++i) {
         PageInfo& p = info_[first + i];
-        p = {};
-        p.kind = PageKind::free_body;
-        p.zeroed = zero;
+        p = {.kind = PageKind::free_body, .zeroed = zero, .for_small = p.for_small};
     }
     if (zero) zeroed_ += pages;
     release_blocks(first, pages);
 }
 
-Pfn PagePool::take_block(bool high, unsigned wanted) {
-    unsigned order = wanted;
-    while (order < orders && heads_[high][order] == no_page) ++order;
-    if (order == orders) return no_page;
-    const Pfn head = heads_[high][order];
+Pfn PagePool::first_block(bool high, bool small, unsigned from, unsigned to) const {
+    for (unsigned order = from; order < to; ++order)
+        if (heads_[high][small][order] != no_page) return heads_[high][small][order];
+    return no_page;
+}
+
+Pfn PagePool::take_block(bool high, unsigned wanted, bool small) {
+    Pfn head = first_block(high, small, wanted, whole_order);
+    if (head == no_page) head = first_block(high, false, std::max(wanted, whole_order), orders);
+    if (head == no_page) head = first_block(high, !small, wanted, whole_order);
+    if (head == no_page) return no_page;
+    unsigned order = info_[head].order;
     unlink(head);
+    if (order >= whole_order)
+        for (Pfn i = 0; i < Pfn{1} << wanted; i += whole_pages) info_[head + i].for_small = small;
     while (order > wanted) {  // give back upper halves
         --order;
         insert(head + (Pfn{1} << order), order);
@@ -108,8 +123,9 @@ Pfn PagePool::take_block(bool high, unsigned wanted) {
 Pfn PagePool::allocate(std::size_t pages, PageKind kind) {
     if (pages == 0 || pages > (std::size_t{1} << (orders - 1))) return no_page;
     const unsigned wanted = static_cast<unsigned>(std::bit_width(pages - 1));
-    Pfn head = for_devices(kind) ? no_page : take_block(true, wanted);
-    if (head == no_page) head = take_block(false, wanted);
+    const bool small = pages <= small_pages;
+    Pfn head = for_devices(kind) ? no_page : take_block(true, wanted, small);
+    if (head == no_page) head = take_block(false, wanted, small);
     if (head == no_page) return no_page;
     for (std::size_t i = 0; i < pages; ++i) {
         PageInfo& p = info_[head + i];

@@ -5,6 +5,9 @@
 //
 // Many devices take addresses of 32 bits only. So areas, which are for DMA, lie below 4 GiB; what is not for devices is
 // taken from above as long as there is some, so that all of RAM is used and the low part is kept for areas.
+//
+// Each 2 MiB of RAM that are not free as a whole serve either small runs or larger ones, as long as there is a choice: otherwise
+// single pages that stay for long, such as those of the cache, would in the end leave no room anywhere for a large run.
 #pragma once
 
 #include "types.hpp"
@@ -39,7 +42,8 @@ struct alignas(32) PageInfo {
     u8 borrower = 0;  // slot index; this and the next two are 0 while loans == 0
     bool lent_writable = false;
     bool loan_mapped = false;
-    u32 kept_by = 0;  // Slot::life of the process that keeps the area when it sweeps
+    bool for_small = false;  // first page of 2 MiB that are not free as a whole: for small runs. Outlives the page's use
+    u32 kept_by = 0;         // Slot::life of the process that keeps the area when it sweeps
 
     static constexpr u8 no_owner = 0xff;
     // Owner and kind, and everything that keeps an area from being moved, in one comparison each.
@@ -61,7 +65,9 @@ static_assert(sizeof(PageInfo) == 32);
 
 class PagePool {
 public:
-    static constexpr unsigned orders = 18;  // up to 512 MiB in one run
+    static constexpr unsigned orders = 18;          // up to 512 MiB in one run
+    static constexpr unsigned whole_order = 9;      // 2 MiB
+    static constexpr std::size_t small_pages = 16;  // the longest of the small runs
 
     static constexpr Pfn four_gib = (u64{4} << 30) >> page_shift;
 
@@ -104,11 +110,14 @@ private:
     void unlink(Pfn head);
     void release_block(Pfn head, unsigned order);
     void release_blocks(Pfn first, std::size_t pages);
-    Pfn take_block(bool high, unsigned wanted);
+    Pfn take_block(bool high, unsigned wanted, bool small);
+    Pfn first_block(bool high, bool small, unsigned from, unsigned to) const;
+    Pfn& list_of(Pfn head, unsigned order);
 
     std::span<PageInfo> info_;
     Pfn border_ = four_gib;
-    Pfn heads_[2][orders] = {};  // [1]: from the border on. No block lies on both sides.
+    // [is_high][for_small]. No block lies on both sides of the border. Blocks of 2 MiB and more are in the lists [false].
+    Pfn heads_[2][2][orders] = {};
     std::size_t free_ = 0, zeroed_ = 0, total_ = 0;
     std::size_t free_high_ = 0, total_high_ = 0;  // of these
     Pfn cursor_ = 0;

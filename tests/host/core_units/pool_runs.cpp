@@ -127,3 +127,39 @@ TEST_CASE("an adopted run is in use from the start, and can be released", "[pool
     for (const Pfn page : pages) p.pool.release(page, 1);
     CHECK(p.whole());
 }
+
+TEST_CASE("pages that stay leave room for large runs", "[pool]") {
+    constexpr std::size_t wholes = 16, pages = wholes * 512, program = 284;
+    OwnPool p(pages);
+    p.pool.add(0, pages);
+    std::vector<Pfn> staying;
+    for (unsigned round = 0; round < 200; ++round) {
+        const Pfn run = p.pool.allocate(program, PageKind::image);
+        REQUIRE(run != no_page);
+        for (unsigned i = 0; i < 5; ++i) staying.push_back(p.pool.allocate(1, PageKind::area));
+        p.pool.release(run, program);
+    }
+    const Pfn most = p.pool.allocate(512 * 8, PageKind::area);  // they lie in two of the 16
+    REQUIRE(most != no_page);
+    p.pool.release(most, 512 * 8);
+    for (const Pfn page : staying) p.pool.release(page, 1);
+    CHECK(p.whole());
+}
+
+TEST_CASE("small runs take what there is for large ones, and the other way round, when nothing else is left", "[pool]") {
+    OwnPool p(1024);
+    p.pool.add(0, 1024);
+    const Pfn large = p.pool.allocate(300, PageKind::image), single = p.pool.allocate(1, PageKind::own);
+    CHECK(large / 512 != single / 512);
+    std::vector<Pfn> runs;
+    for (Pfn run; (run = p.pool.allocate(32, PageKind::area)) != no_page;) runs.push_back(run);
+    CHECK(runs.size() == 6 + 15);
+    std::vector<Pfn> singles;
+    for (Pfn page; (page = p.pool.allocate(1, PageKind::own)) != no_page;) singles.push_back(page);
+    CHECK(singles.size() == 1024 - 300 - 1 - runs.size() * 32);
+    for (const Pfn page : singles) p.pool.release(page, 1);
+    for (const Pfn run : runs) p.pool.release(run, 32);
+    p.pool.release(single, 1);
+    p.pool.release(large, 300);
+    CHECK(p.whole());
+}
