@@ -141,7 +141,8 @@ Result<> measure_chain(const Records& records, const char* sequential_id, const 
 
 Result<> measure_calls(const Records& records) {
     ANT_TRY(measure(records, "ipc.sync.null", [] { return call(server, null); }));
-    ANT_TRY(measure(records, "ipc.sync.params64", [] { return call_with_parameters(); }));
+    ANT_TRY(measure(
+        records, "ipc.sync.params64", []() __attribute__((always_inline)) { return call_with_parameters(); }));
     ANT_TRY(measure(records, "ipc.sync.params64.copied", [] { return call_with_copied_parameters(); }));
     ANT_TRY(measure(records, "ipc.async.null", [] { return call_asynchronously<null>({}); }));
     for (const std::size_t bytes : sizes) ANT_TRY(measure_moves(records, bytes));
