@@ -267,8 +267,8 @@ class Run:
         except CoreCrash as crash:
             outcome.unrecovered = "the inner core stopped"
             self.stopped(guest, crash, f"by fault {outcome.number}")
-        if fault.place and (outcome.cured or not outcome.unrecovered):
-            guest.load.pause()  # what went through faulty code is blamed on this fault, not on the next one
+        if (fault.place or not fault.stops_only) and (outcome.cured or not outcome.unrecovered):
+            guest.load.pause()  # what this fault may have damaged is blamed on it, not on the next one
         if guest.new_damage():
             self.count["wild_dma"] += 1
             outcome.others.append("a device wrote to free memory")
