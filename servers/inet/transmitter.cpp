@@ -79,6 +79,7 @@ err_t Transmitter::add_pieces(pbuf* packet) {
     packets_[packet_count_++] = packet;
     ++segments_;
     if ((features_ & nic::feature::large_send) != 0)
+        // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): lwIP sends no empty packet
         large_.begin(static_cast<std::uint8_t*>(packet->payload), packet->len, packet->tot_len);
     // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): lwIP sends no empty packet
     counters_.bytes += packet->tot_len;
