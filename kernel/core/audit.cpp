@@ -1,12 +1,14 @@
 #include "audit.hpp"
 
 #include "call_path.hpp"
+#include "images.hpp"
 
 namespace ant::core {
 
 namespace {
 
 u32 errors = 0;
+u32 mapped[max_slots] = {};  // pages that the slot's window should map
 
 void complain(const char* what, Pfn pfn) {
     if (errors++ < 8) machine::log_audit(what, pfn);
@@ -39,6 +41,7 @@ void check_area(Pfn head) {
         const bool owner = info.owner == slot.index && info.call == 0;
         const bool borrower = info.loans != 0 && info.loan_mapped && info.borrower == slot.index;
         for (u32 i = 0; i < info.pages; ++i) check_leaf(slot, head + i, owner || borrower, owner || info.lent_writable);
+        if (owner || borrower) mapped[slot.index] += info.pages;
     }
 }
 
@@ -89,23 +92,51 @@ void check_controls() {
             if (slot.name[0] == 0 || slot.window.root() == 0) continue;
             const bool wanted = (mapped_at_holder && c.holder == &slot) || c.waiting == &slot;
             check_leaf(slot, control_zone + c.index, wanted, true);
+            if (wanted) ++mapped[slot.index];
         }
     }
+}
+
+// All that a window should map has been found at its place; and there is nothing else.
+void check_windows() {
+    for (const Slot& slot : slots)
+        if (slot.name[0] != 0 && slot.window.root() != 0 && slot.window.mapped() != mapped[slot.index])
+            complain("window maps pages that are no area of its slot", slot.index);
+}
+
+// Processes map pages of their own, each of them once, and of their program.
+void check_private(std::size_t own_pages) {
+    for (const Process& p : processes) {
+        if (p.state == Process::State::free || p.space.root() == 0) continue;
+        p.space.each_page([&](Pfn pfn) {
+            const bool own = pfn < pool.size() && pool[pfn].kind == PageKind::own;
+            const bool of_program = p.image != nullptr && pfn - p.image->first < p.image->pages;
+            if (own)
+                --own_pages;
+            else if (!of_program)
+                complain("private page that is not the process's", pfn);
+        });
+    }
+    if (own_pages != 0) complain("private pages that no process maps, or several", static_cast<Pfn>(own_pages));
 }
 
 }  // namespace
 
 u32 audit() {
     errors = 0;
-    std::size_t free_pages = 0;
+    for (u32& pages : mapped) pages = 0;
+    std::size_t free_pages = 0, own_pages = 0;
     for (Pfn pfn = 0; pfn < pool.size(); ++pfn) {
         const PageKind kind = pool[pfn].kind;
         if (kind == PageKind::free_head || kind == PageKind::free_body) ++free_pages;
+        if (kind == PageKind::own) ++own_pages;
         if (kind == PageKind::area) check_area(pfn);
     }
     if (free_pages != pool.free_pages()) complain("count of free pages is wrong", static_cast<Pfn>(free_pages));
     check_lists();
     check_controls();
+    check_windows();
+    check_private(own_pages);
     check_queues();
     return errors;
 }

@@ -2,6 +2,9 @@
 
 #include "../../core/page_pool.hpp"
 
+#include <algorithm>
+#include <span>
+
 namespace ant::arch {
 
 using core::no_page;
@@ -41,6 +44,8 @@ void clear(u64* leaf, std::size_t pages) {
         for (unsigned i = 0; i < 16; ++i) leaf[i] = 0;
     for (u64* const last = leaf + (pages & 15); leaf != last;) *leaf++ = 0;
 }
+
+std::span<const u64, entries> table(u64 e) { return std::span<const u64, entries>{table_at(e), entries}; }
 
 Pfn new_table() { return pool.allocate_zeroed(PageKind::table); }
 
@@ -180,6 +185,20 @@ u64 Window::leaf(Pfn pfn) const {
     const u64 d = table_at(top)[(pfn >> 9) & 511];
     if (d == 0 || (d & entry::large) != 0) return d;
     return table_at(d)[pfn & 511];
+}
+
+std::size_t Window::mapped() const {
+    std::size_t pages = 0;
+    for (const u64 top : table(root_)) {
+        if (top == 0) continue;
+        for (const u64 d : table(top)) {
+            if ((d & entry::large) != 0)
+                pages += pages_per_large;
+            else if (d != 0)
+                pages += entries - static_cast<std::size_t>(std::ranges::count(table(d), u64{0}));
+        }
+    }
+    return pages;
 }
 
 bool Window::destroy(unsigned limit) {

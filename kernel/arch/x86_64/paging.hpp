@@ -73,6 +73,8 @@ public:
     [[nodiscard]] u64 root() const { return root_; }
     // For the audit: the leaf entry that translates the page, 0 if none. A large one is returned as such.
     [[nodiscard]] u64 leaf(Pfn pfn) const;
+    // And how many pages it translates.
+    [[nodiscard]] std::size_t mapped() const;
 
 private:
     [[nodiscard]] static bool is_table(u64 directory_entry) { return static_cast<core::u8>(directory_entry) == entry::table; }
@@ -140,10 +142,25 @@ public:
     [[nodiscard]] u64 translate(u64 address, bool write) const;
 
     void set_window(const Window* window);  // one top-level entry
+
+    // For the audit: calls f(page) for each private page that is RAM.
+    template <class F>
+    void each_page(F f) const {
+        each_page(table_at(root_), (user_end >> 39) + 1, 4, f);
+    }
+
     [[nodiscard]] u64 root() const { return root_; }
     [[nodiscard]] u32 tables() const { return tables_; }
 
 private:
+    template <class F>
+    static void each_page(const u64* table, u64 count, unsigned level, F& f) {
+        for (const u64* e = table; e != table + count; ++e)
+            if (*e != 0 && level != 1)
+                each_page(table_at(*e), 512, level - 1, f);
+            else if (*e != 0 && (*e & entry::device) == 0)
+                f(static_cast<Pfn>((*e & entry::address_mask) >> core::page_shift));
+    }
     [[nodiscard]] u64* leaf(u64 address, bool reserve);
     u64 root_ = 0;
     u32 tables_ = 0;  // below the root

@@ -6,6 +6,8 @@
 #include <kernel/arch/x86_64/cpu.hpp>
 #include <kernel/core/types.hpp>
 
+#include <functional>
+
 namespace ant::machine {
 
 using core::Pfn;
@@ -34,6 +36,7 @@ public:
     void map_control(u32 index, u64 leaf);
     void unmap_control(u32 index);
     [[nodiscard]] u64 root() const { return root_; }
+    [[nodiscard]] std::size_t mapped() const;
 
 private:
     u64 root_ = 0;
@@ -57,6 +60,7 @@ public:
     void set_window(const Window* window);
     [[nodiscard]] u64 root() const { return root_; }
     [[nodiscard]] u32 tables() const;  // below the root
+    void each_page(const std::function<void(Pfn)>& f) const;
 
 private:
     u64 root_ = 0;

@@ -3,6 +3,8 @@
 
 #include <kernel/core/objects.hpp>
 
+#include <algorithm>
+
 namespace ant::machine {
 
 using core::address_of;
@@ -159,6 +161,11 @@ void Window::map_control(u32 index, u64 leaf) {
 }
 void Window::unmap_control(u32 index) { clear_leaf(root_, core::control_zone + index); }
 
+std::size_t Window::mapped() const {
+    const auto& leaves = tables_of(root_).leaves;
+    return leaves.size() - static_cast<std::size_t>(std::ranges::count(leaves, Rights::none));
+}
+
 Leaf leaf_of(const Window& window, Pfn pfn) {
     switch (tables_of(window.root()).leaves[pfn]) {
         case Rights::none:
@@ -259,6 +266,11 @@ u64 Space::translate(u64 address, bool write) const {
 }
 
 u32 Space::tables() const { return static_cast<u32>(hardware().space(root_).tables.size()); }
+
+void Space::each_page(const std::function<void(Pfn)>& f) const {
+    for (const auto& [address, page] : hardware().space(root_).pages)
+        if (!page.device) f(page.pfn);
+}
 
 void Space::set_window(const Window* window) {
     auto& t = hardware().space(root_);
