@@ -173,8 +173,7 @@ void free_area(Pfn area) {
 Result<Pfn> reserve_area(Slot& slot, std::size_t pages) {
     if (pages == 0 || pages > pool.total_pages()) return Failure(Error::invalid_argument);
     if (slot.area_pages + pages > slot.quota_pages) return Failure(Error::over_quota);
-    Pfn area = pool.allocate(pages, PageKind::area);
-    while (area == no_page && reap()) area = pool.allocate(pages, PageKind::area);
+    const Pfn area = pool.allocate(pages, PageKind::area);
     if (area == no_page) return Failure(Error::no_memory);
     if (!slot.window.prepare(area, pages)) {
         pool.release(area, pages);

@@ -47,7 +47,7 @@ u64 mix(u64 x) {  // SplitMix64's finaliser
 Process* free_process() {
     for (Process& p : processes)
         if (p.state == Process::State::free) return &p;
-    return reap() ? free_process() : nullptr;
+    return nullptr;
 }
 
 Slot* free_slot() {
@@ -361,6 +361,7 @@ void vacate(Slot& slot, Process& p, const abi::FaultRecord& r) {
 // Without a process, the end of a slot needs another entry to go its steps.
 void end_vacant_slot(Slot& slot) {
     Process* p = free_process();
+    while (p == nullptr && reap_step()) p = free_process();
     if (p == nullptr) contradiction("more processes than slots and replacements");
     *p = {};
     p->slot = &slot;
@@ -371,14 +372,11 @@ void end_vacant_slot(Slot& slot) {
 
 }  // namespace
 
-// In the asker's own time, when what has ended still holds what is needed. Ends of calls may take pages from the asker
-// and wake others: its system call ends with resume or schedule.
-bool reap() {
+bool reap_step() {
     for (Process& p : processes) {
         if (p.state != Process::State::ending) continue;
         remove_ready(p);
-        while (!end_step(p)) {
-        }
+        if (!end_step(p)) make_ready(p);
         return true;
     }
     return false;
@@ -464,6 +462,8 @@ void forget_slot(Slot& slot) {
 }  // namespace
 
 Result<Process*> load_process(Image& image, const char* program) {
+    while (free_process() == nullptr && reap_step()) {
+    }
     Process* p = ANT_TRY(begin_load(image, program));
     while (!ANT_TRY(go_on_loading(*p))) {
     }
@@ -475,6 +475,7 @@ Result<Process*> load_process_for(Process& asker, u32 number, const char* progra
     if (asker.loads != nullptr && asker.loads->image != image) abandon_load(asker);
     if (image == nullptr) return Failure(Error::not_found);
     Process* p = asker.loads;
+    if (p == nullptr && free_process() == nullptr && reap_step()) return nullptr;  // first there has to be room
     asker.loads = nullptr;
     if (p == nullptr) p = ANT_TRY(begin_load(*image, program));
     if (ANT_TRY(go_on_loading(*p))) return p;

@@ -44,8 +44,9 @@ void occupy(Slot& slot, Process& process);
 // One step of the end; true when all is gone.
 bool end_step(Process& process);
 
-// Finishes the end of one process at once. False when there is none.
-bool reap();
+// A step of the end of some process, in the asker's own time: when it needs what that one still holds. False when there is none.
+// Ends of calls may take pages from the asker and wake others: its system call ends with resume or schedule.
+bool reap_step();
 
 // After a hand-over: the old process ends, without its slot.
 void retire_process(Process& process);

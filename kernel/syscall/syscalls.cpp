@@ -89,6 +89,8 @@ Process* sys_ica_reserve(u64 pages, u64 kind, u64, u64, u64) {
     p.progress = 0;
     if (done == 0 || !reserving(*slot, area, pages)) {
         const auto reserved = reserve_area(*slot, pages);
+        if (!reserved && reserved.error() == Error::no_memory && reap_step())
+            return again(p, Syscall::ica_reserve, pages, kind, 0, 0);
         if (!reserved) return refuse_reservation(p, abi::AreaKind::data, reserved.error());
         area = *reserved;
         done = 0;

@@ -96,6 +96,33 @@ TEST_CASE("the end of a slot releases a large area in pieces", "[areas]") {
     CHECK(w.free_pages() == free);
 }
 
+TEST_CASE("a reservation that needs what a process has left frees it in steps", "[areas]") {
+    constexpr u64 pages = 256, step = 64, tables = 4;
+    World w;
+    Process& p = w.start("p", {.quota_pages = 8192});
+    Process& q = w.start("q");
+    const u64 most = w.free_pages() - pages / 2;
+    CHECK(w.call(p, Syscall::memory_map, 0x10'0000'0000, most * page_size, 1).error == Error::none);
+    CHECK(w.call(q, Syscall::ica_reserve, pages, 0).error == Error::no_memory);
+    const bool in_area = GENERATE(false, true);
+    if (in_area) (void)w.area(p, 8);
+    w.kill(p);
+    std::size_t free = w.free_pages(), largest = 0;
+    w.after_entry = [&] {
+        largest = std::max(largest, w.free_pages() - std::min(free, w.free_pages()));
+        free = w.free_pages();
+        w.check();
+    };
+    w.run(q);
+    const Outcome o = w.call(q, Syscall::ica_reserve, pages, 0);
+    w.after_entry = {};
+    CHECK(o.ok());
+    CHECK(w.writes(q, o.rdx));
+    CHECK(largest <= step + tables);
+    w.finish_endings();
+    w.check();
+}
+
 TEST_CASE("a control ICA is released by its owner only", "[areas]") {
     World w;
     Process& p = w.start("p");
