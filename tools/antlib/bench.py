@@ -99,10 +99,17 @@ def add_arguments(parser) -> None:
     parser.add_argument("--only", metavar="KIND", default="",
                         help="of `resilience`: transfers whose name begins so, such as inet.recv.100ms; of `replace`: this server; "
                              "of `model`: these parts, such as 10_1")
-    parser.add_argument("--timeout", metavar="S", type=float, default=900, help="of each bench")
+    parser.add_argument("--timeout", metavar="S", type=float,
+                        help="of each bench (default: 1800, and more for many samples or large transfers)")
+
+
+def patience(options) -> float:
+    """Seconds for a bench on a machine that is busy with other things as well."""
+    return 1800 + (options.samples or 1) * (2 + 3 * (options.size or 0))
 
 
 def main(options) -> int:
+    options.timeout = options.timeout or patience(options)
     if options.list:
         for name, bench in BENCHES.items():
             print(f"{name:10} {bench.text}")
