@@ -76,7 +76,7 @@ Listed list_processes(Pfn area, u64 start) {
             r.user_id = slot->user_id;
             std::memcpy(r.name, slot->name, sizeof r.name);
         }
-        r.priority = p.priority;
+        r.priority = p.own_priority;
         r.state = static_cast<u32>(state_of(p));
         r.private_pages = p.private_pages;
         r.version = p.version;

@@ -131,6 +131,7 @@ struct Process {
     Slot* slot = nullptr;       // null: replaces a server and has not registered, or was replaced
     State state = State::free;
     u8 priority = 0;       // set_priority
+    u8 own_priority = 0;   // what it is when it is not raised
     bool special = false;  // has FPU, thread pointer or I/O ports to switch
     bool uses_fpu = false;
     // What keeps another process from handing the CPU over to it just so: compared with the first word of Scheduler.
@@ -141,6 +142,10 @@ struct Process {
         opposed_special = is ? 3 : 1;
     }
     void set_priority(unsigned level) {
+        own_priority = static_cast<u8>(level);
+        raise_to(level);
+    }
+    void raise_to(unsigned level) {
         priority = static_cast<u8>(level);
         more_important = level >= 31 ? 0 : ~u32{0} << (level + 1);
     }
@@ -153,6 +158,7 @@ struct Process {
     u32 flags = 0;  // abi::process_flag
     u32 version = 0;
     u32 exit_status = 0;
+    u64 ticks_when_ready = ~u64{0};  // cpu_ticks when it was last looked whether it starves
     u32 private_pages = 0, quota_pages = 0;
     u64 started = 0;     // ticks
     u64 load_ticks = 0;  // how long its program took to load
@@ -243,6 +249,7 @@ struct Slot {
     u32 function_count = 0;
     Pfn state_area = no_page;
     u32 state_format = 0;
+    bool state_distrusted = false;  // whoever fetches it is told so
     u32 device = abi::no_device;
     u8 irq[3] = {abi::no_irq, abi::no_irq, abi::no_irq};  // of the device, then two more
     static constexpr unsigned max_bars = 6;

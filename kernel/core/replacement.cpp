@@ -330,7 +330,7 @@ Result<u32> begin(Process& asker, const abi::ReplaceRequest& request) {
     if (loaded == nullptr) return u32{0};
     // While it prepares it runs with the asker's priority, so that a busy system does not starve it; but never above
     // the server that it replaces, which goes on serving.
-    const unsigned planned = asker.priority < slot->priority ? asker.priority : slot->priority;
+    const unsigned planned = asker.own_priority < slot->priority ? asker.own_priority : slot->priority;
     const unsigned priority = slot->process == nullptr ? priority_in_vacant(*slot) : planned;
     Replacement* r = ANT_TRY(open(*slot, *loaded, request.version, priority));
     r->asker = asker.slot;
@@ -339,6 +339,7 @@ Result<u32> begin(Process& asker, const abi::ReplaceRequest& request) {
     r->members = request.transaction == 0 ? 1 : request.members;
     r->probation_us = request.probation_us;
     r->as_paper = request.as_paper != 0;
+    slot->state_distrusted = request.distrust != 0;
     start(*r, request.timeout_us);
     return r->result.ticket;
 }

@@ -6,6 +6,7 @@
 #include "lifecycle.hpp"
 #include "probation.hpp"
 #include "replacement.hpp"
+#include "starvation.hpp"
 #include "watch.hpp"
 
 #include <bit>
@@ -18,17 +19,21 @@ namespace {
 
 constexpr u64 never = ~u64{0};
 
+// While anybody waits there is a time limit, whoever it waits for: processes hand the CPU to each other unseen.
+void limit_turn(u64 time = machine::now()) {
+    auto& cpu = arch::cpu();
+    cpu.quantum_end = deadline_after(quantum_us, time);
+    arm(cpu.quantum_end);
+    watch_waiting();
+}
+
 void enqueue(Process& process, bool first) {
     process.state = process.state == Process::State::ending ? Process::State::ending : Process::State::ready;
     auto& list = scheduler.ready[process.priority];
     first ? list.push_front(process) : list.push_back(process);
     scheduler.mask |= 1u << process.priority;
-    auto& cpu = arch::cpu();
-    // While anybody waits there is a time limit, whoever it waits for: processes hand the CPU to each other unseen.
-    if (cpu.current != nullptr && cpu.quantum_end == never) {
-        cpu.quantum_end = deadline_after(quantum_us);
-        arm(cpu.quantum_end);
-    }
+    const auto& cpu = arch::cpu();
+    if (cpu.current != nullptr && cpu.quantum_end == never) limit_turn();
 }
 
 Process* pick() {
@@ -36,13 +41,11 @@ Process* pick() {
     const unsigned priority = 31u - static_cast<unsigned>(std::countl_zero(scheduler.mask));
     auto& list = scheduler.ready[priority];
     Process* process = list.pop_front();
-    auto& cpu = arch::cpu();
     if (list.empty()) scheduler.mask &= ~(1u << priority);
-    cpu.quantum_end = never;
-    if (scheduler.mask != 0) {
-        cpu.quantum_end = deadline_after(quantum_us);
-        arm(cpu.quantum_end);
-    }
+    if (scheduler.mask != 0)
+        limit_turn();
+    else
+        arch::cpu().quantum_end = never;
     return process;
 }
 
@@ -126,7 +129,7 @@ bool timer_expired() {
     const u64 time = machine::now();
     cpu.armed = never;
     u64 first = expire_calls(time);
-    for (const auto expire_others : {expire_replacements, expire_blackouts, expire_probations, expire_guardian})
+    for (const auto expire_others : {expire_replacements, expire_blackouts, expire_probations, expire_guardian, relieve_starving})
         if (const u64 next = expire_others(time); next < first) first = next;
     for (Process& process : processes) {
         if (process.deadline == 0 || !waits(process)) continue;
@@ -138,7 +141,8 @@ bool timer_expired() {
     if (const u64 next = look_at_servers(time); next < first) first = next;
     bool rotate = false;
     if (cpu.quantum_end <= time) {
-        cpu.quantum_end = scheduler.mask == 0 ? never : time + quantum_us * machine::ticks_per_us();
+        cpu.quantum_end = never;
+        if (scheduler.mask != 0) limit_turn(time);
         rotate = cpu.current != nullptr && (scheduler.mask & 1u << cpu.current->priority) != 0;
     }
     if (cpu.quantum_end < first) first = cpu.quantum_end;

@@ -15,6 +15,8 @@ struct Scheduler {
     // Bit 0: the FPU, thread pointer or I/O ports of some process are open. Bit 1, always set, meets processes that have such.
     static constexpr u32 special_open = 1;
     u32 special = 2;
+    Process* relieved = nullptr;  // starved; has a high priority for a moment (starvation.hpp)
+    u64 relief_end = ~u64{0}, starvation_due = ~u64{0};
 
     [[nodiscard]] bool nothing_above(const Process& process) const { return (mask & process.more_important) == 0; }
     // And nothing but the address space is to be switched.

@@ -67,6 +67,7 @@ bool excused(const Process& requester) {
 // Whether a look without a sign of life counts: the process could have got on. One that others keep from the CPU could not.
 bool had_its_chance(const Slot& slot, u64 cpu_ticks) {
     constexpr unsigned part = 4;  // of the time between two looks
+    if (slot.process == scheduler.relieved) return false;
     if (cpu_ticks - slot.watch.cpu_ticks >= interval_of(slot) / part) return true;
     const Process& p = *slot.process;
     return p.state == Process::State::waiting || (p.state == Process::State::calling && !excused(p));

@@ -219,14 +219,18 @@ Process* sys_state_register(u64 address, u64 format, u64, u64, u64) {
     if (!area) return refuse(p, area.error());
     p.slot->state_area = *area;
     p.slot->state_format = static_cast<u32>(format);
+    p.slot->state_distrusted = false;
     return finish(p);
 }
 
 Process* sys_state_fetch(u64, u64, u64, u64, u64) {
     Process& p = caller();
     if (slot_of(p) == nullptr) return refuse(p, Error::not_registered);
-    const Pfn area = p.slot->state_area;
-    return finish(p, Error::none, area == no_page ? 0 : address_of(area), area == no_page ? 0 : p.slot->state_format);
+    const Slot& slot = *p.slot;
+    if (slot.state_area == no_page) return finish(p);
+    finish(p, Error::none, address_of(slot.state_area), slot.state_format);
+    p.context.rdi = slot.state_distrusted ? 1 : 0;
+    return &p;
 }
 
 Process* sys_hand_over(u64, u64, u64, u64, u64) { return hand_over(caller()); }

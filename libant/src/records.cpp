@@ -93,6 +93,7 @@ Result<> RecordStore::fill(std::span<const Table> tables, std::uint32_t layout) 
 
 Result<RecordStore> RecordStore::adopt(const sys::State& registered) {
     if (registered.address == 0) return Failure(Error::not_found);
+    if (registered.distrusted) return Failure(Error::state_refused);
     const std::size_t bytes = ANT_TRY(sys::ica_info(registered.address)).pages * abi::page_size;
     RecordStore store{reinterpret_cast<Head*>(registered.address), registered.format};
     if (bytes < sizeof(Head) || store.head_->magic != store_magic) return Failure(Error::state_refused);

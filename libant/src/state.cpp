@@ -26,6 +26,7 @@ Result<StateArea> StateArea::create(std::size_t bytes, std::uint32_t format) {
 
 Result<StateArea> StateArea::adopt(const sys::State& registered) {
     if (registered.address == 0) return Failure(Error::not_found);
+    if (registered.distrusted) return Failure(Error::state_refused);
     StateArea state{ANT_TRY(Ica::adopt(registered.address))};
     const StateHeader& header = state.header();
     const bool fits = header.magic == StateHeader::expected_magic && header.format == registered.format &&

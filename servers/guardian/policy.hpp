@@ -12,6 +12,9 @@ inline constexpr std::uint64_t good_calls = 16;
 // That many such failures in a row are repaired at once, then there is a pause that doubles.
 inline constexpr std::uint32_t free_failures = 5;
 inline constexpr std::uint64_t first_pause_ns = 10 * millisecond, longest_pause_ns = 1000 * millisecond;
+// So many, and the state is blamed, however sound its records look: a process that works wrongly can write nonsense. The
+// next one starts without it.
+inline constexpr std::uint32_t distrustful_failures = 10;
 // So many, and the slot is given up.
 inline constexpr std::uint32_t most_failures = 30;
 inline constexpr std::uint32_t default_probation_us = 2'000'000;
@@ -28,6 +31,7 @@ void failed(SlotRecord& slot, const Failure& failure);
 void not_started(SlotRecord& slot, std::uint64_t time_ns);
 
 inline bool hopeless(const SlotRecord& slot) { return slot.streak >= most_failures; }
+inline bool distrusts_state(const SlotRecord& slot) { return slot.streak >= distrustful_failures; }
 inline bool on_probation(const SlotRecord& slot, std::uint64_t time_ns) {
     return slot.previous != 0 && time_ns < slot.probation_until_ns;
 }

@@ -107,6 +107,8 @@ void Recovery::revive(const Vacant& vacant, std::uint64_t now_ns) {
     // Somebody else is replacing it just now, and may fail.
     if (error == Error::busy) return look_again(now_ns + busy_pause_ns);
     reviving_[index] = error == Error::none;
+    if (error == Error::none && record.streak == policy::distrustful_failures)
+        notices_.add("%s starts without its state after %u failures in a row", vacant.slot.text, record.streak);
     if (error != Error::none) {
         log("%s: %s", vacant.slot.text, error_text(error));
         policy::not_started(record, now_ns);
@@ -121,6 +123,7 @@ Error Recovery::start(const SlotRecord& record, Program& program, std::uint64_t 
     std::memcpy(request.name, record.slot.text, sizeof request.name);
     std::memcpy(request.program, program.name.text, sizeof request.program);
     request.version = program.manifest->version;
+    request.distrust = policy::distrusts_state(record) ? 1 : 0;
     // It stays on probation, and keeps to the older state format.
     if (policy::on_probation(record, now_ns))
         request.probation_us = static_cast<std::uint32_t>((record.probation_until_ns - now_ns) / 1000 + 1);

@@ -35,6 +35,13 @@ bool plausible(unsigned index, unsigned index_bits, const SocketRecord& r) {
            r.state <= static_cast<std::uint8_t>(Socket::State::closing);
 }
 
+bool plausible(const SendRecord& r) { return std::uint64_t{r.offset} + r.length <= std::uint64_t{r.pages} * abi::page_size; }
+
+bool present(const SendRecord& r) {
+    const auto area = sys::ica_info(r.address);
+    return area && area->pages >= r.pages;
+}
+
 }  // namespace
 
 Tables::Tables(const RecordStore& records)
@@ -156,7 +163,9 @@ void Recovery::list_bytes() {
         if (left != nullptr) left->received.push_back(&piece);
         return left != nullptr;
     });
+    const bool failed = server_.registered() == abi::Registered::restarted;
     sockets_.areas().recover([&](SentArea& area) {
+        if (!plausible(area.record) || (failed && !present(area.record))) start_clean();
         keep(area.record.address);
         if (Left* left = left_of(area.record.socket); left != nullptr)
             left->sent.push_back(&area);
@@ -173,7 +182,7 @@ Recovery::Left* Recovery::left_of(std::uint32_t socket) {
     return socket != 0 && index < Sockets::max_sockets && left_[index].id == socket ? &left_[index] : nullptr;
 }
 
-// A record is damaged: nothing of what has been restored is to be trusted. The next process finds the network's records,
+// A record is damaged, or makes no sense, which wrong code may have written: nothing of what has been restored is to be trusted. The next process finds the network's records,
 // and no others.
 void Recovery::start_clean() {
     auto clean = Tables::create(server_.write_format());

@@ -21,7 +21,7 @@ def running_guest():
         yield machine
 
 
-@pytest.mark.parametrize("program", ["bad-damage", "bad-record"])
+@pytest.mark.parametrize("program", ["bad-damage", "bad-record", "bad-sound"])
 @pytest.mark.parametrize("server", SAYS)
 def test_starts_clean(guest, server, program):
     guest.run("sync")  # dirty blocks are part of the cache's state

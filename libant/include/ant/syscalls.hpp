@@ -93,11 +93,12 @@ inline Result<> state_register(u64 area, std::uint32_t format) { return check(ra
 struct State {
     u64 address;  // 0: none registered
     std::uint32_t format;
+    bool distrusted = false;  // processes that believed it failed one after the other: it is damaged, however sound it looks
 };
 inline Result<State> state_fetch() {
     const Raw r = raw(Syscall::state_fetch);
     if (r.error != Error::none) return Failure(r.error);
-    return State{r.rdx, static_cast<std::uint32_t>(r.rsi)};
+    return State{r.rdx, static_cast<std::uint32_t>(r.rsi), r.rdi != 0};
 }
 // Recovery
 inline Result<> area_keep(const u64* areas, std::size_t count) {

@@ -1,6 +1,8 @@
 // Priorities, turns, waits.
 #include "support/world.hpp"
 
+#include <kernel/core/starvation.hpp>
+
 #include <catch2/catch.hpp>
 
 using namespace ant;
@@ -138,4 +140,71 @@ TEST_CASE("free pages are zeroed when nothing else is to be done", "[scheduler]"
     w.call(p, Syscall::wait, 10);
     CHECK(w.idle());
     CHECK(pool.zeroed_pages() == pool.free_pages());
+}
+
+namespace {
+
+// Two servers that hand each other the CPU without end, at the priority of drivers.
+struct Flood {
+    World w;
+    Process& server = w.start("flood", {.priority = abi::priority::driver});
+    u32 f = w.function(server, "flood.say");
+    Process& client = w.start("flooded", {.priority = abi::priority::driver});
+    u64 c = w.control(client);
+
+    Flood() { w.wait_for_work(server); }
+    void goes_on() {
+        const bool asks = w.running() == &client;
+        if (asks || w.running() == &server)
+            w.raw_call(asks ? Syscall::request : Syscall::reply_and_receive, asks ? f : c, asks ? c : 0, asks ? parameters_at() : 0, 0, 0);
+        w.advance(100);
+    }
+};
+
+}  // namespace
+
+TEST_CASE("those whom more important ones keep from the CPU get a little of it, one after the other", "[scheduler]") {
+    Flood flood;
+    Process* low[3] = {&flood.w.start("a"), &flood.w.start("b", {.priority = 4}), &flood.w.start("c", {.priority = 10})};
+    flood.w.run(flood.client);
+    u64 got[3] = {}, all = 0;
+    for (; all < 30 * starvation_period_us; all += 100) {
+        for (unsigned i = 0; i < 3; ++i) got[i] += flood.w.running() == low[i] ? 100 : 0;
+        flood.goes_on();
+    }
+    for (const u64 time : got) CHECK(time >= 9 * relief_us);
+    CHECK(got[0] + got[1] + got[2] <= 31 * relief_us);
+    flood.w.check();
+}
+
+TEST_CASE("who gets the CPU at all is not relieved", "[scheduler]") {
+    Flood flood;
+    Process& low = flood.w.start("low");
+    flood.w.run(flood.client);
+    for (unsigned i = 0; i < 300; ++i) {
+        flood.w.advance(starvation_period_us / 3);
+        flood.w.run(low);
+        CHECK(scheduler.relieved == nullptr);
+        flood.w.advance(100);
+        flood.w.run(flood.client);
+    }
+}
+
+TEST_CASE("the relief of one that waits, or whose priority is set, or that ends, is over in time", "[scheduler]") {
+    const unsigned way = GENERATE(0u, 1u, 2u);
+    Flood flood;
+    Process& low = flood.w.start("low");
+    flood.w.run(flood.client);
+    while (scheduler.relieved == nullptr) flood.goes_on();
+    REQUIRE(flood.w.running() == &low);
+    CHECK(low.priority == abi::priority::guardian - 1);
+    if (way == 0) flood.w.raw_call(Syscall::wait, 100 * relief_us);
+    if (way == 1) low.set_priority(5);
+    if (way == 2) flood.w.raw_call(Syscall::process_exit, 0);
+    for (u64 gone = 0; gone <= relief_us; gone += 100) flood.goes_on();
+    CHECK(scheduler.relieved == nullptr);
+    CHECK(low.priority == low.own_priority);
+    CHECK(low.own_priority == (way == 1 ? 5 : abi::priority::application));
+    flood.w.finish_endings();
+    flood.w.check();
 }

@@ -296,7 +296,7 @@ TEST_CASE("nobody looks while the CPU idles and all watched servers wait in rece
     CHECK(t.w.idle());
     unsigned ticks = 0;
     for (unsigned i = 0; i < 100; ++i) ticks += t.w.advance(look_us) ? 1 : 0;
-    CHECK(ticks <= 1);
+    CHECK(ticks <= 2);  // the end of a turn, and who may have starved
     CHECK(hardware().armed == ~u64{0});
     // A process runs, and there are looks again.
     t.w.start("new");

@@ -55,7 +55,7 @@ enum class Syscall : std::uint32_t {
     function_withdraw,  // (function)
     function_find,      // (name): -> rdx = function identifier, rsi = 1 if somebody provides it now
     state_register,     // (area address, format 0..63)
-    state_fetch,        // (): -> rdx = address or 0, rsi = format
+    state_fetch,        // (): -> rdx = address or 0, rsi = format, rdi = 1: not to be trusted (ReplaceRequest)
     hand_over,          // (): the old server, after Receipt::replacement. Does not return, unless
                         //   the replacement failed: then Error::cancelled, and it goes on serving
     server_replace,     // (ReplaceRequest*): starts; Event::replacement tells the end -> rdx = ticket
@@ -212,7 +212,7 @@ struct ReplaceRequest {
     std::uint32_t probation_us;  // 0 = none. Until it is over the new server writes the old one's state format
     std::uint32_t transaction;   // 0 = alone. Requests with the same number commit together, when `members` of them are
     std::uint32_t members;       // prepared, or fail together
-    std::uint32_t reserved;
+    std::uint32_t distrust;      // 1: the new server is told not to trust the state that it finds
 };
 
 inline constexpr unsigned replacement_events = 12;

@@ -1,0 +1,67 @@
+#include "starvation.hpp"
+
+namespace ant::core {
+
+namespace {
+
+constexpr u64 never = ~u64{0};
+
+// In a ready list, whose it is to be moved to.
+void move_to(Process& process, unsigned level) {
+    remove_ready(process);
+    process.raise_to(level);
+    make_ready(process);
+}
+
+// Whoever else has set its priority meanwhile has ended the relief as well. To the watch it is no time in which a server
+// could have got on: it starves still.
+void end_relief(u64 time) {
+    Process& process = *scheduler.relieved;
+    scheduler.relieved = nullptr;
+    scheduler.relief_end = never;
+    if (process.slot != nullptr) process.slot->watch.cpu_ticks += cpu_ticks_of(process, time) - process.ticks_when_ready;
+    if (process.priority == process.own_priority) return;
+    if (process.state == Process::State::ready || process.state == Process::State::ending)
+        move_to(process, process.own_priority);
+    else
+        process.raise_to(process.own_priority);
+}
+
+// Ready when it was looked last, and since. Notes who is ready now.
+bool starves(Process& process) {
+    const bool has_run = process.cpu_ticks != process.ticks_when_ready;
+    process.ticks_when_ready = process.cpu_ticks;
+    return !has_run;
+}
+
+// The most important of them; it will have run when it is looked next, so that another one gets its turn.
+Process* most_important_starving(unsigned below) {
+    Process* found = nullptr;
+    for (unsigned priority = below; priority-- != 0;) {
+        auto& list = scheduler.ready[priority];
+        for (Process* p = list.front(); p != nullptr; p = list.next(*p))
+            if (starves(*p) && found == nullptr) found = p;
+    }
+    return found;
+}
+
+void look(u64 time) {
+    scheduler.starvation_due = scheduler.mask == 0 ? never : deadline_after(starvation_period_us, time);
+    const Process* running = arch::cpu().current;
+    if (running == nullptr) return;
+    Process* process = most_important_starving(running->priority);
+    if (process == nullptr) return;
+    scheduler.relieved = process;
+    scheduler.relief_end = deadline_after(relief_us, time);
+    move_to(*process, abi::priority::guardian - 1);
+}
+
+}  // namespace
+
+u64 relieve_starving(u64 time) {
+    if (time >= scheduler.relief_end) end_relief(time);
+    if (time >= scheduler.starvation_due) look(time);
+    return scheduler.relief_end < scheduler.starvation_due ? scheduler.relief_end : scheduler.starvation_due;
+}
+
+}  // namespace ant::core
