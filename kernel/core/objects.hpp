@@ -159,6 +159,7 @@ struct Process {
     u32 version = 0;
     u32 exit_status = 0;
     u64 ticks_when_ready = ~u64{0};  // cpu_ticks when it was last looked whether it starves
+    u32 periods_starved = 0;
     u32 private_pages = 0, quota_pages = 0;
     u64 started = 0;     // ticks
     u64 load_ticks = 0;  // how long its program took to load

@@ -27,20 +27,26 @@ void end_relief(u64 time) {
         process.raise_to(process.own_priority);
 }
 
-// Ready when it was looked last, and since. Notes who is ready now.
-bool starves(Process& process) {
+// For how many periods it has been ready without running; notes that it is ready now.
+u32 periods_starved(Process& process) {
     const bool has_run = process.cpu_ticks != process.ticks_when_ready;
     process.ticks_when_ready = process.cpu_ticks;
-    return !has_run;
+    process.periods_starved = has_run ? 0 : process.periods_starved + 1;
+    return process.periods_starved;
 }
 
-// The most important of them; it will have run when it is looked next, so that another one gets its turn.
-Process* most_important_starving(unsigned below) {
+// The one that starves longest, of equals the most important.
+Process* most_starving(unsigned below) {
     Process* found = nullptr;
+    u32 longest = 0;
     for (unsigned priority = below; priority-- != 0;) {
         auto& list = scheduler.ready[priority];
-        for (Process* p = list.front(); p != nullptr; p = list.next(*p))
-            if (starves(*p) && found == nullptr) found = p;
+        for (Process* p = list.front(); p != nullptr; p = list.next(*p)) {
+            const u32 periods = periods_starved(*p);
+            if (periods <= longest) continue;
+            found = p;
+            longest = periods;
+        }
     }
     return found;
 }
@@ -49,7 +55,7 @@ void look(u64 time) {
     scheduler.starvation_due = scheduler.mask == 0 ? never : deadline_after(starvation_period_us, time);
     const Process* running = arch::cpu().current;
     if (running == nullptr) return;
-    Process* process = most_important_starving(running->priority);
+    Process* process = most_starving(running->priority);
     if (process == nullptr) return;
     scheduler.relieved = process;
     scheduler.relief_end = deadline_after(relief_us, time);

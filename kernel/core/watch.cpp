@@ -57,7 +57,7 @@ bool excused(const Process& requester) {
         const Slot& holder = *p->call->holder;
         const bool patient = p->deadline != 0 && may_wait(*p->call);
         p = holder.process;
-        if (p == nullptr || p->state == Process::State::ready) return true;
+        if (p == nullptr || p->state == Process::State::ready || p == scheduler.relieved) return true;
         if (p->state == Process::State::receiving && patient) return true;
         if (p->state != Process::State::calling && holder.watch.silent != 0) return true;
     }

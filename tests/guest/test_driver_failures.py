@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from antlib.faults import disassemble
+from antlib.paths import BUILD
 from harness import Machine, assert_healthy, assert_nothing_leaked, settled_free_pages
 from transfers import check_upload, download, guest_sum, upload
 
@@ -48,6 +50,20 @@ def test_a_transfer_goes_on_while_the_driver_fails(guest, direction):
     assert sum(transfer_with_failures(guest, direction, seed) for seed in (2, 3)) > 2
     assert_healthy(guest)
     assert_nothing_leaked(guest, before)
+
+
+def test_the_shell_works_while_driver_and_inet_keep_each_other_busy(guest):
+    """The driver answers each request to send with nonsense, and inet asks again: both without end, both more important
+    than the shell. It shows life, so no watch finds it; who sits at the console does."""
+    transfer = download(guest, SIZE, 4)
+    first = next(i for i in disassemble(BUILD / "programs/rtl8139") if i.first and i.function.endswith("on_transmitEN3ant4CallE"))
+    guest.run(f"poke rtl8139 {first.address:#x} b8d1961d38c3")  # mov $0x381d96d1, %eax; ret
+    for _ in range(3):
+        assert "rtl8139" in guest.run("ps")
+    guest.run("kill rtl8139")
+    transfer.finish()  # what went through the wrong code is its own
+    guest.wait_for_network()
+    assert download(guest, MEBI, 5).finish() == guest_sum(guest, MEBI, 5)
 
 
 def test_the_console_is_stopped_anywhere(guest):

@@ -72,6 +72,26 @@ TEST_CASE("a slot outlives its process, with functions, areas, state and queue",
     t.w.check();
 }
 
+TEST_CASE("a process is told that its state is not to be trusted, until it registers another one", "[recovery]") {
+    Failing t;
+    const u64 state = t.w.area(t.server);
+    CHECK(t.w.call(t.server, Syscall::state_register, state, 3).ok());
+    CHECK(t.w.call(t.server, Syscall::state_fetch).rdi == 0);
+    const bool distrust = GENERATE(false, true);
+    t.fail();
+    auto request = t.w.replace_request("store");
+    request.distrust = distrust ? 1 : 0;
+    REQUIRE(t.w.ask(t.guardian, request));
+    Process& fresh = *t.slot().replacement->fresh;
+    CHECK(t.w.register_server(fresh, u64{1} << 3).ok());
+    const Outcome found = t.w.call(fresh, Syscall::state_fetch);
+    CHECK(found.rdx == state);
+    CHECK(found.rdi == (distrust ? 1 : 0));
+    CHECK(t.w.call(fresh, Syscall::state_register, state, 3).ok());
+    CHECK(t.w.call(fresh, Syscall::state_fetch).rdi == 0);
+    t.w.check();
+}
+
 TEST_CASE("a queued call to a vacant slot times out", "[recovery]") {
     Failing t;
     t.fail();

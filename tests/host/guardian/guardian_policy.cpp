@@ -53,6 +53,18 @@ TEST_CASE("a slot that never works is given up, after a while", "[guardian]") {
     CHECK(life.now - begin > 10'000 * millisecond);
 }
 
+TEST_CASE("the state is blamed before a slot is given up, and trusted again after good time", "[guardian]") {
+    Life life;
+    while (life.slot.streak < distrustful_failures) {
+        CHECK(!distrusts_state(life.slot));
+        life.fails_after(millisecond);
+    }
+    CHECK(distrusts_state(life.slot));
+    CHECK(!hopeless(life.slot));
+    life.fails_after(5 * good_life_ns);
+    CHECK(!distrusts_state(life.slot));
+}
+
 TEST_CASE("a failure every 100 ms is no crash loop", "[guardian]") {
     Life life;
     for (unsigned i = 0; i < 1000; ++i) CHECK(life.fails_after(100 * millisecond) == 0);

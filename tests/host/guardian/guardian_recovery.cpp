@@ -61,6 +61,7 @@ void add_file(std::vector<std::byte>& archive, const std::string& name, const st
 struct Replaced {
     std::string slot, program;
     std::uint32_t image, probation_us;
+    bool distrust;
 };
 
 // A guardian without its main loop: programs a, b; whatever slots, faults and processes a test says there are.
@@ -143,7 +144,7 @@ struct World {
     Raw replace(const fake::Call& call) {
         const auto& request = *reinterpret_cast<const abi::ReplaceRequest*>(call.a);
         if (replace_error != Error::none) return fake::failed(std::exchange(replace_error, Error::none));
-        replaced.push_back({request.name, request.program, request.image, request.probation_us});
+        replaced.push_back({request.name, request.program, request.image, request.probation_us, request.distrust != 0});
         return {Error::none, replaced.size(), 0, 0, 0, 0};
     }
 
@@ -248,6 +249,19 @@ TEST_CASE("a slot that is replaced by somebody else is looked at again", "[guard
     CHECK(world.recovery.pause_us() != no_limit);
     world.recovery.look();
     CHECK(world.replaced.size() == 1);
+}
+
+TEST_CASE("a slot whose processes fail one after the other starts without its state, and that is said", "[guardian]") {
+    World world;
+    world.serves("a", 4);
+    world.fails();
+    for (unsigned i = 0; i < policy::distrustful_failures; ++i) {
+        CHECK(!world.replaced.back().distrust);
+        world.comes_back(Error::exited_early);
+    }
+    CHECK(world.core.log.find("without its state") == std::string::npos);
+    while (!world.replaced.back().distrust) world.recovery.look();
+    CHECK(world.core.log.find("s starts without its state") != std::string::npos);
 }
 
 TEST_CASE("a slot whose next process never comes is given up", "[guardian]") {

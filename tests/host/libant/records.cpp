@@ -392,6 +392,7 @@ TEST_CASE("what is not a store, or has a damaged head, is refused") {
     CHECK(RecordStore::adopt({other, format}).error() == ant::Error::state_refused);
     const auto store = RecordStore::create(format, both, RecordStore::master);
     REQUIRE(store);
+    CHECK(RecordStore::adopt({areas.registered.address, format, true}).error() == ant::Error::state_refused);
     auto* head = reinterpret_cast<std::byte*>(areas.registered.address);
     constexpr std::size_t fixed = 8 + 8 + 2 * 32;  // magic, mark, two entries
     for (std::size_t byte = 0; byte < fixed; ++byte) {

@@ -191,7 +191,7 @@ void World::end(Slot& slot) {
 void World::give_way(Lowered& lowered, u8 priority) {
     Process& p = *running();
     if (p.priority > priority) {
-        lowered.push_back({&p, p.priority});
+        lowered.push_back({&p, p.own_priority});
         p.set_priority(priority);
     }
     quantum_ends();
