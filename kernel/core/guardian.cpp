@@ -11,7 +11,7 @@ namespace {
 constexpr u64 never = ~u64{0};
 constexpr u64 first_pause_us = 10'000, longest_pause_us = 1'000'000;
 constexpr u64 distrustful_pause_us = 500'000;  // failures one after the other: the state is blamed, however sound it looks
-constexpr u64 healthy_us = 10'000'000;  // one that lived so long did not fail for the same reason as the one before
+constexpr u64 healthy_us = 10'000'000;         // one that lived so long did not fail for the same reason as the one before
 
 struct Guardian {
     Slot* slot = nullptr;

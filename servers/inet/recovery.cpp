@@ -182,8 +182,8 @@ Recovery::Left* Recovery::left_of(std::uint32_t socket) {
     return socket != 0 && index < Sockets::max_sockets && left_[index].id == socket ? &left_[index] : nullptr;
 }
 
-// A record is damaged, or makes no sense, which wrong code may have written: nothing of what has been restored is to be trusted. The next process finds the network's records,
-// and no others.
+// A record is damaged, or makes no sense, which wrong code may have written: nothing of what has been restored is to be
+// trusted. The next process finds the network's records, and no others.
 void Recovery::start_clean() {
     auto clean = Tables::create(server_.write_format());
     if (!clean) panic("no state: %s", error_text(clean.error()));

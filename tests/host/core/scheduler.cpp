@@ -156,7 +156,8 @@ struct Flood {
     void goes_on() {
         const bool asks = w.running() == &client;
         if (asks || w.running() == &server)
-            w.raw_call(asks ? Syscall::request : Syscall::reply_and_receive, asks ? f : c, asks ? c : 0, asks ? parameters_at() : 0, 0, 0);
+            w.raw_call(asks ? Syscall::request : Syscall::reply_and_receive, asks ? f : c, asks ? c : 0,
+                       asks ? parameters_at() : 0, 0, 0);
         w.advance(100);
     }
 };
