@@ -10,8 +10,10 @@ namespace {
 
 constexpr u64 never = ~u64{0};
 constexpr u64 first_pause_us = 10'000, longest_pause_us = 1'000'000;
-constexpr u64 distrustful_pause_us = 500'000;  // failures one after the other: the state is blamed, however sound it looks
-constexpr u64 healthy_us = 10'000'000;         // one that lived so long did not fail for the same reason as the one before
+constexpr u64 healthy_us = 10'000'000;  // one that lived so long did not fail for the same reason as the one before
+// So many that lived so short, one after the other: the state is blamed, however sound it looks.
+constexpr u32 distrustful_failures = 12;
+constexpr u64 short_life_us = 50'000;
 
 struct Guardian {
     Slot* slot = nullptr;
@@ -21,6 +23,7 @@ struct Guardian {
     u64 archive_bytes = 0;
     u64 pause_us = 0;  // before the next one starts
     u64 due = never;   // then it starts
+    u32 short_lives = 0;
 };
 constinit Guardian guardian = {};
 
@@ -68,7 +71,8 @@ void guardian_vacant(Slot& slot, Error error) {
     // The program of the boot cannot read what a newer one wrote: it starts clean.
     if (error == Error::state_refused) slot.state_area = no_page;
     const u64 time = machine::now();
-    if (guardian.pause_us >= distrustful_pause_us) slot.state_distrusted = true;
+    guardian.short_lives = time < deadline_after(short_life_us, slot.alive_since) ? guardian.short_lives + 1 : 0;
+    if (guardian.short_lives >= distrustful_failures) slot.state_distrusted = true;
     if (error == Error::none && time >= deadline_after(healthy_us, slot.alive_since)) guardian.pause_us = 0;
     start_after(guardian.pause_us, time);
 }

@@ -13,8 +13,8 @@ inline constexpr std::uint64_t good_calls = 16;
 inline constexpr std::uint32_t free_failures = 5;
 inline constexpr std::uint64_t first_pause_ns = 10 * millisecond, longest_pause_ns = 1000 * millisecond;
 // So many, and the state is blamed, however sound its records look: a process that works wrongly can write nonsense. The
-// next one starts without it.
-inline constexpr std::uint32_t distrustful_failures = 10;
+// next one starts without it; nothing is risked that giving up would not lose as well.
+inline constexpr std::uint32_t distrustful_failures = 25;
 // So many, and the slot is given up.
 inline constexpr std::uint32_t most_failures = 30;
 inline constexpr std::uint32_t default_probation_us = 2'000'000;
