@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 namespace ant::core {
 
@@ -89,7 +90,7 @@ void grant_ports(Slot& slot, const abi::ProcessRequest& request) {
 
 void reset_slot(Slot& slot) {
     const u32 index = slot.index, generation = slot.generation;
-    slot = {};
+    std::construct_at(&slot);  // in place; `slot = {}` would build another one and copy it
     slot.index = index;
     slot.generation = generation;
 }
@@ -363,7 +364,7 @@ void end_vacant_slot(Slot& slot) {
     Process* p = free_process();
     while (p == nullptr && reap_step()) p = free_process();
     if (p == nullptr) contradiction("more processes than slots and replacements");
-    *p = {};
+    std::construct_at(p);
     p->slot = &slot;
     p->set_priority(abi::priority::application);
     close_slot(slot);
@@ -425,7 +426,7 @@ Result<Process*> begin_load(Image& image, const char* program) {
     const auto loading = std::ranges::count(processes, Process::State::loading, &Process::state);
     Process* p = loading < max_loads ? free_process() : nullptr;
     if (p == nullptr) return Failure(Error::too_many);
-    *p = {};
+    std::construct_at(p);
     if (!p->space.create()) return Failure(Error::no_memory);
     p->state = Process::State::loading;
     p->pid = ++last_pid;

@@ -20,9 +20,11 @@ constexpr bool for_devices(PageKind kind) { return kind == PageKind::area || kin
 void PagePool::init(std::span<PageInfo> info, Pfn border) {
     info_ = info;
     border_ = border;
-    for (auto& side : heads_)
-        for (auto& heads : side)
-            for (Pfn& head : heads) head = no_page;
+    for (auto& side : lists_)
+        for (Lists& lists : side) {
+            std::ranges::fill(lists.heads, no_page);
+            lists.filled = 0;
+        }
 }
 
 void PagePool::add(Pfn first, std::size_t pages) {
@@ -37,26 +39,29 @@ void PagePool::adopt(Pfn first, std::size_t pages, PageKind kind) {
     info_[first].pages = static_cast<u32>(pages);
 }
 
-Pfn& PagePool::list_of(Pfn head, unsigned order) {
+PagePool::Lists& PagePool::lists_of(Pfn head, unsigned order) {
     const bool small = order < whole_order && info_[head & ~(whole_pages - 1)].for_small;
-    return heads_[is_high(head)][small][order];
+    return lists_[is_high(head)][small];
 }
 
 void PagePool::insert(Pfn head, unsigned order) {
     PageInfo& p = info_[head];
+    Lists& lists = lists_of(head, order);
     p.kind = PageKind::free_head;
     p.order = static_cast<u8>(order);
     p.previous = no_page;
-    Pfn& first = list_of(head, order);
-    p.next = first;
+    p.next = lists.heads[order];
     if (p.next != no_page) info_[p.next].previous = head;
-    first = head;
+    lists.heads[order] = head;
+    lists.filled |= 1U << order;
 }
 
 void PagePool::unlink(Pfn head) {
     PageInfo& p = info_[head];
-    (p.previous != no_page ? info_[p.previous].next : list_of(head, p.order)) = p.next;
+    Lists& lists = lists_of(head, p.order);
+    (p.previous != no_page ? info_[p.previous].next : lists.heads[p.order]) = p.next;
     if (p.next != no_page) info_[p.next].previous = p.previous;
+    if (lists.heads[p.order] == no_page) lists.filled &= ~(1U << p.order);
     p.next = p.previous = no_page;
     p.kind = PageKind::free_body;
 }
@@ -96,10 +101,11 @@ void PagePool::release(Pfn first, std::size_t pages, bool zero) {
     release_blocks(first, pages);
 }
 
+// The smallest free block of the orders in [from, to).
 Pfn PagePool::first_block(bool high, bool small, unsigned from, unsigned to) const {
-    for (unsigned order = from; order < to; ++order)
-        if (heads_[high][small][order] != no_page) return heads_[high][small][order];
-    return no_page;
+    const Lists& lists = lists_[high][small];
+    const unsigned order = static_cast<unsigned>(std::countr_zero(lists.filled >> from)) + from;
+    return order < to ? lists.heads[order] : no_page;
 }
 
 Pfn PagePool::take_block(bool high, unsigned wanted, bool small) {

@@ -106,18 +106,22 @@ public:
     [[nodiscard]] std::size_t free_high() const { return free_high_; }
 
 private:
+    struct Lists {
+        Pfn heads[orders];
+        u32 filled;  // a bit for each order of which there is a block
+    };
     void insert(Pfn head, unsigned order);
     void unlink(Pfn head);
     void release_block(Pfn head, unsigned order);
     void release_blocks(Pfn first, std::size_t pages);
     Pfn take_block(bool high, unsigned wanted, bool small);
     Pfn first_block(bool high, bool small, unsigned from, unsigned to) const;
-    Pfn& list_of(Pfn head, unsigned order);
+    Lists& lists_of(Pfn head, unsigned order);
 
     std::span<PageInfo> info_;
     Pfn border_ = four_gib;
     // [is_high][for_small]. No block lies on both sides of the border. Blocks of 2 MiB and more are in the lists [false].
-    Pfn heads_[2][2][orders] = {};
+    Lists lists_[2][2] = {};
     std::size_t free_ = 0, zeroed_ = 0, total_ = 0;
     std::size_t free_high_ = 0, total_high_ = 0;  // of these
     Pfn cursor_ = 0;
