@@ -108,6 +108,11 @@ void init_objects(const arch::BootInfo& info) {
     boot_facts.random[1] = machine::hardware_random();
 }
 
+std::span<const std::byte> boot_archive(const arch::BootInfo& info) {
+    if (info.module_end <= info.module_start) return {};
+    return {static_cast<const std::byte*>(arch::direct(info.module_start)), info.module_end - info.module_start};
+}
+
 // The image is a copy: the archive stays whole.
 Image& guardian_image(std::span<const std::byte> archive) {
     const auto file = find_in_archive(archive, "guardian");
@@ -125,8 +130,8 @@ Image& guardian_image(std::span<const std::byte> archive) {
 }
 
 Process& create_guardian(const arch::BootInfo& info) {
-    if (info.module_end <= info.module_start) arch::panic("no boot archive: GRUB must load it as a module");
-    const std::span archive{static_cast<const std::byte*>(arch::direct(info.module_start)), info.module_end - info.module_start};
+    const auto archive = boot_archive(info);
+    if (archive.empty()) arch::panic("no boot archive: GRUB must load it as a module");
     abi::ProcessRequest request{};
     request.priority = abi::priority::guardian;
     request.privileges = ~u32{0};
@@ -145,7 +150,6 @@ Process& create_guardian(const arch::BootInfo& info) {
     const std::size_t pages = (page_up(info.module_end) - page_down(info.module_start)) >> page_shift;
     pool.adopt(first, pages, PageKind::area);
     set_boot_archive(first, archive.size());
-    arch::set_symbols(find_in_archive(archive, "symbols"));
     Image& image = guardian_image(archive);
     const auto loaded = load_process(image, "guardian");
     if (!loaded) arch::panic("the guardian could not be loaded: %s", error_text(loaded.error()));
@@ -187,6 +191,7 @@ bool is_ram(u64 physical) {
 [[noreturn]] void ant::arch::kernel_main(const BootInfo& info) {
     boot_cpu.stack_top = reinterpret_cast<std::uint64_t>(kernel_stack_top);
     set_interrupt_stack(boot_cpu.stack_top);
+    set_symbols(core::find_in_archive(core::boot_archive(info), "symbols"));
     core::init_memory(info);
     core::init_objects(info);
     core::Process& guardian = core::create_guardian(info);

@@ -121,7 +121,7 @@ def test_a_planned_replacement_keeps_what_was_read(image):
             now = counters(guest)
             assert now["misses"] == 0 and now["hits"] >= 60, now  # programs are read as well
         guest.run("kill cache")
-        assert counters(guest)["blocks"] == 0
+        assert counters(guest)["blocks"] < 60  # some that others have read since
         assert_healthy(guest)
 
 
