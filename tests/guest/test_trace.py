@@ -37,7 +37,7 @@ def test_a_replacement_under_load():
     functions = {call.function for call in converter.calls}
     assert {"rtl8139.transmit", "inet.ethinput", "guardian.replace"} <= functions
     guardian = next(call for call in converter.calls if call.function == "guardian.replace")
-    assert guardian.synchronous and len(guardian.points) >= 4
+    assert not guardian.synchronous and len(guardian.points) >= 4  # the shell itself can be replaced meanwhile
 
 
 def pids(output: str) -> tuple[int, int]:
