@@ -233,7 +233,7 @@ def nic(result: Result) -> list[Panel]:
         return Curves(title, "ms since the replacement was asked for", "us", curves, x_range="-5:8")
 
     values = {name: figure.value / 1000 for name, figure in by_id(result).items()}
-    variants = [name[4:-6] for name in values if name.endswith(".total")]
+    variants = [name[4:-6] for name in values if name.startswith("nic.") and name.endswith(".total")]
     parts = {"reading and loading": [values[f"nic.{v}.load"] for v in variants],
              "blackout": [values[f"nic.{v}.blackout"] for v in variants],
              "the rest": [values[f"nic.{v}.total"] - values[f"nic.{v}.load"] - values[f"nic.{v}.blackout"] for v in variants]}
