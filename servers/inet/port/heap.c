@@ -14,7 +14,7 @@ static void* heap_trim(void* memory, mem_size_t bytes);
 #define mem_malloc heap_malloc
 #define mem_free heap_free
 #define mem_trim heap_trim
-#include <core/mem.c>
+#include <core/mem.c>  // NOLINT(bugprone-suspicious-include)
 #undef mem_malloc
 #undef mem_free
 #undef mem_trim

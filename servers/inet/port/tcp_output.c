@@ -4,4 +4,4 @@
 
 #undef ip_output_if
 #define ip_output_if ant_lwip_send_segment
-#include <core/tcp_out.c>
+#include <core/tcp_out.c>  // NOLINT(bugprone-suspicious-include)
