@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <span>
 
 namespace ant::core {
 
@@ -265,8 +266,10 @@ void tell_ended() {
 
 // Stages of the end of a slot. Each returns true when it is done.
 bool end_controls(Slot& slot, u64& cursor) {
-    for (unsigned n = 0; n < controls_per_step && cursor < max_controls; ++n, ++cursor) {
-        Control& c = controls[cursor];
+    const u64 first = cursor;
+    cursor = std::min<u64>(first + controls_per_step, max_controls);
+    for (Control& c : std::span{controls}.subspan(first, cursor - first)) {
+        if (c.state == Control::State::free) continue;
         // What it has on loan may have come with a call that it passed on.
         for (unsigned i = 0; i < c.depth; ++i) unmap_loans(slot, c.frames[i].flags, {c.frames[i].data, c.frames[i].list});
         if (c.holder != &slot) continue;

@@ -27,9 +27,10 @@ public:
         --skip_;
         return true;
     }
-    void add(const T& record) { out_[count_++] = record; }
+    // To be filled in, all of it: it is not cleared.
+    [[nodiscard]] T& next() { return out_[count_++]; }
     void put(const T& record) {
-        if (!passes_over()) add(record);
+        if (!passes_over()) std::memcpy(&next(), &record, sizeof record);
     }
     [[nodiscard]] Listed listed() const { return {count_, sizeof(T)}; }
 
@@ -64,18 +65,18 @@ abi::ProcessState state_of(const Process& p) {
     return abi::ProcessState::ending;
 }
 
+constexpr char no_name[abi::name_bytes] = {};
+
 Listed list_processes(Pfn area, u64 start) {
     Writer<abi::ProcessRecord> writer{area, start};
     for (const Process& p : processes) {
         if (p.state == Process::State::free || p.state == Process::State::loading || writer.passes_over()) continue;
-        abi::ProcessRecord r{};
+        abi::ProcessRecord& r = writer.next();
         r.pid = p.pid;
         const Slot* slot = p.slot != nullptr ? p.slot : replaced_slot(p);
-        if (slot != nullptr) {
-            r.slot = slot->id();
-            r.user_id = slot->user_id;
-            std::memcpy(r.name, slot->name, sizeof r.name);
-        }
+        r.slot = slot != nullptr ? slot->id() : 0;
+        r.user_id = slot != nullptr ? slot->user_id : 0;
+        std::memcpy(r.name, slot != nullptr ? slot->name : no_name, sizeof r.name);
         r.priority = p.own_priority;
         r.state = static_cast<u32>(state_of(p));
         r.private_pages = p.private_pages;
@@ -84,7 +85,6 @@ Listed list_processes(Pfn area, u64 start) {
         r.cpu_ns = machine::ticks_to_ns(cpu_ticks_of(p, machine::now()));
         r.started_ns = machine::ticks_to_ns(p.started - boot_facts.boot_tsc);
         std::memcpy(r.program, p.program, sizeof r.program);
-        writer.add(r);
     }
     return writer.listed();
 }
@@ -93,17 +93,12 @@ Listed list_servers(Pfn area, u64 start) {
     Writer<abi::ServerRecord> writer{area, start};
     for (const Slot& s : slots) {
         if (!s.alive || writer.passes_over()) continue;
-        abi::ServerRecord r{};
+        abi::ServerRecord& r = writer.next();
         r.slot = s.id();
-        if (s.process != nullptr) {
-            r.pid = s.process->pid;
-            r.version = s.process->version;
-            std::memcpy(r.program, s.process->program, sizeof r.program);
-        } else {
-            r.vacant = 1;
-            r.version = s.failure.version;
-            std::memcpy(r.program, s.failure.program, sizeof r.program);
-        }
+        r.vacant = s.process == nullptr ? 1 : 0;
+        r.pid = s.process != nullptr ? s.process->pid : 0;
+        r.version = s.process != nullptr ? s.process->version : s.failure.version;
+        std::memcpy(r.program, s.process != nullptr ? s.process->program : s.failure.program, sizeof r.program);
         r.failures = s.failures;
         r.probation = s.probation.on ? 1 : 0;
         r.deadline_us = s.watch.deadline_us;
@@ -123,7 +118,6 @@ Listed list_servers(Pfn area, u64 start) {
         r.state_area = s.state_area == no_page ? 0 : address_of(s.state_area);
         r.calls_served = s.calls_served;
         std::memcpy(r.name, s.name, sizeof r.name);
-        writer.add(r);
     }
     return writer.listed();
 }

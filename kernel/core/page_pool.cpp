@@ -130,7 +130,7 @@ Pfn PagePool::allocate(std::size_t pages, PageKind kind) {
     if (pages == 0 || pages > (std::size_t{1} << (orders - 1))) return no_page;
     const unsigned wanted = static_cast<unsigned>(std::bit_width(pages - 1));
     const bool small = pages <= small_pages;
-    Pfn head = for_devices(kind) ? no_page : take_block(true, wanted, small);
+    Pfn head = for_devices(kind) || free_high_ == 0 ? no_page : take_block(true, wanted, small);
     if (head == no_page) head = take_block(false, wanted, small);
     if (head == no_page) return no_page;
     for (std::size_t i = 0; i < pages; ++i) {

@@ -129,7 +129,7 @@ bool Programs::in_archive(std::string_view name) const {
 }
 
 Program* Programs::wanted(std::string_view name) {
-    if (in_archive(name)) return find(name);
+    if (const auto index = number(name); index != 0 && index <= max_programs) return by_number(index);
     const auto path = path_of(name);
     Program* newest = nullptr;
     for (unsigned i = 0; path && i < max_loaded; ++i) {

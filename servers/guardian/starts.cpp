@@ -20,6 +20,7 @@ Result<std::size_t> argument_bytes(const guardian::Start& request) {
 }  // namespace
 
 std::optional<unsigned> Starts::record_of(Call call) const {
+    if (!call.redelivered()) return std::nullopt;
     return find_record(state_.starts, [&](const StartRecord& record) { return record.call_id == call.id(); });
 }
 
@@ -93,7 +94,8 @@ Outcome Starts::create(unsigned index, StartRecord record, Call call) {
 Outcome Starts::created(unsigned index, const StartRecord& record, Call call) {
     state_.starts.commit(index, record);
     if (record.wait == 0) return answer(call, record, {});
-    const End end = end_of(record);
+    seen_faults_[index] = record.faults;
+    const End end = end_of(index, record);
     if (end.has_ended) return answer(call, record, end);
     waiting_[index] = call.control();
     return Call::defer();
@@ -105,14 +107,17 @@ Outcome Starts::answer(Call call, const StartRecord& record, const End& end) {
     return call.reply_with(started, end.status);
 }
 
-Starts::End Starts::end_of(const StartRecord& record) const {
+Starts::End Starts::end_of(unsigned index, const StartRecord& record) {
     End end{};
-    listings_.search_faults(record.faults, [&](const abi::FaultRecord& fault) {
+    std::uint32_t& seen = seen_faults_[index];
+    const std::uint32_t before = seen;
+    listings_.search_faults(before, [&](const abi::FaultRecord& fault) {
+        seen = fault.number;
         if (fault.pid == record.pid) end = {true, fault.vector != abi::fault_vector::exit, fault.exit_status};
         return end.has_ended;
     });
     // Its record may have been overwritten, but only by so many younger ones.
-    if (end.has_ended || listings_.newest_fault() - record.faults <= abi::max_fault_records) return end;
+    if (end.has_ended || seen - before <= abi::max_fault_records) return end;
     const bool alive = listings_.search<abi::ProcessRecord>(
         abi::ListKind::processes, [&](const abi::ProcessRecord& process) { return process.pid == record.pid; });
     return alive ? End{} : End{true, true, panic_status};
@@ -123,7 +128,7 @@ void Starts::processes_ended() {
         if (waiting_[i] == 0) continue;
         StartRecord record{};
         if (state_.starts.load(i, record) != Records<StartRecord>::Found::good) continue;
-        const End end = end_of(record);
+        const End end = end_of(i, record);
         if (!end.has_ended) continue;
         const Outcome outcome = answer(Call{waiting_[i]}, record, end);
         // The caller may be gone meanwhile: then nobody is left to be told.

@@ -31,7 +31,7 @@ private:
     [[nodiscard]] bool find_process(StartRecord& record) const;
     Outcome create(unsigned index, StartRecord record, Call call);
     Outcome created(unsigned index, const StartRecord& record, Call call);
-    [[nodiscard]] End end_of(const StartRecord& record) const;
+    [[nodiscard]] End end_of(unsigned index, const StartRecord& record);
     static Outcome answer(Call call, const StartRecord& record, const End& end);
     [[nodiscard]] std::optional<unsigned> take_record() const;
 
@@ -39,6 +39,7 @@ private:
     Launcher& launcher_;
     const Listings& listings_;
     std::array<std::uint64_t, max_starts> waiting_{};  // control ICAs of calls to be answered, by record; 0: none
+    std::array<std::uint32_t, max_starts> seen_faults_{};  // number of the newest one that has been looked at for such a call
 };
 
 }  // namespace ant::guardian_server

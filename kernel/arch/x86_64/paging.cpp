@@ -3,6 +3,7 @@
 #include "../../core/page_pool.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <span>
 
 namespace ant::arch {
@@ -233,8 +234,7 @@ bool Space::create() {
     const Pfn root = new_table();
     if (root == no_page) return false;
     root_ = physical_of(root);
-    const u64* master = table_at(kernel_pml4());
-    for (unsigned i = entries / 2; i < entries; ++i) table_at(root_)[i] = master[i];
+    std::memcpy(table_at(root_) + entries / 2, table_at(kernel_pml4()) + entries / 2, entries / 2 * sizeof(u64));
     return true;
 }
 

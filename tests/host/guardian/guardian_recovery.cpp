@@ -74,7 +74,7 @@ struct World {
     std::vector<Replaced> replaced;
     std::vector<std::uint32_t> ended_slots, released_images;
     Error replace_error = Error::none;
-    std::uint32_t images = 0, created = 0;
+    std::uint32_t images = 0, created = 0, ended = 0;
 
     State state;
     Programs programs{state};
@@ -194,6 +194,21 @@ struct World {
         std::strcpy(request.program, "a");
         request.wait = wait;
         return Call{control};
+    }
+    // As the core delivers it when an earlier process of the slot has had it.
+    Call start_call_again(std::uint64_t id, std::uint32_t wait) {
+        const Call call = start_call(id, wait);
+        reinterpret_cast<abi::ControlIca*>(call.control())->frames[0].flags = abi::flag::redelivered;
+        return call;
+    }
+    void ends(std::uint32_t pid, std::uint32_t status = 0) {
+        abi::FaultRecord fault{};
+        fault.pid = pid;
+        fault.vector = abi::fault_vector::exit;
+        fault.exit_status = status;
+        fault.number = ++ended;
+        faults.push_back(fault);
+        if (faults.size() > abi::max_fault_records) faults.erase(faults.begin());
     }
 };
 
@@ -376,10 +391,48 @@ TEST_CASE("a start that is delivered again makes no second process", "[guardian]
     CHECK(world.starts.begin(world.start_call(77, 1)).kind == Outcome::Kind::deferred);
     CHECK(world.created == 1);
     Starts next{world.state, world.launcher, world.listings};
-    CHECK(next.begin(world.start_call(77, 1)).kind == Outcome::Kind::deferred);
+    CHECK(next.begin(world.start_call_again(77, 1)).kind == Outcome::Kind::deferred);
     CHECK(world.created == 1);
     CHECK(next.begin(world.start_call(78, 0)).error == Error::none);
     CHECK(world.created == 2);
+}
+
+TEST_CASE("who waits for a process is answered when it has ended, whatever else ends", "[guardian]") {
+    World world;
+    abi::ProcessRecord process{};
+    process.pid = 101;
+    world.processes.push_back(process);
+    const Call call = world.start_call(77, 1);
+    CHECK(world.starts.begin(call).kind == Outcome::Kind::deferred);
+    const auto& started = call.params<guardian::Started>();
+    const auto others_end = [&world](unsigned count) {
+        for (unsigned i = 0; i < count; ++i) world.ends(500 + i);
+        world.starts.processes_ended();
+    };
+    const auto answers = [&world] { return world.core.of(Syscall::reply).size(); };
+    for (unsigned round = 0; round < 3; ++round) others_end(abi::max_fault_records / 2);
+    CHECK(answers() == 0);
+    SECTION("its record is there") {
+        world.ends(101, 3);
+        others_end(abi::max_fault_records - 1);
+        CHECK(started.fault == 0);
+        CHECK(started.exit_status == 3);
+    }
+    SECTION("records have been lost, not its own") {
+        others_end(abi::max_fault_records + 1);
+        CHECK(answers() == 0);
+        world.ends(101, 4);
+        world.starts.processes_ended();
+        CHECK(started.exit_status == 4);
+    }
+    SECTION("its record has been lost") {
+        world.ends(101, 3);
+        world.processes.clear();
+        others_end(abi::max_fault_records);
+        CHECK(started.fault != 0);
+    }
+    CHECK(answers() == 1);
+    CHECK(started.pid == 101);
 }
 
 TEST_CASE("a start that was interrupted is finished, whatever had been done", "[guardian]") {
@@ -387,7 +440,7 @@ TEST_CASE("a start that was interrupted is finished, whatever had been done", "[
     world.state.starts.commit(0, {77, Name{"a"}, 0, 0, 0, 0});
     const auto started = [&](Call call) { return call.params<guardian::Started>(); };
     SECTION("nothing") {
-        const Call call = world.start_call(77, 0);
+        const Call call = world.start_call_again(77, 0);
         CHECK(world.starts.begin(call).error == Error::none);
         CHECK(world.created == 1);
         CHECK(started(call).pid == 101);
@@ -395,7 +448,7 @@ TEST_CASE("a start that was interrupted is finished, whatever had been done", "[
     SECTION("the process is there") {
         abi::ServerRecord& server = world.serves("a", 44);
         std::strcpy(server.name, "a");
-        const Call call = world.start_call(77, 0);
+        const Call call = world.start_call_again(77, 0);
         CHECK(world.starts.begin(call).error == Error::none);
         CHECK(world.created == 0);
         CHECK(started(call).pid == 44);
@@ -406,7 +459,7 @@ TEST_CASE("a start that was interrupted is finished, whatever had been done", "[
         fault.number = 1;
         std::strcpy(fault.name, "a");
         world.faults.push_back(fault);
-        const Call call = world.start_call(77, 0);
+        const Call call = world.start_call_again(77, 0);
         CHECK(world.starts.begin(call).error == Error::none);
         CHECK(world.created == 0);
         CHECK(started(call).pid == 44);
