@@ -1,5 +1,7 @@
 #include "starvation.hpp"
 
+#include <algorithm>
+
 namespace ant::core {
 
 namespace {
@@ -19,7 +21,11 @@ void end_relief(u64 time) {
     Process& process = *scheduler.relieved;
     scheduler.relieved = nullptr;
     scheduler.relief_end = never;
-    if (process.slot != nullptr) process.slot->watch.cpu_ticks += cpu_ticks_of(process, time) - process.ticks_when_ready;
+    if (process.slot != nullptr) {
+        u64& seen = process.slot->watch.cpu_ticks;  // a look during the relief has seen some of it
+        const u64 now = cpu_ticks_of(process, time);
+        seen = std::min(seen + now - process.ticks_when_ready, now);
+    }
     if (process.priority == process.own_priority) return;
     if (process.state == Process::State::ready || process.state == Process::State::ending)
         move_to(process, process.own_priority);

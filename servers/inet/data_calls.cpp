@@ -189,36 +189,29 @@ Outcome Requests::receive(Call call) {
 
 // Several sockets -----------------------------------------------------------------------------------------------
 
-// The first entry that is none of the owner's sockets ends it.
-Result<unsigned> Requests::mark_ready(inet::Poll& poll, std::uint32_t owner) {
-    unsigned count = 0;
-    for (inet::PollEntry& entry : std::span{poll.entry, std::min(poll.count, inet::max_poll)}) {
-        Socket* socket = ANT_TRY(sockets.find(entry.socket, owner));
-        socket->watch();
-        entry.ready = socket->readiness(entry.wanted);
-        count += entry.ready != 0;
-    }
-    return count;
-}
-
-// One that was closed meanwhile is reported as in error, so that no poll waits for ever for it.
-unsigned Requests::mark_ready_again(inet::Poll& poll, std::uint32_t owner) {
-    if (const auto all = mark_ready(poll, owner)) return *all;
-    unsigned count = 0;
+// A socket that was closed meanwhile is reported as in error, so that no poll waits for ever for it.
+Requests::Marked Requests::mark_ready(inet::Poll& poll, std::uint32_t owner) {
+    Marked marked;
     for (inet::PollEntry& entry : std::span{poll.entry, std::min(poll.count, inet::max_poll)}) {
         const auto socket = sockets.find(entry.socket, owner);
-        entry.ready = socket ? (*socket)->readiness(entry.wanted) : inet::readiness::error;
-        count += entry.ready != 0;
+        if (socket) {
+            (*socket)->watch();
+            entry.ready = (*socket)->readiness(entry.wanted);
+        } else {
+            entry.ready = inet::readiness::error;
+            marked.unknown = socket.error();
+        }
+        marked.ready += entry.ready != 0;
     }
-    return count;
+    return marked;
 }
 
 Outcome Requests::poll(Call call) {
     auto& params = call.params<inet::Poll>();
     if (params.count > inet::max_poll) return Error::invalid_argument;
-    const auto ready = mark_ready(params, call.requester());
-    if (!ready) return ready.error();
-    if (*ready != 0 || params.timeout_us == 0) return Call::reply(*ready);
+    const Marked marked = mark_ready(params, call.requester());
+    if (marked.unknown != Error::none) return marked.unknown;
+    if (marked.ready != 0 || params.timeout_us == 0) return Call::reply(marked.ready);
     polls_wait_ = true;
     return defer(call, Wait::Kind::poll, nullptr, params.timeout_us);
 }

@@ -66,8 +66,11 @@ private:
     static Outcome refuse(Call call, Socket& socket, const Outgoing& outgoing, Error error);
     bool take(Socket& socket, Outgoing& outgoing, std::uint64_t call);
     static Outcome accepted(Call call, const Socket& connection);
-    static Result<unsigned> mark_ready(inet::Poll& poll, std::uint32_t owner);
-    static unsigned mark_ready_again(inet::Poll& poll, std::uint32_t owner);
+    struct Marked {
+        unsigned ready = 0;
+        Error unknown = Error::none;  // of an entry that is none of the owner's sockets
+    };
+    static Marked mark_ready(inet::Poll& poll, std::uint32_t owner);
 
     // Waiting (waiting.cpp).
     Outcome defer(Call call, Wait::Kind kind, Socket* socket, std::uint64_t timeout_us);

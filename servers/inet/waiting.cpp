@@ -138,7 +138,7 @@ void Requests::settle_polls() {
     polls_wait_ = false;
     waits_.each([this](Wait& wait) {
         if (wait.kind != Wait::Kind::poll) return;
-        const unsigned ready = mark_ready_again(Call{wait.control}.params<inet::Poll>(), wait.owner);
+        const unsigned ready = mark_ready(Call{wait.control}.params<inet::Poll>(), wait.owner).ready;
         if (ready != 0)
             answer(wait, Error::none, ready);
         else

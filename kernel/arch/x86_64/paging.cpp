@@ -307,13 +307,13 @@ void Space::set_window(const Window* window) {
     table_at(root_)[window_slot] = window == nullptr ? 0 : window->root() | entry::table;
 }
 
-// Depth first, emptying entries as it goes: it can stop anywhere and start over at the top.
 namespace {
 
 // Most entries of most tables are empty: looked at by eights.
 bool any_of_eight(const u64* e) { return (e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]) != 0; }
 
-// Frees what the entries of a table lead to. False when `limit` is reached.
+// Frees what the entries of a table lead to: depth first, emptying entries as it goes, so that it can stop anywhere and start
+// over at the top. False when `limit` is reached.
 [[gnu::noinline]] bool empty_table(u64* table, unsigned count, unsigned level, unsigned& limit) {
     for (unsigned i = 0; i < count; i += 8) {
         if (!any_of_eight(table + i)) continue;
