@@ -1,5 +1,6 @@
 // The core's own start: memory, tables, the first process.
 #include "core/areas.hpp"
+#include "core/controls.hpp"
 #include "core/guardian.hpp"
 #include "core/images.hpp"
 #include "core/lifecycle.hpp"
@@ -81,17 +82,10 @@ u64 boot_time_ns() {
 }
 
 void init_objects(const arch::BootInfo& info) {
-    control_zone = pool.allocate(max_controls, PageKind::control);
-    if (control_zone == no_page) arch::panic("not enough memory: no room for the control ICAs");
-    for (u32 i = 0; i < max_controls; ++i) pool[control_zone + i].kind = PageKind::control;
-    control_base = address_of(control_zone);
+    static_assert(arch::physical_limit % (max_controls * page_size) == 0);
+    // Behind the end of RAM; aligned, so that its leaf tables lie side by side.
+    init_controls(static_cast<Pfn>((pool.size() + max_controls - 1) / max_controls * max_controls));
     arch::init_paging(control_zone, arch::features().nx);
-    for (u32 i = 0; i < max_controls; ++i) {
-        controls[i].index = i;
-        controls[i].address = control_base + i * page_size;
-        controls[i].page = static_cast<abi::ControlIca*>(machine::page(control_zone + i));
-        controls[i].leaf = physical_of(control_zone + i) | arch::leaf_read_write;
-    }
     for (u32 i = 0; i < max_slots; ++i) slots[i].index = i;
     init_lists();
     boot_facts.boot_tsc = arch::entry_tsc;

@@ -3,6 +3,8 @@
 #include "guardian.hpp"
 #include "lifecycle.hpp"
 
+#include <algorithm>
+
 namespace ant::core {
 
 namespace {
@@ -85,8 +87,7 @@ void end_loan(Pfn area) {
 // A process's DataList, checked into a record. Areas to be moved are marked, so that none comes twice.
 Result<DataListRecord*> check_list(Slot& from, Slot& to, Control& control, u64 parameters, u32 bytes, u32 flags) {
     if ((parameters & 7) != 0 || bytes < sizeof(abi::DataList)) return Failure(Error::invalid_argument);
-    auto* in_page = reinterpret_cast<abi::DataList*>(static_cast<std::byte*>(machine::page(control_zone + control.index)) +
-                                                     (parameters & (page_size - 1)));
+    auto* in_page = reinterpret_cast<abi::DataList*>(reinterpret_cast<std::byte*>(control.page) + (parameters & (page_size - 1)));
     const u32 count = *const_cast<volatile u32*>(&in_page->count);
     if (count > abi::max_data_list || bytes < sizeof(abi::DataList) + count * sizeof(abi::DataListEntry))
         return Failure(Error::invalid_argument);
@@ -266,9 +267,10 @@ Result<> keep_area(const Slot& slot, u64 address) {
 [[gnu::cold]] bool sweep_areas(Slot& slot, u64& cursor, u64& released) {
     constexpr u64 controls_per_step = 128, areas_per_step = 32, in_list = max_controls + 1;
     if (cursor < max_controls) {
-        const u64 end = cursor + controls_per_step;
+        const u64 end = std::min<u64>(cursor + controls_per_step, controls_made);
         for (; cursor < end; ++cursor)
             if (const Control& c = controls[cursor]; c.state != Control::State::free) keep_with_call(slot, c);
+        if (end == controls_made) cursor = max_controls;
         return false;
     }
     // The next area. It may be gone: one that was under way, in a call that has ended. Then from the start again.

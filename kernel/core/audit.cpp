@@ -14,16 +14,17 @@ void complain(const char* what, Pfn pfn) {
     if (errors++ < 8) machine::log_audit(what, pfn);
 }
 
-void check_leaf(const Slot& slot, Pfn pfn, bool wanted, bool writable) {
-    switch (machine::leaf_of(slot.window, pfn)) {
+// `frame`: the page that is to be there.
+void check_leaf(const Slot& slot, Pfn pfn, Pfn frame, bool wanted, bool writable) {
+    const machine::Leaf leaf = machine::leaf_of(slot.window, pfn, frame);
+    switch (leaf) {
         case machine::Leaf::none:
             if (wanted) complain("page not mapped at its owner", pfn);
             break;
         case machine::Leaf::read_only:
         case machine::Leaf::read_write: {
             if (!wanted) complain("page mapped where it should not be", pfn);
-            const bool is_writable = machine::leaf_of(slot.window, pfn) == machine::Leaf::read_write;
-            if (wanted && is_writable != writable) complain("page mapped with wrong rights", pfn);
+            if (wanted && (leaf == machine::Leaf::read_write) != writable) complain("page mapped with wrong rights", pfn);
             break;
         }
         case machine::Leaf::foreign:
@@ -40,7 +41,7 @@ void check_area(Pfn head) {
         if (slot.name[0] == 0 || slot.window.root() == 0) continue;
         const bool owner = info.owner == slot.index && info.call == 0;
         const bool borrower = info.loans != 0 && info.loan_mapped && info.borrower == slot.index;
-        for (u32 i = 0; i < info.pages; ++i) check_leaf(slot, head + i, owner || borrower, owner || info.lent_writable);
+        for (u32 i = 0; i < info.pages; ++i) check_leaf(slot, head + i, head + i, owner || borrower, owner || info.lent_writable);
         if (owner || borrower) mapped[slot.index] += info.pages;
     }
 }
@@ -85,13 +86,15 @@ void check_queues() {
 }
 
 void check_controls() {
-    for (const Control& c : controls) {
+    for (const Control& c : made_controls()) {
         check_call(c);
+        const Pfn frame = static_cast<Pfn>(c.leaf >> page_shift);
+        if (pool[frame].kind != PageKind::control) complain("control ICA whose page is something else", frame);
         const bool mapped_at_holder = c.state == Control::State::owned || c.state == Control::State::held;
         for (const Slot& slot : slots) {
             if (slot.name[0] == 0 || slot.window.root() == 0) continue;
             const bool wanted = (mapped_at_holder && c.holder == &slot) || c.waiting == &slot;
-            check_leaf(slot, control_zone + c.index, wanted, true);
+            check_leaf(slot, control_zone + c.index, frame, wanted, true);
             if (wanted) ++mapped[slot.index];
         }
     }

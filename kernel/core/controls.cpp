@@ -1,5 +1,7 @@
 #include "controls.hpp"
 
+#include <cstring>
+
 namespace ant::core {
 
 namespace {
@@ -7,25 +9,48 @@ namespace {
 constexpr u64 never = ~u64{0};
 constinit u32 timed_calls = 0;            // asynchronous calls with a deadline
 constinit u64 earliest_deadline = never;  // none of theirs is before this: most interrupts of the timer need not look for it
+constinit List<Control, &Control::link> free_controls;  // that have a page
+
+}  // namespace
+
+void init_controls(Pfn zone) {
+    control_zone = zone;
+    control_base = address_of(zone);
+    controls_made = 0;
+    free_controls = {};
+}
+
+namespace {
+
+// One that has a page.
+Result<Control*> take_control() {
+    if (Control* c = free_controls.pop_front(); c != nullptr) {
+        std::memset(c->page, 0, page_size);
+        return c;
+    }
+    if (controls_made == max_controls) return Failure(Error::too_many);
+    const Pfn page = pool.allocate_zeroed(PageKind::control);
+    if (page == no_page) return Failure(Error::no_memory);
+    Control& c = controls[controls_made];
+    c.index = controls_made++;
+    c.address = control_base + c.index * page_size;
+    c.page = static_cast<abi::ControlIca*>(machine::page(page));
+    c.leaf = machine::Window::control_leaf(page);
+    return &c;
+}
 
 }  // namespace
 
 Result<Control*> reserve_control(Slot& slot) {
     if (slot.control_count >= slot.quota_calls) return Failure(Error::over_quota);
-    static constinit u32 cursor = 0;
-    for (u32 i = 0; i < max_controls; ++i) {
-        Control& c = controls[cursor++ % max_controls];
-        if (c.state != Control::State::free) continue;
-        machine::zero_page(control_zone + c.index);
-        c.set_standing(Control::in_hand);
-        c.holder = &slot;
-        c.origin = &slot;
-        c.origin_generation = slot.generation;
-        ++slot.control_count;
-        slot.window.map_control(c.index, c.leaf);
-        return &c;
-    }
-    return Failure(Error::too_many);
+    Control& c = *ANT_TRY(take_control());
+    c.set_standing(Control::in_hand);
+    c.holder = &slot;
+    c.origin = &slot;
+    c.origin_generation = slot.generation;
+    ++slot.control_count;
+    slot.window.map_control(c.index, c.leaf);
+    return &c;
 }
 
 Result<> release_control(Slot& slot, u64 address) {
@@ -39,13 +64,13 @@ Result<> release_control(Slot& slot, u64 address) {
 
 bool free_lost_controls(Slot& slot) {
     constexpr u32 per_step = 128;
-    for (u32 n = 0; n < per_step && slot.controls_freed < max_controls; ++n) {
+    for (u32 n = 0; n < per_step && slot.controls_freed < controls_made; ++n) {
         Control& c = controls[slot.controls_freed++];
         if (c.holder != &slot || c.state != Control::State::owned) continue;
         slot.window.unmap_control(c.index);
         free_control(c);
     }
-    return slot.controls_freed == max_controls;
+    return slot.controls_freed == controls_made;
 }
 
 void free_control(Control& c) {
@@ -58,6 +83,7 @@ void free_control(Control& c) {
     c.depth = 0;
     c.abandoned = false;
     c.deferred = false;
+    free_controls.push_back(c);
 }
 
 void fail_call(Slot& holder, Control& c, Error error) {
@@ -123,7 +149,7 @@ void call_timed_out(Process& process) {
 u64 expire_calls(u64 time) {
     if (time < earliest_deadline) return earliest_deadline;
     u64 first = never;
-    for (Control& c : controls) {
+    for (Control& c : made_controls()) {
         if (c.deadline == 0) continue;
         if (c.deadline > time) {
             if (c.deadline < first) first = c.deadline;

@@ -5,6 +5,9 @@
 
 namespace ant::core {
 
+// The zone's addresses begin with this page, where no RAM is. Pages come one by one, when more control ICAs are in use than
+// ever before, and stay.
+void init_controls(Pfn zone);
 Result<Control*> reserve_control(Slot& slot);
 Result<> release_control(Slot& slot, u64 address);
 // Of a vacant slot: those that its failed process owned, in steps. True when all are free.

@@ -22,6 +22,7 @@ constinit Control controls[max_controls] = {};
 constinit Function functions[max_functions] = {};
 constinit Pfn control_zone = no_page;
 constinit u64 control_base = 0;
+constinit u32 controls_made = 0;
 constinit abi::FaultRecord fault_records[max_fault_records] = {};
 constinit u32 fault_count = 0;
 constinit BootFacts boot_facts = {};
@@ -267,8 +268,8 @@ void tell_ended() {
 // Stages of the end of a slot. Each returns true when it is done.
 bool end_controls(Slot& slot, u64& cursor) {
     const u64 first = cursor;
-    cursor = std::min<u64>(first + controls_per_step, max_controls);
-    for (Control& c : std::span{controls}.subspan(first, cursor - first)) {
+    cursor = std::min<u64>(first + controls_per_step, controls_made);
+    for (Control& c : made_controls().subspan(first, cursor - first)) {
         if (c.state == Control::State::free) continue;
         // What it has on loan may have come with a call that it passed on.
         for (unsigned i = 0; i < c.depth; ++i) unmap_loans(slot, c.frames[i].flags, {c.frames[i].data, c.frames[i].list});
@@ -300,7 +301,7 @@ bool end_controls(Slot& slot, u64& cursor) {
                 break;
         }
     }
-    return cursor == max_controls;
+    return cursor == controls_made;
 }
 
 bool end_areas(Slot& slot) {

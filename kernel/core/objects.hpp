@@ -12,6 +12,8 @@
 #include "page_pool.hpp"
 #include "types.hpp"
 
+#include <span>
+
 namespace ant::core {
 
 struct Replacement;
@@ -309,8 +311,11 @@ extern Slot slots[max_slots];
 extern Process processes[max_processes];
 extern Control controls[max_controls];
 extern Function functions[max_functions];
-extern Pfn control_zone;  // first page of the zone
-extern u64 control_base;  // its address in the ICA window
+// The control zone: addresses of the ICA window at which there is no RAM.
+extern Pfn control_zone;   // the page that would have the first of them
+extern u64 control_base;   // the address
+extern u32 controls_made;  // the first so many have a page; the rest have never been used
+inline std::span<Control> made_controls() { return {controls, controls_made}; }
 
 Slot* slot_by_name(const char* name);
 Process* process_by_pid(u32 pid);

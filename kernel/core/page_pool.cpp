@@ -13,7 +13,7 @@ namespace {
 
 constexpr Pfn whole_pages = Pfn{1} << PagePool::whole_order;
 
-constexpr bool for_devices(PageKind kind) { return kind == PageKind::area || kind == PageKind::control; }
+constexpr bool for_devices(PageKind kind) { return kind == PageKind::area; }
 
 }  // namespace
 

@@ -22,7 +22,7 @@ enum class PageKind : u8 {
     free_body,
     area,     // first page of a data ICA
     body,     // further pages of an area or image
-    control,  // control zone: described by its Control
+    control,  // of a control ICA: described by its Control
     table,    // page table
     own,      // private memory of a process
     image,    // first page of a program image

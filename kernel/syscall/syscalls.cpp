@@ -78,6 +78,8 @@ Process* sys_ica_reserve(u64 pages, u64 kind, u64, u64, u64) {
     if (kind == static_cast<u64>(abi::AreaKind::control)) {
         if (pages != 1) return refuse(p, Error::invalid_argument);
         const auto control = reserve_control(*slot);
+        if (!control && control.error() == Error::no_memory && reap_step())
+            return again(p, Syscall::ica_reserve, pages, kind, 0, 0);
         if (!control) return refuse_reservation(p, abi::AreaKind::control, control.error());
         reservation_granted(*slot, abi::AreaKind::control);
         return finish(p, Error::none, (*control)->address);

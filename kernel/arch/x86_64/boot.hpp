@@ -11,8 +11,8 @@ inline constexpr std::uint64_t direct_base = 0xffff'8000'0000'0000;
 inline constexpr std::uint64_t device_base = 0xffff'8080'0000'0000;
 inline constexpr std::uint64_t kernel_base = 0xffff'ffff'8000'0000;
 
-// RAM above this would not fit into the ICA window and is left alone.
-inline constexpr std::uint64_t physical_limit = std::uint64_t{512} << 30;
+// RAM above this would not fit into the ICA window, whose last 4 MiB are for the control zone, and is left alone.
+inline constexpr std::uint64_t physical_limit = (std::uint64_t{512} << 30) - (std::uint64_t{4} << 20);
 
 struct MemoryRange {
     std::uint64_t first;  // page aligned

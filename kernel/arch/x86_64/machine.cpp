@@ -91,13 +91,12 @@ void leave_space(u64 root) {
     cpu.loaded = nullptr;
 }
 
-Leaf leaf_of(const Window& window, Pfn pfn) {
+Leaf leaf_of(const Window& window, Pfn pfn, Pfn frame) {
     const u64 e = window.leaf(pfn);
     if (e == 0) return Leaf::none;
     const bool large = (e & arch::entry::large) != 0;
-    const u64 frame = (e & arch::entry::address_mask) >> core::page_shift;
-    const u64 wanted = large ? pfn & ~u64{core::pages_per_large - 1} : pfn;
-    if (frame != wanted) return Leaf::foreign;
+    const u64 wanted = large ? frame & ~u64{core::pages_per_large - 1} : frame;
+    if ((e & arch::entry::address_mask) >> core::page_shift != wanted) return Leaf::foreign;
     return (e & arch::entry::writable) != 0 ? Leaf::read_write : Leaf::read_only;
 }
 

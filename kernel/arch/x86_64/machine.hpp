@@ -36,7 +36,8 @@ using Window = arch::Window;  // a slot's page tables of the ICA window
 
 // For the audit.
 enum class Leaf { none, read_only, read_write, foreign };
-Leaf leaf_of(const Window& window, Pfn pfn);
+// What the window maps there; `frame` is the page that it should be.
+Leaf leaf_of(const Window& window, Pfn pfn, Pfn frame);
 void log_audit(const char* what, Pfn pfn);
 // Memory that nobody writes to has changed.
 void log_damage(const char* program);

@@ -67,6 +67,7 @@ public:
     }
 
     // Control ICAs: their leaf tables exist from birth.
+    [[nodiscard]] static u64 control_leaf(Pfn page) { return core::physical_of(page) | leaf_read_write; }
     void map_control(u32 index, u64 leaf) { control_leaves_[index] = leaf; }
     void unmap_control(u32 index) { control_leaves_[index] = 0; }
 

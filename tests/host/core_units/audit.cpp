@@ -98,3 +98,10 @@ TEST_CASE("a private page that two processes map", "[audit]") {
     pages.erase(unused);
     CHECK(audit() == 0);
 }
+
+TEST_CASE("a control ICA whose page has become something else", "[audit]") {
+    Tables t;
+    const u64 control = t.w.control(t.p);
+    const Pfn page = hardware().control_pages.at(static_cast<u32>((control - control_base) >> page_shift));
+    t.forge(pool[page].kind, PageKind::core, "control ICA whose page is something else");
+}

@@ -38,6 +38,7 @@ void Hardware::reset(std::size_t pages) {
     damage_log.clear();
     damaged_pages.clear();
     complaints_.clear();
+    control_pages.clear();
     at_open_interrupts = {};
     loaded = 0;
     stale.clear();

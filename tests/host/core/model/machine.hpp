@@ -33,6 +33,7 @@ public:
     void unmap(Pfn first, std::size_t pages);
     // From one to the other; false, and nothing changed, when a table is not there yet.
     [[nodiscard]] static bool move(Window& from, Window& to, Pfn first, std::size_t pages);
+    static u64 control_leaf(Pfn page);
     void map_control(u32 index, u64 leaf);
     void unmap_control(u32 index);
     [[nodiscard]] u64 root() const { return root_; }
@@ -67,7 +68,7 @@ private:
 };
 
 enum class Leaf { none, read_only, read_write, foreign };
-Leaf leaf_of(const Window& window, Pfn pfn);
+Leaf leaf_of(const Window& window, Pfn pfn, Pfn frame);
 void log_audit(const char* what, Pfn pfn);
 void log_damage(const char* program);
 void log_damage(Pfn free_page);

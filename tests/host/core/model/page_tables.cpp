@@ -23,6 +23,7 @@ constexpr unsigned control_tables = core::max_controls / pages_per_large;
 
 WindowTables& tables_of(u64 root) { return hardware().window(root); }
 
+std::size_t window_pages() { return core::control_zone + core::max_controls; }
 bool in_zone(std::size_t pfn) { return pfn >= core::control_zone && pfn < core::control_zone + core::max_controls; }
 
 void set_leaf(u64 root, Pfn pfn, Rights rights) {
@@ -71,7 +72,7 @@ bool Window::create() {
     t.control_tables = leaves;
     t.tables.assign(regions, no_page);
     t.large.assign(regions, false);
-    t.leaves.assign(hardware().pages(), Rights::none);
+    t.leaves.assign(window_pages(), Rights::none);
     t.mapped = 0;
     return true;
 }
@@ -154,11 +155,14 @@ bool Window::move(Window& from, Window& to, Pfn first, std::size_t pages) {
 }
 
 void Window::map_control(u32 index, u64 leaf) {
-    if (leaf >> core::page_shift != core::control_zone + index) hardware().complain("maps another page as a control ICA");
+    Pfn& page = hardware().control_pages.try_emplace(index, static_cast<Pfn>(leaf >> core::page_shift)).first->second;
+    if (leaf != control_leaf(page) || pool[page].kind != PageKind::control)
+        hardware().complain("maps another page as a control ICA");
     const Pfn pfn = core::control_zone + index;
     // A requester that waits has it mapped already when its own call comes to it.
     if (tables_of(root_).leaves[pfn] == Rights::none) set_leaf(root_, pfn, Rights::read_write);
 }
+u64 Window::control_leaf(Pfn page) { return physical_of(page); }
 void Window::unmap_control(u32 index) { clear_leaf(root_, core::control_zone + index); }
 
 std::size_t Window::mapped() const {
@@ -166,7 +170,7 @@ std::size_t Window::mapped() const {
     return leaves.size() - static_cast<std::size_t>(std::ranges::count(leaves, Rights::none));
 }
 
-Leaf leaf_of(const Window& window, Pfn pfn) {
+Leaf leaf_of(const Window& window, Pfn pfn, Pfn) {
     switch (tables_of(window.root()).leaves[pfn]) {
         case Rights::none:
             return Leaf::none;
@@ -254,10 +258,11 @@ u64 Space::translate(u64 address, bool write) const {
     auto& t = hardware().space(root_);
     if (address >= abi::ica_base) {
         const u64 pfn = (address - abi::ica_base) >> core::page_shift;
-        if (t.window == 0 || pfn >= hardware().pages()) return 0;
+        if (t.window == 0 || pfn >= window_pages()) return 0;
         const Rights rights = tables_of(t.window).leaves[pfn];
         if (rights == Rights::none || (write && rights != Rights::read_write)) return 0;
-        return address - abi::ica_base;
+        if (!in_zone(pfn)) return address - abi::ica_base;
+        return physical_of(hardware().control_pages.at(static_cast<u32>(pfn - core::control_zone))) + address % core::page_size;
     }
     const auto found = t.pages.find(address & ~u64{core::page_size - 1});
     if (found == t.pages.end() || found->second.device || found->second.protection == abi::Protection::none) return 0;
@@ -275,7 +280,7 @@ void Space::each_page(const std::function<void(Pfn)>& f) const {
 void Space::set_window(const Window* window) {
     auto& t = hardware().space(root_);
     if (t.window != 0 && hardware().loaded == root_ && tables_of(t.window).alive)
-        for (Pfn pfn = 0; pfn < hardware().pages(); ++pfn)
+        for (Pfn pfn = 0; pfn < window_pages(); ++pfn)
             if (const Rights r = tables_of(t.window).leaves[pfn]; r != Rights::none)
                 hardware().forget_translation(address_of(pfn), pfn, r == Rights::read_write);
     t.window = window == nullptr ? 0 : window->root();

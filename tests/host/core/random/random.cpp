@@ -14,7 +14,7 @@ using ant::core::PagePool;
 namespace {
 
 constexpr unsigned rounds = 100, steps_per_round = 5000;
-constexpr unsigned pages = 2048, pages_for_areas = 2176, more_pages = 2560;
+constexpr unsigned pages = 1024, pages_for_areas = 1152, more_pages = 1536;
 
 void run(std::uint64_t seed) {
     std::uint64_t steps = 0, answered = 0, dropped = 0, kills = 0, replaced = 0, timers = 0, restarts = 0, redelivered = 0;

@@ -57,18 +57,8 @@ World::World(std::size_t pages, Pfn border) : descriptors_(pages) {
     pool = {};
     pool.init(descriptors_, border);
     pool.add(1, pages - 1);  // page 0 is not used
-    control_zone = pool.allocate(max_controls, PageKind::control);
-    REQUIRE(control_zone != no_page);
-    control_base = address_of(control_zone);
-    for (u32 i = 0; i < max_controls; ++i) {
-        Control& c = controls[i];
-        pool[control_zone + i].kind = PageKind::control;
-        c = {};
-        c.index = i;
-        c.address = control_base + i * page_size;
-        c.page = static_cast<abi::ControlIca*>(machine::page(control_zone + i));
-        c.leaf = physical_of(control_zone + i);
-    }
+    for (Control& c : controls) c = {};
+    init_controls(static_cast<Pfn>((pages + max_controls - 1) / max_controls * max_controls));
     for (u32 i = 0; i < max_slots; ++i) {
         const u32 generation = slots[i].generation;
         slots[i] = {};
@@ -110,7 +100,7 @@ World::~World() noexcept(false) {
     }
     end_everything();
     CHECK(pages_lost().empty());
-    CHECK(pool.free_pages() == free_at_start_);
+    CHECK(pool.free_pages() + controls_made == free_at_start_);  // their pages stay
     CHECK(hardware().complaints().empty());
     CHECK(audit() == 0);
 }

@@ -121,7 +121,8 @@ public:
     [[nodiscard]] bool writes(const Process& p, u64 address) const { return p.space.translate(address, true) != 0; }
     u64& word(Process& p, u64 address);
     abi::ControlIca& page(u64 control) {
-        return *static_cast<abi::ControlIca*>(machine::page(static_cast<Pfn>((control - abi::ica_base) >> page_shift)));
+        const u32 index = static_cast<u32>((control - control_base) >> page_shift);
+        return *static_cast<abi::ControlIca*>(machine::page(model::hardware().control_pages.at(index)));
     }
 
     // Time, and interrupts.

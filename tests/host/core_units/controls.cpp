@@ -1,0 +1,114 @@
+// Pages of control ICAs: taken one by one, kept, and missing when memory is used up.
+#include "support/world.hpp"
+
+#include <kernel/core/audit.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+using namespace ant;
+using namespace ant::test;
+
+namespace {
+
+constexpr u64 somewhere = 0x10'0000'0000;
+
+Outcome reserve_control(World& w, Process& p) {
+    return w.call(p, Syscall::ica_reserve, 1, static_cast<u64>(abi::AreaKind::control));
+}
+
+// All pages but `left`.
+void use_up(World& w, Process& p, u64 left = 0) {
+    constexpr u64 tables = 4;
+    const u64 most = w.free_pages() - left - 2 * tables;
+    REQUIRE(w.call(p, Syscall::memory_map, somewhere, most * page_size, 1).ok());
+    for (u64 at = somewhere + most * page_size; w.free_pages() > left; at += page_size)
+        REQUIRE(w.call(p, Syscall::memory_map, at, page_size, 1).ok());
+}
+
+}  // namespace
+
+TEST_CASE("a control ICA takes a page when it is used for the first time, and keeps it", "[controls]") {
+    World w;
+    Process& p = w.start("p");
+    const std::size_t free = w.free_pages();
+    std::vector<u64> held(5);
+    for (u64& control : held) control = w.control(p);
+    CHECK(w.free_pages() == free - held.size());
+    w.check();
+    for (const u64 control : held) {
+        w.word(p, control + 8) = ~u64{0};
+        CHECK(w.call(p, Syscall::ica_release, control).ok());
+    }
+    CHECK(w.free_pages() == free - held.size());
+    Process& q = w.start("q");
+    const std::size_t before = w.free_pages();
+    for (unsigned i = 0; i < held.size(); ++i) {
+        const u64 control = w.control(q);
+        CHECK(std::ranges::count(held, control) == 1);
+        CHECK(w.word(q, control + 8) == 0);
+    }
+    CHECK(w.free_pages() == before);
+    w.check();
+}
+
+TEST_CASE("without memory those control ICAs go on that there are, and no further one comes", "[controls]") {
+    World w;
+    Process &server = w.start("store"), &client = w.start("app"), &hoarder = w.start("hoarder");
+    const u32 f = w.function(server, "store.put", 1);
+    const u64 c = w.control(client), spare = w.control(client);
+    use_up(w, hoarder);
+    CHECK(reserve_control(w, client).error == Error::no_memory);
+    CHECK(client.slot->control_count == 2);
+    w.check();
+    w.wait_for_work(server);
+    CHECK(w.request(client, f, c).blocked);
+    CHECK(w.reply(server, c, 7).ok());
+    CHECK(outcome_of(client).rdx == 7);
+    CHECK(w.call(client, Syscall::ica_release, spare).ok());
+    CHECK(reserve_control(w, hoarder).rdx == spare);
+    CHECK(reserve_control(w, hoarder).error == Error::no_memory);
+    CHECK(w.call(hoarder, Syscall::memory_unmap, somewhere, page_size).ok());
+    CHECK(w.free_pages() == 1);
+    CHECK(reserve_control(w, client).ok());
+    CHECK(reserve_control(w, client).error == Error::no_memory);
+    w.check();
+}
+
+TEST_CASE("who reserves a control ICA without memory hastens the end of those that have some", "[controls]") {
+    World w;
+    Process &hoarder = w.start("hoarder"), &p = w.start("p");
+    use_up(w, hoarder);
+    CHECK(reserve_control(w, p).error == Error::no_memory);
+    w.kill(hoarder);
+    CHECK(w.free_pages() == 0);
+    CHECK(reserve_control(w, p).ok());
+    w.finish_endings();
+    w.check();
+}
+
+TEST_CASE("the zone ends with its last control ICA", "[controls]") {
+    World w;
+    Process& p = w.start("p", {.quota_calls = ~u32{0}});
+    for (u64 i = 0; i < max_controls; ++i) REQUIRE(w.control(p) == control_base + i * page_size);
+    CHECK(reserve_control(w, p).error == Error::too_many);
+    CHECK(w.call(p, Syscall::ica_release, control_base + max_controls * page_size).error != Error::none);
+    CHECK(w.call(p, Syscall::ica_release, control_base + 77 * page_size).ok());
+    CHECK(w.control(p) == control_base + 77 * page_size);
+    w.check();
+}
+
+TEST_CASE("an address of the zone that has never been used is nobody's", "[controls]") {
+    World w;
+    Process &server = w.start("store"), &client = w.start("app");
+    const u32 f = w.function(server, "store.put", 1);
+    const u64 never = w.control(client) + page_size;
+    CHECK(w.request(client, f, never).error == Error::not_owner);
+    CHECK(w.request_async(client, f, never).error == Error::not_owner);
+    CHECK(w.reply(server, never).error == Error::not_owner);
+    CHECK(w.call(client, Syscall::ica_release, never).error != Error::none);
+    CHECK(w.request_async(client, f, w.control(client), mode_flags(DataMode::move), never).error == Error::bad_address);
+    CHECK(!w.reads(client, never + page_size));
+    w.check();
+}
