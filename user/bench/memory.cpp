@@ -37,16 +37,18 @@ Result<> measure_pages() {
     const Ica area = ANT_TRY(Ica::reserve(16 * abi::page_size));
     const auto system = ANT_TRY(records.system());
     const std::uint64_t own = ANT_TRY(own_pages(area)) + records.area().pages();
-    const std::uint64_t used = system.total_pages - system.free_pages - own;
+    const std::uint64_t used = system.kernel_bytes + (system.total_pages - system.free_pages - own) * abi::page_size;
     print_figure("memory.kernel", "bytes", system.kernel_bytes + system.kernel_pool_bytes);
     print_figure("memory.kernel.text", "bytes", system.kernel_constant_bytes);
-    print_figure("memory.system", "bytes", used * abi::page_size);
+    print_figure("memory.system", "bytes", used);
     console::print(
         "note memory.kernel is the core's image and its tables; memory.kernel.text is its text and constants, without the "
         "names of its functions for panics, which lie in the boot archive; memory.system is all memory that is not free, "
-        "programs of the boot archive and the core included\n");
-    console::print("note total %lu bytes, free %lu bytes\n", system.total_pages * abi::page_size,
-                   system.free_pages * abi::page_size);
+        "programs of the boot archive and the core with its descriptors of pages included\n");
+    console::print(
+        "note pages that the core gives out: %lu bytes, free %lu bytes; beside them, the core's image, descriptors and first "
+        "tables: %lu bytes\n",
+        system.total_pages * abi::page_size, system.free_pages * abi::page_size, system.kernel_bytes);
     return {};
 }
 
