@@ -14,6 +14,13 @@ namespace {
 
 constexpr std::uint32_t max_frame_bytes = 1518;
 
+// For how long processes have run.
+std::uint64_t busy_ns() {
+    std::uint64_t sum = 0;
+    (void)each_process([&](const abi::ProcessRecord& process) { sum += process.cpu_ns; });
+    return sum;
+}
+
 }  // namespace
 
 Outcome Requests::transmitted(const CallResult& result) {
@@ -57,6 +64,12 @@ Outcome Requests::ethernet_input(Call call) {
             if (sockets.store().comes_again(area.address)) protocol.pages().give_back(area.address);
         return give_back_pages(call);
     }
+    if (sockets.back_pressure().on() && input_waits(call)) return Call::defer();
+    handle_frames(call, areas);
+    return give_back_pages(call);
+}
+
+void Requests::handle_frames(Call call, std::span<const abi::DataListEntry> areas) {
     const inet::EthernetInput frames = call.params_after_list<inet::EthernetInput>();
     protocol.set_link(frames.link_up != 0);
     protocol.connections().begin_input();
@@ -66,7 +79,27 @@ Outcome Requests::ethernet_input(Call call) {
     }
     protocol.end_input();
     protocol.connections().end_input();
-    return give_back_pages(call);
+}
+
+// Behind those that wait already.
+bool Requests::input_waits(Call call) {
+    const bool waits = input_count_ != 0 || sockets.back_pressure().holds(clock_ns(), busy_ns);
+    if (!waits || input_count_ == max_inputs) return false;
+    inputs_[input_count_++] = call.control();
+    return true;
+}
+
+// Those for which there is room again, or that have waited for long.
+void Requests::let_input_in() {
+    while (input_count_ != 0 && !sockets.back_pressure().holds(clock_ns(), busy_ns)) {
+        const Call call{inputs_[0]};
+        std::copy(inputs_ + 1, inputs_ + input_count_--, inputs_);
+        handle_frames(call, call.data_list());
+        const Outcome outcome = give_back_pages(call);
+        settle_changed();
+        finish_round();
+        (void)Server::answer(call.control(), outcome.error, outcome.value, outcome.data, outcome.list);
+    }
 }
 
 void Requests::input(Call call, const abi::DataListEntry& area, const inet::Frame& frame) {

@@ -80,6 +80,7 @@ private:
     bool resumed();
     bool all_restored(bool called);
     void settle(Socket& socket);
+    void settle_changed();
     void fail_writers(Socket& socket);
     bool proceed(Wait& wait);
     void advance_writers(Socket& socket);
@@ -88,9 +89,12 @@ private:
     void end_owner(std::uint32_t slot);
 
     // The NIC driver (driver_calls.cpp).
+    static void handle_frames(Call call, std::span<const abi::DataListEntry> areas);
     static void input(Call call, const abi::DataListEntry& area, const inet::Frame& frame);
     Outcome give_back_pages(Call call);
     void write_returns();
+    bool input_waits(Call call);
+    void let_input_in();
 
     struct Returned {  // pages that go back with the answer to this call
         std::uint64_t call = 0;
@@ -98,8 +102,12 @@ private:
         std::uint64_t page[abi::max_data_list];
     };
 
+    static constexpr unsigned max_inputs = 8;  // more than a driver has under way
+
     Server& server_;
     WaitingCalls waits_;
+    std::uint64_t inputs_[max_inputs];  // calls of the driver that wait (BackPressure), in order
+    unsigned input_count_ = 0;
     Returned returned_;
     bool polls_wait_ = false;
     bool polls_due_ = false;  // a socket has changed that a poll may wait for

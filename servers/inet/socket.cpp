@@ -191,6 +191,7 @@ Result<> Socket::shutdown(inet::ShutdownHow how) {
         const std::uint32_t unread = received_.bytes();
         receive_shut_ = true;
         received_.consume_all();
+        all_.back_pressure().eased(id_);
         touch();
         window_opens(tcp_, unread);
     }
@@ -341,6 +342,7 @@ void Socket::on_datagram(void* self, udp_pcb*, pbuf* p, const ip_addr_t* from, s
     const bool fits = socket.received_.bytes() + p->tot_len <= socket.receive_limit_ && !socket.receive_shut_;
     if (fits && socket.received_.push_datagram(p, from_lwip_ip(*from), port)) socket.all_.changed(socket);
     pbuf_free(p);
+    if (socket.received_.bytes() > socket.receive_limit_ / 2) socket.all_.back_pressure().crowded(socket.id_);
 }
 
 // What calls did ------------------------------------------------------------------------------------------

@@ -152,6 +152,7 @@ Result<std::uint32_t> Socket::receive_datagram(std::span<std::byte> to, std::uin
     if ((flags & inet::message_flag::peek) == 0) {
         received_.consume(sizeof head + head.bytes);
         note(cause, Error::none, static_cast<std::uint32_t>(count));
+        if (received_.bytes() <= receive_limit_ / 4) all_.back_pressure().eased(id_);
     }
     return static_cast<std::uint32_t>(count);
 }

@@ -72,6 +72,7 @@ void Sockets::close(Socket& socket) {
 void Sockets::free(Socket& socket) {
     const std::uint32_t index = index_of(socket.id());
     records_.erase(index);
+    back_pressure_.eased(socket.id());
     if (static_cast<Linked<Socket, ChangedTag>&>(socket).linked()) List<Socket, ChangedTag>::remove(&socket);
     if (static_cast<Linked<Socket, TouchedTag>&>(socket).linked()) List<Socket, TouchedTag>::remove(&socket);
     if (static_cast<Linked<Socket, LiveTag>&>(socket).linked()) List<Socket, LiveTag>::remove(&socket);

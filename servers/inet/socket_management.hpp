@@ -1,6 +1,7 @@
 // Socket management: the table of sockets, whose they are, which of them something happened to, and their records.
 #pragma once
 
+#include "back_pressure.hpp"
 #include "copy_areas.hpp"
 #include "socket.hpp"
 
@@ -71,6 +72,7 @@ public:
     CopyAreas& copy_areas() { return copy_areas_; }
     ReceiveStore& store() { return store_; }
     Connections& connections() { return connections_; }
+    BackPressure& back_pressure() { return back_pressure_; }
     // While not everything that the process before left has been restored.
     [[nodiscard]] Recovery* recovery() const { return recovery_; }
     std::uint32_t next_accept_order() { return ++accept_order_; }
@@ -104,6 +106,7 @@ private:
     Recovery* recovery_ = nullptr;
     CopyAreas copy_areas_;
     ReceiveStore store_;
+    BackPressure back_pressure_;
     Records<SocketRecord> records_;
     Entry entries_[max_sockets];
     unsigned search_from_ = 0;

@@ -232,15 +232,7 @@ bool Requests::resumed() {
     return true;
 }
 
-std::uint64_t Requests::before_receive() {
-    if (resuming_ && !resumed()) {
-        (void)sockets.connections().answer_input();
-        finish_round();
-        return abi::poll;
-    }
-    std::uint64_t timer_us = protocol.run_timers();
-    const std::uint64_t now = clock_ns();
-    while (Wait* wait = waits_.expired(now)) expire(*wait);
+void Requests::settle_changed() {
     do {
         protocol.poll_loopback();
         while (Socket* socket = sockets.next_changed()) {
@@ -251,9 +243,25 @@ std::uint64_t Requests::before_receive() {
     } while (sockets.connections().answer_input());
     if (std::exchange(polls_due_, false) && polls_wait_) settle_polls();
     sockets.connections().ask_for_holes();
+}
+
+std::uint64_t Requests::before_receive() {
+    if (resuming_ && !resumed()) {
+        (void)sockets.connections().answer_input();
+        finish_round();
+        return abi::poll;
+    }
+    std::uint64_t timer_us = protocol.run_timers();
+    const std::uint64_t now = clock_ns();
+    while (Wait* wait = waits_.expired(now)) expire(*wait);
+    settle_changed();
     finish_round();
+    if (input_count_ != 0) [[unlikely]]
+        let_input_in();
     protocol.collect_areas();
-    const std::uint64_t next = waits_.next_deadline_ns();
+    std::uint64_t next = waits_.next_deadline_ns();
+    if (input_count_ != 0) [[unlikely]]
+        next = std::min(next, sockets.back_pressure().until());
     if (next != for_ever) timer_us = std::min(timer_us, next > now ? (next - now) / ns_per_us + 1 : 1);
     if (timer_us == for_ever) return no_limit;
     return timer_us == 0 ? abi::poll : timer_us;

@@ -1,17 +1,13 @@
 """`tools/ant bench send`: one send() of an application by step, counted by a plugin of QEMU (tools/plugin/steps.cpp)."""
 
-import contextlib
 import re
-import socket
 import subprocess
-import time
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
-from antlib import bench_guest, qemu, tap
+from antlib import bench_guest, qemu
 from antlib.bench_output import Figure, Result
-from antlib.load_generator import send_datagrams
 from antlib.paths import BUILD, IMAGE, ROOT
 from antlib.progress import Failure
 
@@ -133,52 +129,18 @@ def exact_throughput(timeout: float, prefix: str = "", command_line: str = "") -
     return bench_guest.parse("throughput", output).figures
 
 
-DATAGRAM_PORT, END_OF_STEPS = 5603, 255  # as in user/bench/network.cpp
-RATES = [2000 * 1.5 ** step for step in range(12)]
-STEP_SECONDS = 1.5
-MOST_OVERLOAD = 3.3  # times what arrives at best
+MOST_OVERLOAD = 3.4  # times what is taken at best
 
 
-@contextlib.contextmanager
-def datagram_wire():
-    """-> how the card is connected, where datagrams to the guest are sent"""
-    if tap.possible():
-        with tap.Wire() as device:
-            yield device.netdev, (tap.GUEST_ADDRESS, DATAGRAM_PORT)
-    else:
-        port = qemu.any_free_port(socket.SOCK_DGRAM)
-        yield f"user,id=net0,hostfwd=udp:127.0.0.1:{port}-:{DATAGRAM_PORT}", ("127.0.0.1", port)
-
-
-def send_steps(console, to: tuple[str, int], timeout: float) -> tuple[list[int], str]:
-    """-> how many each time, what the guest printed"""
-    console.send(f"bench throughput host {tap.GUEST_ADDRESS}\n")
-    console.expect("datagrams please", timeout)
-    sent = []
-    for step, rate in enumerate(RATES):
-        sent.append(send_datagrams(to, step, rate, STEP_SECONDS))
-        time.sleep(0.5)  # what waits in queues belongs to this step
-    for _ in range(10):
-        send_datagrams(to, END_OF_STEPS, 10, 0.2)
-    return sent, console.until_prompt(timeout)
-
-
-def saturation(timeout: float) -> tuple[Figure, list[tuple[float, float]]]:
-    """Datagrams at growing rates, up to three times what arrives at best; rates by the time in which the guest was busy, a
-    nanosecond for each instruction."""
-    with datagram_wire() as (netdev, to):
-        machine = qemu.Options(image=IMAGE, cards=["-netdev", netdev, "-device", "rtl8139,netdev=net0,romfile="], reboot=False,
-                               icount=True, idle_waits=True)
-        sent, output = bench_guest.with_console(machine, "bench-saturation", timeout,
-                                                lambda console: send_steps(console, to, timeout))
-    rates = []
-    for step, count, ns in re.findall(r"^step (\d+) received (\d+) busy_ns (\d+)", output, re.MULTILINE):
-        seconds = int(ns) / 1e9
-        rates.append((sent[int(step)] / seconds, int(count) / seconds))
-    peak = max(arrived for _, arrived in rates)
-    beyond = [arrived for rate, arrived in rates if peak < rate <= MOST_OVERLOAD * peak]
-    if not beyond:
-        raise Failure("the guest took all datagrams that could be sent: no rate was beyond what it can take")
+def saturation(timeout: float) -> tuple[Figure, list[tuple[int, int]]]:
+    """Datagrams at growing rates: how many are offered and taken a second, the other end's instructions left out."""
+    machine = qemu.Options(image=IMAGE, icount=True, cards=bench_guest.cards(2), reboot=False, command_line="debug_exit=1")
+    output = bench_guest.output_of(machine, "bench-saturation", "saturation", "bench saturation", timeout)
+    rates = [(int(offered), int(taken)) for offered, taken in re.findall(r"^offered (\d+) taken (\d+)", output, re.MULTILINE)]
+    peak = max(taken for _, taken in rates)
+    beyond = [taken for offered, taken in rates if peak < offered <= MOST_OVERLOAD * peak]
+    if max(offered for offered, _ in rates) < MOST_OVERLOAD * peak:
+        raise Failure(f"the guest takes {peak} datagrams a second: that is too many for the rates offered")
     return percent_figure("udp_percent", round(100 * min(beyond) / peak, 1)), rates
 
 
@@ -200,4 +162,4 @@ def measure_throughput(timeout: float) -> Result:
     figures += [*both, percent_figure("percent_of_peak", min(item.value for item in both))]
     return Result("throughput", bench_guest.commit(), "icount", figures, [
         "exact_kb_per_s: by the guest's clock, an instruction a nanosecond; the plot has what the application takes of datagrams that come "
-        "at growing rates"], {"datagrams": rates})
+        "at growing rates, by the time that the other end leaves"], {"datagrams": rates})

@@ -32,8 +32,9 @@ struct Bench {
 };
 constexpr Bench benches[] = {{"ipc", bench::measure_ipc},  {"chain", bench::measure_chain},    {"create", bench::measure_create},
                              {"replace", measure_replace}, {"resilience", measure_resilience}, {"send", measure_network},
-                             {"rtt", measure_network},     {"throughput", measure_network},    {"nicswap", measure_network},
-                             {"model", measure_model},     {"memory", bench::measure_memory},  {"boot", bench::measure_boot}};
+                             {"rtt", measure_network},     {"throughput", measure_network},    {"saturation", measure_network},
+                             {"nicswap", measure_network}, {"model", measure_model},           {"memory", bench::measure_memory},
+                             {"boot", bench::measure_boot}};
 
 }  // namespace
 
@@ -45,6 +46,6 @@ int main() {
         if (status == 0) console::print("bench %s done\n", argument(1));
         return status;
     }
-    console::print("usage: bench ipc|chain|create|replace|resilience|send|rtt|throughput|nicswap|model|memory|boot\n");
+    console::print("usage: bench ipc|chain|create|replace|resilience|send|rtt|throughput|saturation|nicswap|model|memory|boot\n");
     return 2;
 }

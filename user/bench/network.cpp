@@ -1,5 +1,5 @@
-// bench-network send|rtt|throughput|nicswap: an application (AP) that sends and receives through inet and rtl8139, to and
-// from programs on inet.1 and rtl8139.1 of the same machine. What it costs is the CPU time of the AP, inet and rtl8139.
+// bench-network send|rtt|throughput|saturation|nicswap: an application (AP) that sends and receives through inet and rtl8139, to
+// and from programs on inet.1 and rtl8139.1 of the same machine. What it costs is the CPU time of the AP, inet and rtl8139.
 #include "figures.hpp"
 #include "network_load.hpp"
 #include "network_time.hpp"
@@ -10,6 +10,7 @@
 #include <ant/child.hpp>
 #include <ant/console.hpp>
 #include <ant/interface/guardian.hpp>
+#include <ant/interface/nic.hpp>
 #include <ant/process.hpp>
 
 #include <algorithm>
@@ -43,17 +44,6 @@ struct Id {
         va_end(arguments);
     }
 };
-
-std::uint32_t address_of(const char* dotted) {
-    std::uint32_t address = 0;
-    for (unsigned part = 0; part < 4; ++part) {
-        unsigned value = 0;
-        dotted = std::from_chars(dotted, dotted + std::strlen(dotted), value).ptr;
-        address = address << 8 | (value & 0xff);
-        if (*dotted == '.') ++dotted;
-    }
-    return address;
-}
 
 inet::Address peer(std::uint16_t port) { return {bench::NetworkLoad::ip_of(1), port, 0}; }
 
@@ -270,40 +260,56 @@ Result<> measure_share(const bench::ProcessTime& time, std::uint16_t port) {
     return {};
 }
 
-// Datagrams from the host (tools/antlib/bench_network.py) -------------------------------------------------------------------
+// Past saturation --------------------------------------------------------------------------------------------------------
 
-constexpr std::uint16_t datagram_port = 5603;
-constexpr unsigned most_steps = 64, last_step = 255;
+constexpr std::uint64_t offered_per_s[] = {50'000,  100'000, 150'000, 175'000, 200'000, 225'000, 250'000,
+                                           275'000, 300'000, 400'000, 500'000, 600'000, 650'000};
+constexpr std::uint64_t flood_begins_ns = 20'000'000, flood_ns = 200'000'000;
+const char* const flood = "bench-flood";
 
-// The first byte of each datagram says to which of the host's steps it belongs. What counts is the time in which the machine was
-// busy: the host may be too slow for it, or busy itself.
-Result<> count_datagrams() {
-    Socket socket = ANT_TRY(Socket::open(inet::SocketType::datagram, 0, ap_inet));
-    ANT_TRY(socket.bind({0, datagram_port, 0}));
-    const auto records = ANT_TRY(bench::Records::make());
-    static std::array<std::uint64_t, most_steps> received;
-    print("datagrams please\n");
-    unsigned step = most_steps;
-    std::uint64_t busy_before = 0;
-    for (;;) {
-        if (ANT_TRY(socket.receive(message)) == 0) continue;
-        const auto number = static_cast<unsigned>(message[0]);
-        if (number != step) {
-            const auto system = ANT_TRY(records.system());
-            const std::uint64_t busy = system.uptime_ns - system.idle_ns;
-            if (step < most_steps) print("step %u received %lu busy_ns %lu\n", step, received[step], busy - busy_before);
-            busy_before = busy;
-            step = number;
-        }
-        if (number == last_step) return {};
-        if (number < most_steps) ++received[number];
-    }
+struct Offered {
+    std::uint64_t sent, taken, ns;
+};
+
+// For so long.
+Result<std::uint64_t> take_datagrams(Socket& socket, std::uint64_t ns) {
+    const std::uint64_t end = clock_ns() + ns;
+    std::uint64_t count = 0;
+    for (; clock_ns() < end; ++count) (void)ANT_TRY(socket.receive(message));
+    return count;
 }
 
-// "host OWN_IP"
-Result<> measure_with_host() {
-    ANT_TRY(bench::NetworkLoad::configure(ap_inet, address_of(argument(3))));
-    return count_datagrams();
+Result<std::uint64_t> sent_to_us() {
+    static Client driver{"rtl8139.1"};
+    return ANT_TRY(driver.call(nic::statistics)).result.transmitted_packets;
+}
+
+// The other end costs none of the receiver's time: what its processes take is left out of it.
+Result<Offered> measure_offered(const bench::ProcessTime& others, Socket& socket, std::uint64_t per_s, std::uint16_t port) {
+    ANT_TRY(start_child(flood, {Id{"%lu", per_s}.text, Id{"%u", port}.text}, {.as = flood}));
+    (void)ANT_TRY(take_datagrams(socket, flood_begins_ns));
+    const std::uint64_t sent = ANT_TRY(sent_to_us()), before = ANT_TRY(others.ns()), begin = clock_ns();
+    const std::uint64_t taken = ANT_TRY(take_datagrams(socket, flood_ns));
+    const std::uint64_t passed = clock_ns() - begin;
+    const Offered offered{ANT_TRY(sent_to_us()) - sent, taken, passed - (ANT_TRY(others.ns()) - before)};
+    stop_child(flood);
+    while (socket.receive(message, inet::message_flag::dont_wait)) {
+    }
+    return offered;
+}
+
+Result<> measure_saturation() {
+    constexpr std::uint64_t patience_us = 1'000'000;
+    constexpr std::uint16_t port = first_port;
+    Socket socket = ANT_TRY(Socket::open(inet::SocketType::datagram, 0, ap_inet));
+    ANT_TRY(socket.bind({0, port, 0}));
+    ANT_TRY(socket.set_option(inet::Option::receive_timeout_us, patience_us));
+    const auto others = ANT_TRY(bench::ProcessTime::of({flood, "inet.1", "rtl8139.1"}));
+    for (const std::uint64_t per_s : offered_per_s) {
+        const Offered offered = ANT_TRY(measure_offered(others, socket, per_s, port));
+        print("offered %lu taken %lu\n", offered.sent * ns_per_s / offered.ns, offered.taken * ns_per_s / offered.ns);
+    }
+    return {};
 }
 
 Result<> measure_throughput() {
@@ -383,11 +389,13 @@ struct Bench {
     std::string_view name;
     Result<> (*run)();
 };
-constexpr Bench benches[] = {
-    {"send", measure_send}, {"rtt", measure_round_trips}, {"throughput", measure_throughput}, {"nicswap", measure_nic_swap}};
+constexpr Bench benches[] = {{"send", measure_send},
+                             {"rtt", measure_round_trips},
+                             {"throughput", measure_throughput},
+                             {"saturation", measure_saturation},
+                             {"nicswap", measure_nic_swap}};
 
 Result<> run(std::string_view name) {
-    if (std::string_view{argument(2)} == "host") return measure_with_host();
     bench::NetworkLoad network;
     ANT_TRY(network.connect());
     for (const Bench& bench : benches)
