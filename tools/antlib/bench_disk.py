@@ -13,7 +13,7 @@ from antlib.paths import IMAGE, ROOT
 
 CONTROLLERS = {"ata": "pc", "ahci": "q35"}
 FILE_MIB = 64
-RUNS = 5  # of each kind in a boot
+RUNS = {False: 3, True: 1}  # of each kind in a boot, by whether it is exact
 MODES = {"mb_per_s": False, "kinsn_per_mb": True}  # whether in the instruction-exact mode
 
 
@@ -49,7 +49,7 @@ def measure(rounds: int, with_linux: bool, timeout: float) -> Result:
     figures = [bench_network.figure(identifier, found, units[identifier]) for identifier, found in sorted(values.items(), key=order)]
     return Result("disk", bench_guest.commit(), "tcg", figures, [
         "one call at a time; nothing in the cache before a run; writes until all is on the disk (sync_data)",
-        f"mb_per_s: plain emulation, by the host's clock; n boots, the systems in turn, of each the median of {RUNS} runs after one that is "
+        f"mb_per_s: plain emulation, by the host's clock; n boots, the systems in turn, of each the median of {RUNS[False]} runs after one that is "
         "not counted; kinsn_per_mb: instruction-exact mode, all processes and the core, idle left out",
         *(["linux: Debian's kernel, the file on ext4, read and written with O_DIRECT"] if with_linux else [])])
 
@@ -62,7 +62,7 @@ def order(entry: tuple[str, list[float]]) -> tuple[bool, bool]:
 def guest_output(machine: str, exact: bool, image_file: Path, timeout: float) -> str:
     options = qemu.Options(image=IMAGE, machine=machine, icount=exact, idle_waits=True, reboot=False, memory=256,
                            disks=[qemu.raw_disk(image_file, cache="unsafe")])
-    return bench_guest.output_of(options, log_name(machine, exact), "disk", f"run bench-disk /home/bench.dat {RUNS}", timeout)
+    return bench_guest.output_of(options, log_name(machine, exact), "disk", f"run bench-disk /home/bench.dat {RUNS[exact]}", timeout)
 
 
 def log_name(machine: str, exact: bool) -> str:
@@ -72,18 +72,19 @@ def log_name(machine: str, exact: bool) -> str:
 # Linux -----------------------------------------------------------------------------------------------------------
 
 MODULES = ("ata_piix", "ahci", "sd_mod", "crc32c_generic", "ext4")
-SCRIPT = f"""for wait in 1 2 3 4 5 6 7 8 9 10; do [ -b /dev/sda ] || sleep 1; done
-mount -t ext4 /dev/sda /mnt && disk /mnt/home/bench.dat {RUNS}"""
+SCRIPT = """for wait in 1 2 3 4 5 6 7 8 9 10; do [ -b /dev/sda ] || sleep 1; done
+mount -t ext4 /dev/sda /mnt && disk /mnt/home/bench.dat {runs}"""
 
 
 def linux_system(folder: Path):
     """The same file, file system and controllers under Debian's kernel."""
     linux = linux_peer.get()
-    archive = linux_peer.initramfs(linux, folder, MODULES, (ROOT / "user/bench/linux/disk.c",), SCRIPT)
+    archives = {exact: linux_peer.initramfs(linux, folder / f"linux-{runs}", MODULES, (ROOT / "user/bench/linux/disk.c",), SCRIPT.format(runs=runs))
+                for exact, runs in RUNS.items()}
 
     def output(machine: str, exact: bool, image_file: Path, timeout: float) -> str:
         drive = qemu.disk_arguments(qemu.Options(machine=machine, disks=[qemu.raw_disk(image_file, cache="unsafe")]))
-        return linux_peer.boot(linux, archive, f"{log_name(machine, exact)}-linux", machine=machine, exact=exact, devices=drive,
+        return linux_peer.boot(linux, archives[exact], f"{log_name(machine, exact)}-linux", machine=machine, exact=exact, devices=drive,
                                timeout=timeout)
 
     return output

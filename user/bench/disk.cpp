@@ -35,7 +35,7 @@ struct Size {
     std::uint32_t bytes;
     std::uint32_t operations;
 };
-constexpr Size sizes[] = {{4096, 8192}, {65536, 1024}, {1 << 20, 64}};
+constexpr Size sizes[] = {{4096, 4096}, {65536, 1024}, {1 << 20, 64}};
 
 Client files{"file"}, buffers{"cache"};
 

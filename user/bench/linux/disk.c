@@ -12,7 +12,7 @@ static const struct {
     int random, write;
 } kinds[] = {{"seq.read", 0, 0}, {"rand.read", 1, 0}, {"seq.write", 0, 1}, {"rand.write", 1, 1}};
 // The time of idling is known to a hundredth of a second only: not fewer operations.
-static const struct { uint32_t bytes, operations; } sizes[] = {{4096, 8192}, {65536, 1024}, {1 << 20, 64}};
+static const struct { uint32_t bytes, operations; } sizes[] = {{4096, 4096}, {65536, 1024}, {1 << 20, 64}};
 static const uint64_t file_bytes = 64 << 20;
 
 static uint64_t now_ns(void) {
