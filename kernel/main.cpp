@@ -84,8 +84,9 @@ u64 boot_time_ns() {
 void init_objects(const arch::BootInfo& info) {
     static_assert(arch::physical_limit % (max_controls * page_size) == 0);
     // Behind the end of RAM; aligned, so that its leaf tables lie side by side.
-    init_controls(static_cast<Pfn>((pool.size() + max_controls - 1) / max_controls * max_controls));
-    arch::init_paging(control_zone, arch::features().nx);
+    const auto zone = static_cast<Pfn>((pool.size() + max_controls - 1) / max_controls * max_controls);
+    arch::init_paging(zone, arch::features().nx);
+    init_controls(zone);
     for (u32 i = 0; i < max_slots; ++i) slots[i].index = i;
     init_lists();
     boot_facts.boot_tsc = arch::entry_tsc;

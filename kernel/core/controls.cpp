@@ -13,21 +13,9 @@ constinit List<Control, &Control::link> free_controls;  // that have a page
 
 }  // namespace
 
-void init_controls(Pfn zone) {
-    control_zone = zone;
-    control_base = address_of(zone);
-    controls_made = 0;
-    free_controls = {};
-}
-
 namespace {
 
-// One that has a page.
-Result<Control*> take_control() {
-    if (Control* c = free_controls.pop_front(); c != nullptr) {
-        std::memset(c->page, 0, page_size);
-        return c;
-    }
+[[gnu::noinline]] Result<Control*> make_control() {
     if (controls_made == max_controls) return Failure(Error::too_many);
     const Pfn page = pool.allocate_zeroed(PageKind::control);
     if (page == no_page) return Failure(Error::no_memory);
@@ -39,7 +27,26 @@ Result<Control*> take_control() {
     return &c;
 }
 
+Result<Control*> take_control() {
+    Control* c = free_controls.pop_front();
+    if (c == nullptr) return make_control();
+    std::memset(c->page, 0, page_size);
+    return c;
+}
+
 }  // namespace
+
+void init_controls(Pfn zone) {
+    control_zone = zone;
+    control_base = address_of(zone);
+    controls_made = 0;
+    free_controls = {};
+    while (controls_made < controls_at_boot) {
+        const auto made = make_control();
+        if (!made) return;
+        free_controls.push_back(**made);
+    }
+}
 
 Result<Control*> reserve_control(Slot& slot) {
     if (slot.control_count >= slot.quota_calls) return Failure(Error::over_quota);

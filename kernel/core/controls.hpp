@@ -5,8 +5,8 @@
 
 namespace ant::core {
 
-// The zone's addresses begin with this page, where no RAM is. Pages come one by one, when more control ICAs are in use than
-// ever before, and stay.
+// The zone's addresses begin with this page, where no RAM is. Some pages are there at once, so that a program can say that memory
+// is used up; further ones come one by one, when more control ICAs are in use than ever before. All stay.
 void init_controls(Pfn zone);
 Result<Control*> reserve_control(Slot& slot);
 Result<> release_control(Slot& slot, u64 address);

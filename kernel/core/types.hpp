@@ -21,9 +21,10 @@ inline constexpr unsigned page_shift = 12;
 inline constexpr std::size_t pages_per_large = abi::large_page_size / page_size;
 
 inline constexpr unsigned max_slots = 96;
-inline constexpr unsigned max_loads = 8;        // processes that get their program just now
-inline constexpr unsigned max_processes = 112;  // a replacement needs a second process for its slot
-inline constexpr unsigned max_controls = 1024;  // control ICAs: their zone is 4 MiB
+inline constexpr unsigned max_loads = 8;          // processes that get their program just now
+inline constexpr unsigned max_processes = 112;    // a replacement needs a second process for its slot
+inline constexpr unsigned max_controls = 1024;    // control ICAs: their zone is 4 MiB
+inline constexpr unsigned controls_at_boot = 32;  // of these have their page from the start
 inline constexpr unsigned max_functions = 512;
 inline constexpr unsigned max_functions_of_slot = 64;
 inline constexpr unsigned max_groups = 64;  // names of slots that provide functions

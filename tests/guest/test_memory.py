@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from harness import Machine
+from harness import Machine, assert_nothing_leaked, settled_free_pages
 from transfers import check_upload, download, guest_sum, upload
 
 MEBI = 1 << 20
@@ -52,5 +52,25 @@ def test_a_program_larger_than_what_is_below():
         # Lua has it twice for a moment.
         program = "s = string.rep('AnT-', 7 << 20) print(#s, s:sub(-5))"
         assert guest.run(f'run lua -e "{program}"') == f"{28 * MEBI}\t-AnT-\n"
+        check_devices(guest)
+        memory(guest)
+
+
+# Takes what there is, in smaller and smaller pieces, and goes on asking for a second.
+TAKE_ALL = ("local n, t = 65536, {} local more = function() t = {t, string.rep('x', n)} end "
+            "while n >= 64 do if not pcall(more) then n = n // 2 end end "
+            "print('full') n = 9000 local e = os.time() + 2 while os.time() < e do pcall(more) end")
+
+
+def test_all_memory_used_up():
+    """By a program, which can say so. The servers are the same ones afterwards, and nothing is lost."""
+    with Machine("memory-full", memory=64, disk=True) as guest:
+        guest.wait_for_network()
+        assert guest.run('run lua -e "print(1)"') == "1\n"  # from the disk: the cache has it then
+        before = settled_free_pages(guest)
+        servers = {row["name"]: row["pid"] for row in guest.json("servers")}
+        assert guest.run(f'run lua -e "{TAKE_ALL}"') == "full\n"
+        assert {row["name"]: row["pid"] for row in guest.json("servers")} == servers
+        assert_nothing_leaked(guest, before)
         check_devices(guest)
         memory(guest)

@@ -18,6 +18,11 @@ Outcome reserve_control(World& w, Process& p) {
     return w.call(p, Syscall::ica_reserve, 1, static_cast<u64>(abi::AreaKind::control));
 }
 
+// As many as there are pages for from the start.
+void hold_first(World& w, Process& p) {
+    while (p.slot->control_count < controls_at_boot) (void)w.control(p);
+}
+
 // All pages but `left`.
 void use_up(World& w, Process& p, u64 left = 0) {
     constexpr u64 tables = 4;
@@ -32,6 +37,9 @@ void use_up(World& w, Process& p, u64 left = 0) {
 TEST_CASE("a control ICA takes a page when it is used for the first time, and keeps it", "[controls]") {
     World w;
     Process& p = w.start("p");
+    const std::size_t at_first = w.free_pages();
+    hold_first(w, p);
+    CHECK(w.free_pages() == at_first);
     const std::size_t free = w.free_pages();
     std::vector<u64> held(5);
     for (u64& control : held) control = w.control(p);
@@ -59,8 +67,9 @@ TEST_CASE("without memory those control ICAs go on that there are, and no furthe
     const u32 f = w.function(server, "store.put", 1);
     const u64 c = w.control(client), spare = w.control(client);
     use_up(w, hoarder);
+    while (client.slot->control_count < controls_at_boot) CHECK(reserve_control(w, client).ok());
     CHECK(reserve_control(w, client).error == Error::no_memory);
-    CHECK(client.slot->control_count == 2);
+    CHECK(client.slot->control_count == controls_at_boot);
     w.check();
     w.wait_for_work(server);
     CHECK(w.request(client, f, c).blocked);
@@ -79,6 +88,7 @@ TEST_CASE("without memory those control ICAs go on that there are, and no furthe
 TEST_CASE("who reserves a control ICA without memory hastens the end of those that have some", "[controls]") {
     World w;
     Process &hoarder = w.start("hoarder"), &p = w.start("p");
+    hold_first(w, p);
     use_up(w, hoarder);
     CHECK(reserve_control(w, p).error == Error::no_memory);
     w.kill(hoarder);
@@ -103,7 +113,7 @@ TEST_CASE("an address of the zone that has never been used is nobody's", "[contr
     World w;
     Process &server = w.start("store"), &client = w.start("app");
     const u32 f = w.function(server, "store.put", 1);
-    const u64 never = w.control(client) + page_size;
+    const u64 never = w.control(client) + GENERATE(u64{1}, u64{controls_at_boot}, u64{max_controls}) * page_size;
     CHECK(w.request(client, f, never).error == Error::not_owner);
     CHECK(w.request_async(client, f, never).error == Error::not_owner);
     CHECK(w.reply(server, never).error == Error::not_owner);
