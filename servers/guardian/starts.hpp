@@ -38,7 +38,7 @@ private:
     State& state_;
     Launcher& launcher_;
     const Listings& listings_;
-    std::array<std::uint64_t, max_starts> waiting_{};  // control ICAs of calls to be answered, by record; 0: none
+    std::array<std::uint64_t, max_starts> waiting_{};      // control ICAs of calls to be answered, by record; 0: none
     std::array<std::uint32_t, max_starts> seen_faults_{};  // number of the newest one that has been looked at for such a call
 };
 
