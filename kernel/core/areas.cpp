@@ -332,6 +332,13 @@ Result<Cargo> load_cargo(Slot& from, Slot& to, Control& control, u32 flags, u64 
     return cargo;
 }
 
+Pfn load_again(Slot& slot, const Control& control, u64 data) {
+    const auto area = owned_area(slot, data);
+    if (!area) return no_page;
+    load_area(slot, slot, *area, abi::DataMode::move, control.index + 1);
+    return *area;
+}
+
 void arrive_cargo(Slot& to, u32 flags, const Cargo& cargo) {
     if (cargo.data != no_page) arrive_area(to, cargo.data, mode_of(flags));
     if (cargo.list != nullptr)

@@ -81,6 +81,8 @@ inline constexpr u32 within_quota_flag = u32{1} << 30;  // of a request: what is
 inline constexpr u32 moves_only_flag = u32{1} << 31;    // of an answer: no loans in its list
 // Of a request or forward from `from` to `to`: checks, then moves ownership or begins loans.
 Result<Cargo> load_cargo(Slot& from, Slot& to, Control& control, u32 flags, u64 data, u64 parameters, u32 bytes);
+// What a result has brought, before anybody has seen it, is under way again. -> no_page if it is not the slot's
+Pfn load_again(Slot& slot, const Control& control, u64 data);
 // The callee receives the call.
 void arrive_cargo(Slot& to, u32 flags, const Cargo& cargo);
 // The call is answered or dead: loans end.

@@ -243,6 +243,45 @@ Process* pass_result(Slot& to, Control& c, Error error, std::int64_t value, cons
     return nullptr;
 }
 
+namespace {
+
+void take_back_request(Slot& s, Control& c) {
+    defer_current(s);
+    set_again(s, &c);
+}
+
+// Areas of a list stay where they have arrived: the page alone names them.
+void take_back_result(Slot& s, Control& c, const arch::UserContext& receipt) {
+    s.current = nullptr;
+    s.window.unmap_control(c.index);
+    lost_pages(s, control_zone + c.index, 1);
+    c.state = Control::State::returned;
+    c.result_error = receipt.rsi >> 8 & 0xff;
+    c.result_function = static_cast<u32>(receipt.rsi >> 32);
+    c.result_value = static_cast<std::int64_t>(receipt.r8);
+    c.result_list = nullptr;
+    c.result_data = receipt.r9 == 0 ? no_page : load_again(s, c, receipt.r9);
+    s.results.push_front(c);
+    ++s.result_count;
+}
+
+}  // namespace
+
+void take_back_receipt(Slot& s) {
+    if (s.process == nullptr || s.process->state != Process::State::ready) return;
+    // What a system call answers, and has not yet: no other answer has an address in rdi (finish, complete).
+    const auto& answer = s.process->context;
+    Control* const c = answer.full != 0 || answer.rax != 0 ? nullptr : control_at(s, answer.rdi);
+    if (c == nullptr) return;
+    if (static_cast<abi::Receipt>(answer.rsi & 0xff) == abi::Receipt::request)
+        take_back_request(s, *c);
+    else
+        take_back_result(s, *c, answer);
+    s.events |= answer.rdx;
+    s.process->state = Process::State::receiving;
+    remove_ready(*s.process);
+}
+
 void take_next(Slot& s, Process& t) {
     constexpr u64 own = Slot::tell_replacement | Slot::tell_again;  // the core's
     const u64 events = s.events & ~own;

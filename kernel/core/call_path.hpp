@@ -186,6 +186,9 @@ void do_duties(Slot& me);
 void defer_current(Slot& me);
 // Whoever has the slot next gets all deferred calls again. Constant time.
 void deliver_deferred_again(Slot& slot);
+// A process that has been given a call, or a result, and has not run since is back in receive, and the call where it waited:
+// a request with those to be delivered again. Constant time.
+void take_back_receipt(Slot& slot);
 // The process of the slot is gone: what becomes of the call that it worked on?
 bool may_be_redelivered(const Control& c);
 // Pops the stages that need not see the result, and those whose relay is gone. -> who gets it, or nullptr

@@ -1,11 +1,13 @@
 #include "replacement.hpp"
 
+#include "call_path.hpp"
 #include "controls.hpp"
 #include "guardian.hpp"
 #include "history.hpp"
 #include "images.hpp"
 #include "lifecycle.hpp"
 #include "probation.hpp"
+#include "starvation.hpp"
 #include "trace.hpp"
 #include "watch.hpp"
 
@@ -135,8 +137,11 @@ void fail(Replacement& culprit, Error error) {
 // Asks the old server to stop at its next receive.
 void notify_old(Replacement& r) {
     note(r, 3);
+    end_relief();
     if (r.stop_by == 0) r.stop_by = deadline_after(r.timeout_us);
     set_deadline(r, r.stop_by);
+    // It looks for a replacement before it takes a request or a result (step 4).
+    if (r.as_paper) take_back_receipt(*r.slot);
     r.slot->events |= Slot::tell_replacement;
     wake_receiver(*r.slot);
 }
@@ -479,6 +484,12 @@ Error what_took_too_long(State state) {
 }
 
 }  // namespace
+
+bool changing_hands() {
+    for (const Replacement& r : replacements)
+        if (r.state != State::free && r.state != State::preparing && r.state != State::registered) return true;
+    return false;
+}
 
 u64 expire_replacements(u64 time) {
     u64 first = never;

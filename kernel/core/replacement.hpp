@@ -69,6 +69,9 @@ void cancel_replacement(Slot& slot, Error error);
 // For records: the slot that this process was to take over.
 const Slot* replaced_slot(const Process& process);
 
+// An old server has been told to stop, or is gone, and its successor has not got the slot yet.
+bool changing_hands();
+
 u64 expire_replacements(u64 time);
 
 }  // namespace ant::core

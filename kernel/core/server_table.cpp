@@ -30,7 +30,7 @@ Function* free_entry() {
 
 Function* by_name(const char* name) {
     for (Function& f : functions)
-        if (f.name[0] != 0 && same_name(f.name, name)) return &f;
+        if (f.name[0] == name[0] && f.id != 0 && same_name(f.name, name)) return &f;
     return nullptr;
 }
 

@@ -1,5 +1,7 @@
 #include "starvation.hpp"
 
+#include "replacement.hpp"
+
 #include <algorithm>
 
 namespace ant::core {
@@ -62,13 +64,17 @@ void look(u64 time) {
     const Process* running = arch::cpu().current;
     if (running == nullptr) return;
     Process* process = most_starving(running->priority);
-    if (process == nullptr) return;
+    if (process == nullptr || changing_hands()) return;
     scheduler.relieved = process;
     scheduler.relief_end = deadline_after(relief_us, time);
     move_to(*process, abi::priority::guardian - 1);
 }
 
 }  // namespace
+
+void end_relief() {
+    if (scheduler.relieved != nullptr) end_relief(machine::now());
+}
 
 u64 relieve_starving(u64 time) {
     if (time >= scheduler.relief_end) end_relief(time);

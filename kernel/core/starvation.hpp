@@ -16,6 +16,9 @@ inline void watch_waiting() {
     arm(scheduler.starvation_due);
 }
 
+// It has to wait until a slot has changed hands: nobody serves it until then.
+void end_relief();
+
 // From the timer. -> when it is to be called again, ~0: not until somebody waits
 u64 relieve_starving(u64 time);
 

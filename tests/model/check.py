@@ -19,7 +19,7 @@ MODELS = ("core.pml", "recovery.pml", "trace.pml")
 TRACES_PER_RUN = 40
 MTYPES = {"idle", "queued", "working", "deferred", "waits", "answered", "reply", "restarted", "died", "timed_out",
           "none", "preparing", "registered", "prepared", "stopped", "stopping", "starting"}
-EVENTS = {"begin_world", "request", "defer", "tell", "deliver", "deliver_again", "answer", "time_out", "hear", "abandon",
+EVENTS = {"begin_world", "request", "run", "defer", "tell", "deliver", "deliver_again", "answer", "time_out", "hear", "abandon",
           "fail", "die", "end", "begin", "register", "hand_over", "go_on", "cancel", "slot", "call", "end_world"}
 
 # One server calls another that is replaced with it.
@@ -36,6 +36,8 @@ MISTAKES = [
     ("the call in work is answered and delivered again",
      ":: lost_ != NO_CALL && !call[lost_].safe -> give_answer(lost_, restarted); leave_calls(s, NO_CALL)",
      ":: lost_ != NO_CALL && !call[lost_].safe -> give_answer(lost_, restarted); leave_calls(s, lost_)"),
+    ("a call that is taken back is forgotten",
+     "\t\tagain[s]!slot[s].current;\n\t\tslot[s].current = NO_CALL;\n\t\tput_behind(s)", "\t\tslot[s].current = NO_CALL"),
     ("the old process keeps the slot",
      ":: slot[s].process != NOBODY -> slot[s].owner[slot[s].process] = false\n\t:: else\n\tfi;\n\tslot[s].process = slot[s].fresh",
      ":: true\n\tfi;\n\tslot[s].process = slot[s].fresh"),

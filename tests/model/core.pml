@@ -38,6 +38,7 @@ typedef Slot {
 	byte fresh = NOBODY;	/* Replacement::fresh */
 	bool notice;		/* Slot::tell_replacement */
 	bool handing_over;	/* the old process waits in hand_over */
+	bool unseen;		/* its process has not run since it was given `current` */
 	bool redeliver;		/* register_flag::redeliver */
 	byte transaction	/* its number; 0: alone */
 };
@@ -52,7 +53,7 @@ bool to_guardian;	/* event::process_ended, event::replacement */
 hidden byte x_, n_, lost_;
 hidden byte tells_;
 
-#define serves(s, p)	(slot[s].process == p && !slot[s].handing_over)
+#define serves(s, p)	(slot[s].process == p && !slot[s].handing_over && !slot[s].unseen)
 #define is_vacant(s)	(slot[s].alive && slot[s].process == NOBODY)
 #define outlives(s)	(slot[s].keeps || slot[s].state != none)
 #define complete	(slot[0].transaction != 0 && slot[0].transaction == slot[1].transaction)
@@ -119,7 +120,8 @@ inline deliver(s, c) {
 	requests[s]?eval(c);
 	call[c].place = working;
 	call[c].had = true;
-	slot[s].current = c
+	slot[s].current = c;
+	slot[s].unseen = true
 }
 
 /* receive: take_next, deliver_again */
@@ -128,8 +130,13 @@ inline deliver_again(s, c) {
 	assert(call[c].had && call[c].slot == s);
 	again[s]?eval(c);
 	call[c].place = working;
-	slot[s].current = c
+	slot[s].current = c;
+	slot[s].unseen = true
 }
+
+/* schedule: the process that the slot's call was given to is on its way */
+#define can_run(s, p)		(slot[s].process == p && slot[s].unseen)
+inline run_with_call(s) { slot[s].unseen = false }
 
 /* reply */
 #define can_answer(s, p, c)	(serves(s, p) && held(c) && call[c].slot == s)
@@ -165,6 +172,14 @@ inline abandon(c) {
 
 /* Failures ---------------------------------------------------------------------------------------------- */
 
+/* The first n_ of those that are to be delivered again come behind the others. */
+inline put_behind(s) {
+	do
+	:: n_ > 0 -> again[s]?x_; again[s]!x_; n_--
+	:: n_ == 0 -> break
+	od
+}
+
 /* leave_calls and deliver_deferred_again: `first`, unless it is NO_CALL, then the deferred ones in their order, then those
  * that were to be delivered again before. */
 inline leave_calls(s, first) {
@@ -177,16 +192,14 @@ inline leave_calls(s, first) {
 	:: nempty(put_off[s]) -> put_off[s]?x_; call[x_].place = waits; again[s]!x_
 	:: empty(put_off[s]) -> break
 	od;
-	do
-	:: n_ > 0 -> again[s]?x_; again[s]!x_; n_--
-	:: n_ == 0 -> break
-	od
+	put_behind(s)
 }
 
 /* close_slot: no new calls. Those that it has are failed one by one, by end_controls. */
 inline close_slot(s) {
 	slot[s].alive = false;
 	slot[s].current = NO_CALL;
+	slot[s].unseen = false;
 	slot[s].owner[0] = false;
 	slot[s].owner[1] = false;
 	slot[s].process = NOBODY
@@ -199,6 +212,20 @@ inline fail_call(c) {
 
 /* Replacements ------------------------------------------------------------------------------------------ */
 
+/* take_back_receipt: a call that the old process has not seen is to be delivered again, before the others */
+inline take_back(s) {
+	if
+	:: slot[s].unseen ->
+		slot[s].unseen = false;
+		n_ = len(again[s]);
+		call[slot[s].current].place = waits;
+		again[s]!slot[s].current;
+		slot[s].current = NO_CALL;
+		put_behind(s)
+	:: else
+	fi
+}
+
 /* begin_replacement */
 #define can_begin(s)		(slot[s].alive && slot[s].state == none)
 inline begin_replacement(s, as_paper, number) {
@@ -206,7 +233,7 @@ inline begin_replacement(s, as_paper, number) {
 	slot[s].fresh = (slot[s].process == 0 -> 1 : 0);
 	if
 	:: slot[s].process == NOBODY -> slot[s].state = starting
-	:: slot[s].process != NOBODY && as_paper -> slot[s].state = stopping; slot[s].notice = true
+	:: slot[s].process != NOBODY && as_paper -> take_back(s); slot[s].state = stopping; slot[s].notice = true
 	:: slot[s].process != NOBODY && !as_paper -> slot[s].state = preparing
 	fi;
 	whole = complete
@@ -347,6 +374,7 @@ inline die(s) {
 		slot[s].handing_over = false;
 		lost_ = slot[s].current;
 		slot[s].current = NO_CALL;
+		slot[s].unseen = false;
 		if
 		:: lost_ != NO_CALL && call[lost_].safe -> leave_calls(s, lost_)
 		:: lost_ != NO_CALL && !call[lost_].safe -> give_answer(lost_, restarted); leave_calls(s, NO_CALL)

@@ -64,6 +64,7 @@ end:	do
 	:: d_step { can_register(s, p) -> told = false; register(s, true) }
 	:: d_step { failures > 0 && slot[s].fresh == p -> failures--; cancel(s) }
 	/* The one that serves */
+	:: d_step { can_run(s, p) -> run_with_call(s) }
 	:: d_step { can_defer(s, p) -> defer_current(s) }
 	:: d_step { can_tell(s, p) && !away(s) -> tell_old(s); told = true }
 	:: d_step { can_deliver(s, p, 0) -> deliver(s, 0) }

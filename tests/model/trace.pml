@@ -3,7 +3,7 @@
  * a server (its slot), one of the slot's processes, and a client (its call). */
 #include "core.pml"
 
-mtype = { e_begin_world, e_request, e_defer, e_tell, e_deliver, e_deliver_again, e_answer, e_time_out, e_hear, e_abandon,
+mtype = { e_begin_world, e_request, e_run, e_defer, e_tell, e_deliver, e_deliver_again, e_answer, e_time_out, e_hear, e_abandon,
 	  e_fail, e_die, e_end, e_begin, e_register, e_hand_over, e_go_on, e_cancel, e_slot, e_call, e_end_world, e_no_more };
 chan events = [0] of { mtype, byte, byte, byte };
 int number;	/* of the event, from 1 */
@@ -22,6 +22,7 @@ inline begin_world(keeps0, keeps1) {
 		slot[number_of_slot].fresh = NOBODY;
 		slot[number_of_slot].notice = false;
 		slot[number_of_slot].handing_over = false;
+		slot[number_of_slot].unseen = false;
 		slot[number_of_slot].redeliver = false;
 		slot[number_of_slot].transaction = 0;
 		number_of_slot++
@@ -45,6 +46,7 @@ active proctype Accept() {
 		if
 		/* server s, process b, call c */
 		:: event == e_request -> d_step { accept(can_request(c, s), request(c, s, b)) }
+		:: event == e_run -> d_step { accept(can_run(s, b), run_with_call(s)) }
 		:: event == e_defer -> d_step { accept(can_defer(s, b) && slot[s].current == c, defer_current(s)) }
 		:: event == e_tell -> d_step { accept(can_tell(s, b), tell_old(s)) }
 		:: event == e_deliver -> d_step { accept(can_deliver(s, b, c), deliver(s, c)) }

@@ -153,6 +153,7 @@ struct Flood {
     u64 c = w.control(client);
 
     Flood() { w.wait_for_work(server); }
+    void has_cpu() { w.run(client.state == Process::State::calling ? server : client); }
     void goes_on() {
         const bool asks = w.running() == &client;
         if (asks || w.running() == &server)
@@ -189,6 +190,34 @@ TEST_CASE("who gets the CPU at all is not relieved", "[scheduler]") {
         flood.w.advance(100);
         flood.w.run(flood.client);
     }
+}
+
+TEST_CASE("nobody is relieved while a slot changes hands", "[scheduler]") {
+    const bool as_paper = GENERATE(false, true);
+    Flood flood;
+    World& w = flood.w;
+    Process& old = w.start("store", {.priority = abi::priority::server});
+    Process& asker = w.start("guard");
+    Process& low = w.start("low");
+    w.wait_for_work(old);
+    w.wait_for_work(asker);
+    flood.has_cpu();
+    while (scheduler.relieved != &low) flood.goes_on();
+    REQUIRE(w.replace_from_outside(asker, "store", as_paper, 100'000'000));
+    if (!as_paper) CHECK(w.register_server(w.fresh("store")).blocked);
+    CHECK(scheduler.relieved == nullptr);
+    CHECK(low.priority == low.own_priority);
+    flood.has_cpu();
+    for (u64 gone = 0; gone <= 3 * starvation_period_us; gone += 100) {
+        flood.goes_on();
+        CHECK(scheduler.relieved == nullptr);
+    }
+    CHECK(outcome_of(old).is(abi::Receipt::replacement));
+    CHECK(w.hand_over(old).blocked);
+    if (as_paper) CHECK(w.register_server(w.fresh("store")).ok());
+    flood.has_cpu();
+    while (scheduler.relieved == nullptr) flood.goes_on();
+    w.check();
 }
 
 TEST_CASE("the relief of one that waits, or whose priority is set, or that ends, is over in time", "[scheduler]") {

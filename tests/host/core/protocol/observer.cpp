@@ -140,6 +140,7 @@ void Observer::look() {
     for (unsigned s = 0; s < servers; ++s) see_notice(s, servers_[s], servers_now[s]);
     servers_ = servers_now;
     for (unsigned c = 0; c < clients; ++c) see_delivery(c, calls_[c], calls_now[c]);
+    for (unsigned s = 0; s < servers; ++s) see_run(s);
     for (unsigned c = 0; c < clients; ++c) see_hearing(c, calls_[c], calls_now[c]);
     calls_ = calls_now;
     dying_client_ = ending_slot_ = -1;
@@ -168,6 +169,10 @@ bool Observer::together(unsigned s, unsigned other) const {
 }
 
 bool Observer::has_committed(const Server& before, const Server& now) { return before.fresh != 0 && now.process == before.fresh; }
+
+bool Observer::was_taken_back(const Server& before, const Server& now) {
+    return before.state == State::free && now.state == State::stopping;
+}
 
 bool Observer::has_handed_over(const Server& before, const Server& now) {
     if (before.state == State::prepared) return has_committed(before, now) || now.state == State::stopped;
@@ -227,7 +232,8 @@ const char* Observer::cause_of_end(unsigned c, const Call& before, const Call& n
 void Observer::see_deferral(unsigned c, const Call& before, const Call& now) {
     const unsigned s = before.server;
     const bool deferred = before.place == Place::working && (now.place == Place::deferred || now.place == Place::waits);
-    if (deferred && !died_[s] && !has_handed_over(servers_[s], server_now(s)))
+    const Server server = server_now(s);
+    if (deferred && !died_[s] && !has_handed_over(servers_[s], server) && !was_taken_back(servers_[s], server))
         write("defer", s, number(s, servers_[s].process), c);
 }
 
@@ -239,6 +245,17 @@ void Observer::see_delivery(unsigned c, const Call& before, const Call& now) {
     }
     if (before.place == Place::working || now.place != Place::working) return;
     write(before.place == Place::waits ? "deliver_again" : "deliver", s, number(s, servers_[s].process), c);
+    unseen_[s] = true;
+}
+
+void Observer::see_run(unsigned s) {
+    const Slot& slot = *slots_[s];
+    if (!servers_[s].alive || slot.current == nullptr) {
+        unseen_[s] = false;
+    } else if (unseen_[s] && w_.running() == slot.process) {
+        unseen_[s] = false;
+        write("run", s, number(s, servers_[s].process));
+    }
 }
 
 // The result of a synchronous request, or a receipt.

@@ -64,6 +64,7 @@ private:
     void see_failure(unsigned s, const Server& before, const Server& now);
     [[nodiscard]] bool together(unsigned s, unsigned other) const;
     static bool has_committed(const Server& before, const Server& now);
+    static bool was_taken_back(const Server& before, const Server& now);
     static bool has_handed_over(const Server& before, const Server& now);
     static bool has_registered(const Server& before, const Server& now);
     void see_replacement(unsigned s, const Server& before, const Server& now);
@@ -72,6 +73,7 @@ private:
     [[nodiscard]] const char* cause_of_end(unsigned c, const Call& before, const Call& now) const;
     void see_deferral(unsigned c, const Call& before, const Call& now);
     void see_delivery(unsigned c, const Call& before, const Call& now);
+    void see_run(unsigned s);
     void see_hearing(unsigned c, const Call& before, const Call& now);
     void write_state(unsigned s, const Server& now);
     void write_state(unsigned c, const Call& now);
@@ -85,8 +87,9 @@ private:
     std::array<std::array<u32, 2>, servers> pids_{};
     std::array<Client, clients> clients_;
     std::array<Server, servers> servers_;
-    std::array<bool, servers> died_{};  // in this step
-    bool cancelled_ = false;            // a transaction, in this step
+    std::array<bool, servers> died_{};    // in this step
+    std::array<bool, servers> unseen_{};  // its process has not run since it was given a call
+    bool cancelled_ = false;              // a transaction, in this step
     std::array<Call, clients> calls_;
     int dying_client_ = -1, ending_slot_ = -1;
 };

@@ -74,14 +74,16 @@ private:
         const u64 what = below(100);
         Server& server = servers_[below(servers_.size())];
         const auto client = static_cast<unsigned>(below(clients_.size()));
-        if (what < 28)
+        if (has_unseen_call(server) && chance(20))
+            replace(server, true);
+        else if (what < 28)
             act_as_client(client);
         else if (what < 64)
             act_as_server(server, true);
         else if (what < 78)
             act_as_new_server(server);
         else if (what < 83)
-            replace(server);
+            replace(server, chance(30));
         else if (what < 87)
             replace_both();
         else if (what < 93)
@@ -94,7 +96,7 @@ private:
         for (Server& server : servers_) {
             act_as_server(server, false);
             act_as_new_server(server);
-            if (alive(server) && server.slot->process == nullptr && server.slot->replacement == nullptr) replace(server);
+            if (alive(server) && server.slot->process == nullptr && server.slot->replacement == nullptr) replace(server, false);
         }
         for (unsigned c = 0; c < clients_.size(); ++c)
             if (lives(clients_[c]) && ready(clients_[c].process) && observer_->busy(c)) w_.receive(*clients_[c].process);
@@ -164,9 +166,13 @@ private:
         w_.call(fresh, Syscall::server_register, formats, Observer::wants_again(fresh.pid) ? abi::register_flag::redeliver : 0);
     }
 
-    void replace(const Server& server) {
+    [[nodiscard]] bool has_unseen_call(const Server& server) const {
+        const Process* p = alive(server) ? server.slot->process : nullptr;
+        return p != nullptr && p->state == Process::State::ready && p->context.full == 0 && server.slot->current != nullptr;
+    }
+    void replace(const Server& server, bool as_paper) {
         if (alive(server))
-            (void)w_.replace_from_outside(asker_, server.slot->name, chance(30), static_cast<u32>(300 + below(2000)));
+            (void)w_.replace_from_outside(asker_, server.slot->name, as_paper, static_cast<u32>(300 + below(2000)));
     }
 
     // One transaction; sometimes its asker fails in the middle, and the other request never comes.

@@ -138,11 +138,13 @@ void Actors::replace_somebody() {
     ReferenceSlot& asker = reference.slots.at(pick(reference.slots).first);
     Key target_key = pick(reference.slots).first;
     for (const auto& [key, s] : reference.slots)
-        if (s.process == nullptr && chance(60)) target_key = key;
+        if ((s.process == nullptr || s.unseen) && chance(60)) target_key = key;
     ReferenceSlot& target = reference.slots.at(target_key);
     if (asker.process == nullptr) return;
-    if (w_.replace_from_outside(*asker.process, target.name.c_str(), chance(30), static_cast<u32>(100 + below(5000))))
-        ++replacements;
+    const bool as_paper = chance(target.unseen ? 80 : 30);
+    if (!w_.replace_from_outside(*asker.process, target.name.c_str(), as_paper, static_cast<u32>(100 + below(5000)))) return;
+    ++replacements;
+    if (as_paper) reference.take_back(target);
 }
 
 void Actors::act_as_new_server(Process& p) {

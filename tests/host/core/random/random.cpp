@@ -17,7 +17,8 @@ constexpr unsigned rounds = 100, steps_per_round = 5000;
 constexpr unsigned pages = 1024, pages_for_areas = 1152, more_pages = 1536;
 
 void run(std::uint64_t seed) {
-    std::uint64_t steps = 0, answered = 0, dropped = 0, kills = 0, replaced = 0, timers = 0, restarts = 0, redelivered = 0;
+    std::uint64_t steps = 0, answered = 0, dropped = 0, kills = 0, replaced = 0, timers = 0, restarts = 0, redelivered = 0,
+                  taken_back = 0;
     for (unsigned round = 0; round < rounds; ++round) {
         const bool all_for_areas = round % 2 == 0;
         World w(all_for_areas ? pages : more_pages, all_for_areas ? PagePool::four_gib : pages_for_areas);
@@ -39,10 +40,12 @@ void run(std::uint64_t seed) {
         timers += actors.timer_interrupts;
         restarts += actors.reference.restarts;
         redelivered += actors.reference.redelivered;
+        taken_back += actors.reference.taken_back;
     }
     std::cout << "seed " << seed << ": " << steps << " steps, " << answered << " calls answered, " << dropped << " dropped, "
               << kills << " kills, " << replaced << " replacements begun, " << restarts << " restarts, " << redelivered
-              << " calls delivered again, " << timers << " timer interrupts\n";
+              << " calls delivered again, " << taken_back << " taken back, " << timers << " timer interrupts\n";
+    CHECK(taken_back != 0);
 }
 
 }  // namespace

@@ -184,6 +184,24 @@ void Reference::leave(ReferenceSlot& s, u64 control) {
     std::erase(s.again, control);
 }
 
+void Reference::take_back(ReferenceSlot& s) {
+    if (!s.unseen) return;
+    const ReferenceCall before = *std::exchange(s.unseen, {});
+    ++taken_back;
+    s.told = true;
+    s.current = 0;
+    if (before.where != ReferenceCall::Where::answered) {
+        s.again.push_front(before.control);
+        return;
+    }
+    if (before.stages.empty()) --answered;
+    s.held.erase(before.control);
+    s.owned_controls.erase(before.control);
+    calls[before.control] = before;
+    if (before.result_list) calls.at(before.control).result_areas.clear();  // they have arrived
+    for (const u64 address : calls.at(before.control).result_areas) s.areas.at(address).under_way = true;
+}
+
 void Reference::put_aside(ReferenceSlot& s) {
     if (s.current != 0) s.deferred.push_back(s.current);
     s.current = 0;
@@ -228,6 +246,7 @@ void Reference::find_deaths() {
         s.told = false;
         s.reserving = 0;
         s.sweeping = false;
+        s.unseen.reset();
         if (!there) {
             dead.push_back(key);
             continue;
@@ -270,8 +289,10 @@ void Reference::find_failed() {
 void Reference::observe() {
     find_deaths();
     find_failed();
-    for (auto& [key, s] : slots)
+    for (auto& [key, s] : slots) {
         if (s.pending != ReferenceSlot::Pending::none) came_back(s);
+        if (w_.running() == s.process) s.unseen.reset();
+    }
 }
 
 void Reference::came_back(ReferenceSlot& s) {
@@ -379,6 +400,7 @@ void Reference::received_request(ReferenceSlot& s, const Outcome& o) {
         named = gone ? 0 : d.address;
     }
     if ((frame.flags & abi::flag::data_list) == 0 && o.r9 != named) broken("a request with other data", control);
+    s.unseen = call;
     call.where = ReferenceCall::Where::held;
     s.held.insert(control);
     s.current = control;
@@ -394,6 +416,7 @@ void Reference::received_result(ReferenceSlot& s, const Outcome& o) {
     if (o.relayed() != !call.stages.empty()) broken("a result at the wrong stage", control);
     if (o.result_error() != call.error || o.r8 != call.value) broken("a result with another value", control);
     if (o.r9 != call.result_data()) broken("a result with other data", control);
+    s.unseen = call;
     for (const u64 address : call.result_areas) arrived(s, address, DataMode::move);
     call.result_areas.clear();
     if (call.stages.empty()) {

@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -64,6 +65,7 @@ struct ReferenceSlot {
     std::set<u64> to_keep, kept_by_calls;  // of the sweep
     unsigned interrupts = 0;               // raised and not yet received
     u64 current = 0;
+    std::optional<ReferenceCall> unseen;     // what its process has been given and has not run with, as it was before
     std::deque<u64> queue, deferred, again;  // `again`: held, and to be delivered once more
     std::set<u64> held, owned_controls;
     std::map<u64, ReferenceArea> areas;
@@ -75,7 +77,7 @@ public:
 
     std::map<Key, ReferenceSlot> slots;
     std::map<u64, ReferenceCall> calls;  // by control ICA
-    u64 answered = 0, dropped = 0, redelivered = 0, restarts = 0;
+    u64 answered = 0, dropped = 0, redelivered = 0, restarts = 0, taken_back = 0;
     std::set<u32> safe;                  // functions that may be delivered again
     std::set<const Process*> demanding;  // new servers that want deferred calls again
 
@@ -83,6 +85,8 @@ public:
     [[nodiscard]] ReferenceSlot* of(const Process& process);
     [[nodiscard]] bool alive(Key key) const { return slots.contains(key); }
 
+    // The slot is replaced in the order of the paper: its process is to look for that first.
+    void take_back(ReferenceSlot& s);
     // The slot's current call is put aside.
     void put_aside(ReferenceSlot& s);
     // Areas that outlive a sweep without being kept: they belong to calls.

@@ -111,6 +111,7 @@ u64 World::image_users() const { return image_->users; }
 
 template <class F>
 void World::enter(F f) {
+    if (Process* p = running(); p != nullptr) p->context.full = 1;  // interrupted
     try {
         f();
     } catch (const model::Idle&) {  // NOLINT(bugprone-empty-catch): how the core waits for an interrupt
@@ -229,7 +230,10 @@ void World::raw_call(Syscall number, u64 a, u64 b, u64 c, u64 d, u64 e) {
     Process& p = *running();
     p.context.rip += syscall_bytes;
     const Handler handler = syscall_handlers[static_cast<u32>(number) - static_cast<u32>(Syscall::first)];
-    enter([=] { handler(a, b, c, d, e); });
+    enter([=, &p] {
+        p.context.full = 0;
+        handler(a, b, c, d, e);
+    });
     if (tracing)
         std::fprintf(stderr, "%s (pid %u, state %d): call %x %lx %lx %lx %lx %lx -> %lx %lx %lx %lx\n", p.program, p.pid,
                      static_cast<int>(p.state), static_cast<u32>(number), a, b, c, d, e, p.context.rax, p.context.rdx,
