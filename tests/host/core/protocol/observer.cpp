@@ -58,7 +58,10 @@ Observer::Observer(World& world, std::array<Process*, servers> of_servers) : w_(
 }
 
 void Observer::client(unsigned c, Process& process, u64 control) {
-    clients_[c] = {&process, process.pid, &controls[(control - control_base) >> page_shift]};
+    Control* const own = &controls[(control - control_base) >> page_shift];
+    for (Client& other : clients_)
+        if (other.control == own) other.control = nullptr;  // it was freed with a call that the other one has given up
+    clients_[c] = {&process, process.pid, own};
     calls_[c] = {};
 }
 
