@@ -58,8 +58,8 @@ public:
     [[nodiscard]] static std::uint32_t after(std::uint32_t position, const ReceivedFrame&) { return position + 1; }
 
     void commit(const FrameBatch& batch) {
-        for (const std::uint64_t spare : batch.spares()) {
-            state_.page[state_.receive_next % cplus::ring_entries] = spare;
+        for (unsigned i = 0; i < batch.count(); ++i) {
+            if (!batch.copied(i)) state_.page[state_.receive_next % cplus::ring_entries] = batch.spare(i);
             give_back_oldest();
         }
     }

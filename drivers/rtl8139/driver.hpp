@@ -4,10 +4,9 @@
 //
 // `Host` is the system around it:
 //   u64 take_area(pages), void free_area(u64)    areas; 0 = none
-//   Error deliver(areas, EthernetInput)          ethinput, asynchronous; on success the areas are gone
-//   Error attach(inet::Attach)                   ifattach, asynchronous
-//   void answer(control, Error, value)           ends a deferred call
-//   u64 now_us(), void pause_us(us)
+//   Error deliver(FrameBatch, link_up)           ethinput, asynchronous; on success the pages of frames that are not copied are
+//   gone Error attach(inet::Attach)                   ifattach, asynchronous void answer(control, Error, value)           ends a
+//   deferred call u64 now_us(), void pause_us(us)
 #pragma once
 
 #include "classic.hpp"
@@ -395,10 +394,10 @@ private:
         return Look::frame;
     }
     bool deliver(auto& chip, FrameBatch& batch) {
-        batch.input.link_up = state_.link_up;
-        const ant::Error error = host_.deliver(batch.areas(), batch.input);
+        const ant::Error error = host_.deliver(batch, state_.link_up);
+        for (unsigned i = 0; i < batch.count(); ++i)
+            if (error != ant::Error::none || batch.copied(i)) keep(batch.spare(i));
         if (error != ant::Error::none) {
-            for (const std::uint64_t spare : batch.spares()) keep(spare);
             not_delivered(error);
             return false;
         }

@@ -1,12 +1,12 @@
 // The driver's surroundings in the running system: areas, inet, answers, time.
 #pragma once
 
+#include "frame_batch.hpp"
+
 #include <ant/client.hpp>
 #include <ant/interface/inet.hpp>
 #include <ant/process.hpp>
 #include <ant/server.hpp>
-
-#include <span>
 
 namespace rtl8139 {
 
@@ -16,8 +16,10 @@ public:
 
     static std::uint64_t take_area(std::size_t pages) { return ant::sys::ica_reserve(pages).value_or(0); }
     static void free_area(std::uint64_t address) { (void)ant::sys::ica_release(address); }
-    ant::Error deliver(std::span<const ant::abi::DataListEntry> areas, const ant::inet::EthernetInput& input) {
-        return outcome(inet_.send_list(ant::inet::ethinput, areas, input));
+    ant::Error deliver(const FrameBatch& batch, std::uint32_t link_up) {
+        return outcome(inet_.send_in_place(
+            ant::inet::ethinput, [&](std::uint64_t parameters) { return batch.write(parameters, link_up); },
+            batch.areas() == 0 ? 0 : ant::abi::flag::data_list));
     }
     ant::Error attach(const ant::inet::Attach& card) {
         ant::inet::Attach named = card;

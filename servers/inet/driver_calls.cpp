@@ -49,60 +49,69 @@ Outcome Requests::attach(Call call) {
 // Of a call that comes again some frames may be in use already, and some pages gone; or the list may be that of the
 // answer.
 Outcome Requests::ethernet_input(Call call) {
-    const std::span<abi::DataListEntry> areas = call.data_list();
-    const std::size_t head = sizeof(abi::DataList) + areas.size_bytes();
-    const bool complete =
-        (call.frame().flags & abi::flag::data_list) != 0 && call.parameter_bytes() >= head + sizeof(inet::EthernetInput);
-    if (!complete || call.requester() != protocol.driver_slot()) {
+    if (call.requester() != protocol.driver_slot()) {
         drop_moved(call);
-        return complete ? Error::denied : Error::invalid_argument;
+        return Error::denied;
     }
     if (call.redelivered() && sockets.recovery() != nullptr) sockets.recovery()->complete();  // which pages are in use
     protocol.transmitter().check_passed_on();
     if (note_of(call).done != 0) {
-        for (const abi::DataListEntry& area : areas)
+        for (const abi::DataListEntry& area : call.data_list())
             if (sockets.store().comes_again(area.address)) protocol.pages().give_back(area.address);
         return give_back_pages(call);
     }
     if (sockets.back_pressure().on() && input_waits(call)) return Call::defer();
-    handle_frames(call, areas);
+    return handle_frames(call);
+}
+
+Outcome Requests::handle_frames(Call call) {
+    const std::span<abi::DataListEntry> areas = call.data_list();
+    const std::size_t head = sizeof(abi::DataList) + areas.size_bytes() + sizeof(inet::EthernetInput);
+    const auto& input = call.params_after_list<inet::EthernetInput>();
+    const bool complete = call.parameter_bytes() >= head && input.count <= inet::max_frames &&
+                          call.parameter_bytes() - head >= input.count * sizeof(inet::Frame);
+    if (!complete) {
+        drop_moved(call);
+        return Error::invalid_argument;
+    }
+    protocol.set_link(input.link_up != 0);
+    protocol.connections().begin_input();
+    std::size_t next = 0;
+    const auto take_next = [&](const inet::Frame& frame) {
+        const abi::DataListEntry& area = areas[next++];
+        if (!call.redelivered() || sockets.store().comes_again(area.address)) take_page(call, area, frame);
+    };
+    for (const inet::Frame& frame : std::span{reinterpret_cast<const inet::Frame*>(&input + 1), input.count}) {
+        if ((frame.flags & inet::frame_flag::in_parameters) != 0)
+            copy_frame(call, frame);
+        else if (next != areas.size())
+            take_next(frame);
+    }
+    while (next != areas.size()) take_next({});
+    protocol.end_input();
+    protocol.connections().end_input();
     return give_back_pages(call);
 }
 
-void Requests::handle_frames(Call call, std::span<const abi::DataListEntry> areas) {
-    const inet::EthernetInput frames = call.params_after_list<inet::EthernetInput>();
-    protocol.set_link(frames.link_up != 0);
-    protocol.connections().begin_input();
-    for (std::size_t i = 0; i < areas.size(); ++i) {
-        if (call.redelivered() && !sockets.store().comes_again(areas[i].address)) continue;
-        input(call, areas[i], i < frames.count && i < inet::max_frames ? frames.frame[i] : inet::Frame{});
-    }
-    protocol.end_input();
-    protocol.connections().end_input();
-}
+bool Requests::input_is_held() { return sockets.back_pressure().holds(clock_ns(), busy_ns); }
 
 // Behind those that wait already.
 bool Requests::input_waits(Call call) {
-    const bool waits = input_count_ != 0 || sockets.back_pressure().holds(clock_ns(), busy_ns);
+    const bool waits = input_count_ != 0 || input_is_held();
     if (!waits || input_count_ == max_inputs) return false;
     inputs_[input_count_++] = call.control();
     return true;
 }
 
-// Those for which there is room again, or that have waited for long.
-void Requests::let_input_in() {
-    while (input_count_ != 0 && !sockets.back_pressure().holds(clock_ns(), busy_ns)) {
-        const Call call{inputs_[0]};
-        std::copy(inputs_ + 1, inputs_ + input_count_--, inputs_);
-        handle_frames(call, call.data_list());
-        const Outcome outcome = give_back_pages(call);
-        settle_changed();
-        finish_round();
-        (void)Server::answer(call.control(), outcome.error, outcome.value, outcome.data, outcome.list);
-    }
+void Requests::copy_frame(Call call, const inet::Frame& frame) {
+    const bool fits =
+        frame.bytes != 0 && frame.bytes <= max_frame_bytes && std::uint32_t{frame.offset} + frame.bytes <= call.parameter_bytes();
+    if (!fits || !sockets.store().has_room()) return;
+    pbuf* p = ReceivePages::copy_frame(&call.params<std::byte>() + frame.offset, frame.bytes);
+    if (p != nullptr) protocol.input(p, frame.flags);
 }
 
-void Requests::input(Call call, const abi::DataListEntry& area, const inet::Frame& frame) {
+void Requests::take_page(Call call, const abi::DataListEntry& area, const inet::Frame& frame) {
     const std::uint64_t size = std::uint64_t{area.pages} * abi::page_size;
     const bool fits = frame.bytes != 0 && frame.bytes <= max_frame_bytes && std::uint64_t{frame.offset} + frame.bytes <= size;
     const bool good = fits && sockets.store().has_room();
@@ -124,12 +133,15 @@ void Requests::input(Call call, const abi::DataListEntry& area, const inet::Fram
     if (p != nullptr) protocol.input(p, frame.flags);
 }
 
-// As many as there is room for in the list, most of what the driver has just brought.
+// As many as there is room for in the list, most of what the driver has just brought. An answer without any costs less.
 Outcome Requests::give_back_pages(Call call) {
-    const std::size_t room = (call.parameter_bytes() - sizeof(abi::DataList)) / sizeof(abi::DataListEntry);
     returned_.call = call.control();
     returned_.count = 0;
-    while (returned_.count < std::min<std::size_t>(room, abi::max_data_list)) {
+    std::size_t room = 0;
+    if (!call.data_list().empty() || protocol.pages().many_return())
+        room = std::min<std::size_t>((call.parameter_bytes() - sizeof(abi::DataList)) / sizeof(abi::DataListEntry),
+                                     abi::max_data_list);
+    while (returned_.count < room) {
         const std::uint64_t page = protocol.pages().next_return();
         if (page == 0) break;
         returned_.page[returned_.count++] = page;

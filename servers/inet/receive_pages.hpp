@@ -5,6 +5,8 @@
 #include "intrusive_list.hpp"
 #include "return_list.hpp"
 
+#include <ant/interface/inet.hpp>
+
 #include <lwip/pbuf.h>
 
 #include <cstdint>
@@ -13,8 +15,8 @@ namespace ant::inet_server {
 
 class ReceivePages {
 public:
-    // Frames up to this length are copied: a page for each would let tiny segments hold on to all memory.
-    static constexpr std::uint32_t small_frame = 256;
+    // Short frames are copied: a page for each would let tiny segments hold on to all memory.
+    static constexpr std::uint32_t short_frame = inet::short_frame;
     // Pages that the protocol may hold together; beyond it frames are copied, or dropped.
     static constexpr unsigned capacity = 1024;
 
@@ -31,6 +33,7 @@ public:
     bool has_spare();
     // A page to go back to the driver, 0 if there is none. One stays here, so that it need not be reserved (and zeroed) anew.
     std::uint64_t next_return() { return returns_.count() > 1 ? returns_.pop() : 0; }
+    [[nodiscard]] bool many_return() const { return returns_.count() > ReturnList::capacity / 2; }
     void give_back(std::uint64_t page);
 
 private:

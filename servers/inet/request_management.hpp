@@ -89,10 +89,12 @@ private:
     void end_owner(std::uint32_t slot);
 
     // The NIC driver (driver_calls.cpp).
-    static void handle_frames(Call call, std::span<const abi::DataListEntry> areas);
-    static void input(Call call, const abi::DataListEntry& area, const inet::Frame& frame);
+    Outcome handle_frames(Call call);
+    static void copy_frame(Call call, const inet::Frame& frame);
+    static void take_page(Call call, const abi::DataListEntry& area, const inet::Frame& frame);
     Outcome give_back_pages(Call call);
     void write_returns();
+    static bool input_is_held();
     bool input_waits(Call call);
     void let_input_in();
 

@@ -232,7 +232,7 @@ bool Requests::resumed() {
     return true;
 }
 
-void Requests::settle_changed() {
+[[gnu::always_inline]] inline void Requests::settle_changed() {
     do {
         protocol.poll_loopback();
         while (Socket* socket = sockets.next_changed()) {
@@ -243,6 +243,18 @@ void Requests::settle_changed() {
     } while (sockets.connections().answer_input());
     if (std::exchange(polls_due_, false) && polls_wait_) settle_polls();
     sockets.connections().ask_for_holes();
+}
+
+// Those for which there is room again, or that have waited for long.
+void Requests::let_input_in() {
+    while (input_count_ != 0 && !input_is_held()) {
+        const Call call{inputs_[0]};
+        std::copy(inputs_ + 1, inputs_ + input_count_--, inputs_);
+        const Outcome outcome = handle_frames(call);
+        settle_changed();
+        finish_round();
+        (void)Server::answer(call.control(), outcome.error, outcome.value, outcome.data, outcome.list);
+    }
 }
 
 std::uint64_t Requests::before_receive() {

@@ -23,12 +23,32 @@ TEST_CASE("received pages move to inet and come back into the ring", "[rtl8139][
 
 TEST_CASE("up to 32 frames go with one call", "[rtl8139][cplus]") {
     Machine<> m;
-    for (unsigned i = 0; i < 50; ++i) REQUIRE(m.chip.receive(frame_of(100 + i, i)));
+    for (unsigned i = 0; i < 50; ++i) REQUIRE(m.chip.receive(frame_of(300 + i, i)));
     m.interrupts();
     REQUIRE(m.host.inputs.size() == 2);
     CHECK(m.host.inputs[0].size() == 32);
     CHECK(m.host.inputs[1].size() == 18);
-    for (unsigned i = 0; i < 50; ++i) CHECK(m.host.frames[i] == frame_of(100 + i, i));
+    for (unsigned i = 0; i < 50; ++i) CHECK(m.host.frames[i] == frame_of(300 + i, i));
+}
+
+TEST_CASE("short frames are copied into the call, as many as it has room for, and their pages stay", "[rtl8139][cplus]") {
+    const bool classic = GENERATE(false, true);
+    Machine<> m{classic};
+    for (unsigned i = 0; i < 20; ++i) REQUIRE(m.chip.receive(frame_of(256, i)));
+    m.interrupts();
+    REQUIRE(m.host.inputs.size() == 1);
+    CHECK(m.host.inputs[0].size() == 10);
+    REQUIRE(m.host.frames.size() == 20);
+    for (unsigned i = 0; i < 20; ++i) CHECK(m.host.frames[i] == frame_of(256, i));
+    m.check_pages();
+    m.input_done();
+    for (unsigned i = 0; i < 32; ++i) REQUIRE(m.chip.receive(frame_of(i % 3 == 1 ? 300 : 64 + i % 7, i)));
+    m.interrupts();
+    REQUIRE(m.host.inputs.size() == 1);
+    CHECK(m.host.inputs[0].size() == 11);
+    REQUIRE(m.host.frames.size() == 52);
+    for (unsigned i = 0; i < 32; ++i) CHECK(m.host.frames[20 + i] == frame_of(i % 3 == 1 ? 300 : 64 + i % 7, i));
+    m.check_pages();
 }
 
 TEST_CASE("while inet is behind, frames stay in the ring and receive interrupts are off", "[rtl8139][cplus]") {
@@ -71,12 +91,12 @@ TEST_CASE("a full queue at inet delays frames, and they are delivered later", "[
 TEST_CASE("without memory frames are dropped and counted, and pages are used again", "[rtl8139][cplus]") {
     const bool classic = GENERATE(false, true);
     Machine<> m{classic};
-    REQUIRE(m.chip.receive(frame_of(100, 0)));
+    REQUIRE(m.chip.receive(frame_of(400, 0)));
     m.interrupts();
     m.arena.exhausted = true;
     const std::uint32_t reserve = m.state.reserve_count;
     for (unsigned round = 0; round < 3; ++round) {
-        for (unsigned i = 0; i < 40; ++i) REQUIRE(m.chip.receive(frame_of(100, i)));
+        for (unsigned i = 0; i < 40; ++i) REQUIRE(m.chip.receive(frame_of(400, i)));
         m.interrupts();
         while (!m.host.inputs.empty()) m.input_done(0);  // inet keeps all
         m.interrupts();

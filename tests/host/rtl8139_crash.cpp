@@ -65,12 +65,12 @@ struct CrashingHost : TestHost {
             return 0;
         });
     }
-    Error deliver(std::span<const ant::abi::DataListEntry> areas, const ant::inet::EthernetInput& input) {
+    Error deliver(const FrameBatch& batch, std::uint32_t link_up) {
         return at_points([&] {
-            for (const auto& area : areas) REQUIRE(owned.contains(area.address));
-            const Error error = TestHost::deliver(areas, input);
-            if (error == Error::none)
-                for (const auto& area : areas) owned.erase(area.address);
+            for (unsigned i = 0; i < batch.count(); ++i) REQUIRE(owned.contains(batch.page(i)));
+            const Error error = TestHost::deliver(batch, link_up);
+            for (unsigned i = 0; i < batch.count(); ++i)
+                if (error == Error::none && !batch.copied(i)) owned.erase(batch.page(i));
             return error;
         });
     }

@@ -87,18 +87,28 @@ struct TestHost {
 
     std::uint64_t take_area(std::size_t pages) { return arena.take(pages); }
     void free_area(std::uint64_t address) { arena.release(address); }
-    Error deliver(std::span<const ant::abi::DataListEntry> areas, const ant::inet::EthernetInput& input) {
+    Error deliver(const FrameBatch& batch, std::uint32_t link_up) {
         if (deliver_error != Error::none) return deliver_error;
-        REQUIRE(areas.size() == input.count);
+        std::uint64_t parameters[ant::abi::parameter_capacity / sizeof(std::uint64_t)];
+        const auto start = reinterpret_cast<std::uint64_t>(parameters);
+        REQUIRE(batch.write(start, link_up) <= sizeof parameters);
+        const auto& list = *reinterpret_cast<const ant::abi::DataList*>(parameters);
+        const auto& input = *reinterpret_cast<const ant::inet::EthernetInput*>(&list.entries[list.count]);
+        REQUIRE(list.count == batch.areas());
+        REQUIRE(input.count == batch.count());
         std::vector<std::uint64_t> pages;
-        for (std::size_t i = 0; i < areas.size(); ++i) {
-            REQUIRE(areas[i].mode == static_cast<std::uint32_t>(ant::abi::DataMode::move));
-            const auto* at = reinterpret_cast<const std::uint8_t*>(areas[i].address) + input.frame[i].offset;
-            frames.emplace_back(at, at + input.frame[i].bytes);
-            frame_flags.push_back(input.frame[i].flags);
-            std::memset(reinterpret_cast<void*>(areas[i].address), 0xee, ant::abi::page_size);  // it is inet's now
-            pages.push_back(areas[i].address);
+        for (const auto& frame : std::span{reinterpret_cast<const ant::inet::Frame*>(&input + 1), input.count}) {
+            const bool copied = (frame.flags & ant::inet::frame_flag::in_parameters) != 0;
+            const std::uint64_t lies_in = copied ? start : list.entries[pages.size()].address;
+            const auto* at = reinterpret_cast<const std::uint8_t*>(lies_in) + frame.offset;
+            frames.emplace_back(at, at + frame.bytes);
+            frame_flags.push_back(frame.flags & ~ant::inet::frame_flag::in_parameters);
+            if (copied) continue;
+            REQUIRE(list.entries[pages.size()].mode == static_cast<std::uint32_t>(ant::abi::DataMode::move));
+            std::memset(reinterpret_cast<void*>(lies_in), 0xee, ant::abi::page_size);  // it is inet's now
+            pages.push_back(lies_in);
         }
+        REQUIRE(pages.size() == list.count);
         inputs.push_back(pages);
         return Error::none;
     }

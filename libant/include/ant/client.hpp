@@ -161,6 +161,16 @@ public:
                              sys::pair(abi::parameter_base, wire<P, R>), data.address(), timeout_us),
                     control, function.op);
     }
+    // As send, `fill(parameter area)` writes what goes with it, and says how many bytes that is.
+    template <class P, class R, class Fill>
+    Result<std::uint64_t> send_in_place(const Function<P, R>& function, Fill&& fill, std::uint32_t flags = 0) {
+        const std::uint32_t id = ANT_TRY(identifier(function));
+        const std::uint64_t control = ANT_TRY(controls::take());
+        const std::uint32_t bytes = fill(control + abi::parameter_base);
+        return sent(sys::raw(sys::Syscall::request_async, sys::pair(id, flags), control, sys::pair(abi::parameter_base, bytes), 0,
+                             no_limit),
+                    control, function.op);
+    }
     template <class P, class R>
     Result<std::uint64_t> send_list(const Function<P, R>& function, std::span<const abi::DataListEntry> entries, const P& params,
                                     std::uint32_t flags = 0, std::uint64_t timeout_us = no_limit) {

@@ -168,21 +168,23 @@ struct Attach {
     std::uint32_t features;  // nic::feature
     std::uint32_t link_up;
 };
-// ethinput: frames received. Each frame lies in its own data ICA, moved with the call (entry i of the DataList is
-// frame i). The reply moves pages back that inet no longer needs (also a DataList), for the driver's ring;
-// -> value = areas given back.
+// ethinput: frames received. The parameter area begins with a DataList, also if there is nothing in it; then EthernetInput, and
+// `count` times Frame. A short frame lies in the parameter area as well, each other one in a data ICA of its own, moved with the
+// call: they are in the list in the order of their frames. The reply moves pages back that inet no longer needs (also a
+// DataList), for the driver's ring; -> value = areas given back.
 struct Frame {
-    std::uint16_t offset, bytes;
+    std::uint16_t offset, bytes;  // in the data ICA, or in the parameter area
     std::uint32_t flags;
 };
 namespace frame_flag {
 inline constexpr std::uint32_t ip_checksum_good = 1, transport_checksum_good = 2;
-}
+inline constexpr std::uint32_t in_parameters = 4;
+}  // namespace frame_flag
 inline constexpr unsigned max_frames = 32;
-struct EthernetInput {  // follows the DataList
+inline constexpr std::uint32_t short_frame = 256;
+struct EthernetInput {
     std::uint32_t count;
     std::uint32_t link_up;
-    Frame frame[max_frames];
 };
 
 enum class Op : std::uint16_t {
