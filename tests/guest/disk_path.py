@@ -27,7 +27,7 @@ def image_with_file(path: Path, mib: int) -> tuple[Path, int]:
             file.write(piece)
     (contents / "home/load.sql").write_text("".join(
         f"insert into t(x) values(hex(randomblob({100 + number * 37 % 3000}))); select 'done ' || max(i) from t;\n"
-        for number in range(20_000)))
+        for number in range(100_000)))  # more than can be done meanwhile
     return disks.make(path, mib + 256, contents), crc
 
 
