@@ -32,9 +32,9 @@ def image_with_file(path: Path, mib: int) -> tuple[Path, int]:
 
 
 def last_confirmed(text: str) -> int:
-    """The last number of the row 1, 2, 3 ...; what others print may come before the end of a line."""
+    """The last number of the row 1, 2, 3 ...; what others print may stand in front of it or behind."""
     confirmed = 0
-    for number in re.findall(r"\bdone (\d+)", text):
+    for number in re.findall(r"done (\d+)", text):
         if number.startswith(str(confirmed + 1)):
             confirmed += 1
     return confirmed
@@ -48,7 +48,7 @@ def disturbed(name: str, image: Path, crc: int, mib: int, way: str, interval_ms:
         guest.run('start sqlite3 writer -batch -init /dev/null /home/load.db ".read /home/load.sql"')
         guest.run("start file-sum reader /home/big")
         output = guest.run(f"run disrupt {way} {interval_ms} reader {seed} {' '.join(servers)}", timeout=TIMEOUT)
-        done = {key: int(value) for key, value in re.findall(r"\b(killed|replaced|crashed|refused)=(\d+)", output)}
+        done = {key: int(value) for key, value in re.findall(r"(killed|replaced|crashed|refused)=(\d+)", output)}
         guest.run("kill writer")
         wait_for_end(guest, "writer")
         text = guest.console.transcript
