@@ -16,7 +16,7 @@ namespace {
 
 using namespace ant;
 
-constexpr unsigned burst = 8, datagram_bytes = 64;
+constexpr unsigned burst = 32, datagram_bytes = 64;
 constexpr std::uint64_t ns_per_s = 1'000'000'000, ns_per_us = 1'000;
 
 struct [[gnu::packed]] Frame {

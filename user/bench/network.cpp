@@ -263,7 +263,7 @@ Result<> measure_share(const bench::ProcessTime& time, std::uint16_t port) {
 // Past saturation --------------------------------------------------------------------------------------------------------
 
 constexpr std::uint64_t offered_per_s[] = {50'000,  100'000, 150'000, 175'000, 200'000, 225'000, 250'000,
-                                           275'000, 300'000, 400'000, 500'000, 600'000, 650'000};
+                                           275'000, 300'000, 400'000, 500'000, 600'000, 700'000, 1'000'000};
 constexpr std::uint64_t flood_begins_ns = 20'000'000, flood_ns = 200'000'000;
 const char* const flood = "bench-flood";
 
