@@ -18,6 +18,7 @@ namespace ant::core {
 
 constinit Slot slots[max_slots] = {};
 constinit Process processes[max_processes] = {};
+constinit u32 processes_used = 0;
 constinit Control controls[max_controls] = {};
 constinit Function functions[max_functions] = {};
 constinit Pfn control_zone = no_page;
@@ -48,8 +49,11 @@ u64 mix(u64 x) {  // SplitMix64's finaliser
 }
 
 Process* free_process() {
-    for (Process& p : processes)
-        if (p.state == Process::State::free) return &p;
+    for (Process& p : processes) {
+        if (p.state != Process::State::free) continue;
+        processes_used = std::max(processes_used, static_cast<u32>(&p - processes) + 1);
+        return &p;
+    }
     return nullptr;
 }
 

@@ -309,6 +309,7 @@ struct alignas(64) Function {
 
 extern Slot slots[max_slots];
 extern Process processes[max_processes];
+extern u32 processes_used;  // of these, from the first, some time: what is behind them is free
 extern Control controls[max_controls];
 extern Function functions[max_functions];
 // The control zone: addresses of the ICA window at which there is no RAM.

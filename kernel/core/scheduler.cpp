@@ -10,6 +10,7 @@
 #include "watch.hpp"
 
 #include <bit>
+#include <span>
 
 namespace ant::core {
 
@@ -131,7 +132,7 @@ bool timer_expired() {
     u64 first = expire_calls(time);
     for (const auto expire_others : {expire_replacements, expire_blackouts, expire_probations, expire_guardian, relieve_starving})
         if (const u64 next = expire_others(time); next < first) first = next;
-    for (Process& process : processes) {
+    for (Process& process : std::span{processes}.first(processes_used)) {
         if (process.deadline == 0 || !waits(process)) continue;
         if (process.deadline <= time)
             expire(process);
