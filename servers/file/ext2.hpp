@@ -17,4 +17,10 @@ inline Result<> checked(errcode_t code) {
 }
 errcode_t code_of(Error error);
 
+// A damaged map may name blocks that are not the volume's: another partition's, for instance.
+inline bool within(ext2_filsys fs, std::uint64_t place, std::uint64_t count) {
+    const std::uint64_t end = ext2fs_blocks_count(fs->super);
+    return place >= fs->super->s_first_data_block && place < end && count <= end - place;
+}
+
 }  // namespace ant::file_server

@@ -98,6 +98,7 @@ Result<> each_run(ext2_filsys fs, ext2_ino_t number, Inode& inode, std::uint64_t
             run.unwritten = (extent.e_flags & EXT2_EXTENT_FLAGS_UNINIT) != 0;
             run.place = extent.e_pblk + (first - extent.e_lblk);
             run.count = std::min<std::uint64_t>(run.count, extent.e_lblk + extent.e_len - first);
+            if (!within(fs, run.place, run.count)) return Failure(Error::io_error);
         } else if (more) {
             run.count = std::min<std::uint64_t>(run.count, extent.e_lblk - first);
         }
@@ -113,6 +114,7 @@ Result<> each_run_of_old(ext2_filsys fs, ext2_ino_t number, Inode& inode, std::u
     for (; first < end; ++first) {
         blk64_t place = 0;
         ANT_TRY(checked(ext2fs_bmap2(fs, number, plain(inode), nullptr, 0, first, nullptr, &place)));
+        if (place != 0 && !within(fs, place, 1)) return Failure(Error::io_error);
         if (!ANT_TRY(f(Run{first, 1, place, place == 0, false}))) return {};
     }
     return {};

@@ -149,6 +149,7 @@ Result<> Volume::read_bytes(std::uint64_t offset, std::size_t bytes, std::byte* 
 
 Result<> Volume::write_bytes(std::uint64_t offset, std::size_t bytes, const std::byte* from) {
     if (read_only()) return Failure(Error::read_only);
+    if (offset > record_.bytes || bytes > record_.bytes - offset) return Failure(Error::io_error);
     while (bytes != 0) {
         const std::uint64_t block = offset / block_bytes();
         const std::size_t within = offset % block_bytes();
@@ -573,6 +574,7 @@ Result<> Volume::open_journal(ext2_filsys fs) {
     for (; code == 0; code = ext2fs_extent_get(handle, EXT2_EXTENT_NEXT_LEAF, &extent)) {
         if ((extent.e_flags & EXT2_EXTENT_FLAGS_LEAF) == 0) continue;
         if (count == runs.size() || (extent.e_flags & EXT2_EXTENT_FLAGS_UNINIT) != 0) break;
+        if (!within(fs, extent.e_pblk, extent.e_len)) break;
         runs[count++] = {static_cast<std::uint32_t>(extent.e_lblk), extent.e_len, position_of(extent.e_pblk)};
     }
     ext2fs_extent_free(handle);
