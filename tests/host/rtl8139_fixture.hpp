@@ -89,7 +89,7 @@ struct TestHost {
     void free_area(std::uint64_t address) { arena.release(address); }
     Error deliver(const FrameBatch& batch, std::uint32_t link_up) {
         if (deliver_error != Error::none) return deliver_error;
-        std::uint64_t parameters[ant::abi::parameter_capacity / sizeof(std::uint64_t)];
+        std::uint64_t parameters[ant::abi::parameter_capacity / sizeof(std::uint64_t)] = {};
         const auto start = reinterpret_cast<std::uint64_t>(parameters);
         REQUIRE(batch.write(start, link_up) <= sizeof parameters);
         const auto& list = *reinterpret_cast<const ant::abi::DataList*>(parameters);
