@@ -563,11 +563,14 @@ Process* plain_reply_and_receive(u64 control, u64 value, u64 data_mode, u64 erro
     if (index >= max_controls || (error_list | timeout_us) != 0) [[unlikely]]
         return otherwise();
     Control& c = *opaque(&controls[index]);
-    if (c.holder != me || me->busy()) [[unlikely]]
+    if (c.holder != me) [[unlikely]]
         return otherwise();
     if (!c.stands(Control::held_on(Control::Way::straight))) [[unlikely]]
-        return c.stands(Control::held_on(Control::Way::to_relay)) && data_mode == 0 ? plain_answer_to_relay(c, value)
-                                                                                    : otherwise();
+        return c.stands(Control::held_on(Control::Way::to_relay)) && !me->busy() && data_mode == 0
+                   ? plain_answer_to_relay(c, value)
+                   : otherwise();
+    if (me->busy()) [[unlikely]]  // not before: what is free has no holder, and a process may have no slot
+        return otherwise();
     if (data_mode != 0) [[unlikely]]
         return (data_mode & abi::flag::data_mask) == with_area ? plain_answer_with_area(c, value, data_mode - with_area)
                                                                : otherwise();

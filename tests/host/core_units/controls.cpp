@@ -122,3 +122,21 @@ TEST_CASE("an address of the zone that has never been used is nobody's", "[contr
     CHECK(!w.reads(client, never + page_size));
     w.check();
 }
+
+TEST_CASE("a process that has no slot yet holds no control ICA, free or not", "[controls]") {
+    World w;
+    Process &client = w.start("app"), &server = w.start("store");
+    const u32 f = w.function(server, "store.put", 1);
+    const u64 freed = w.control(client);
+    CHECK(w.call(client, Syscall::ica_release, freed).ok());
+    w.replace(client, "store");
+    Process& fresh = w.fresh("store");
+    REQUIRE(fresh.slot == nullptr);
+    for (const u64 control : {freed, control_base + (max_controls - 1) * page_size}) {
+        CHECK(w.call(fresh, Syscall::reply_and_receive, control).error == Error::not_registered);
+        CHECK(w.call(fresh, Syscall::reply, control).error == Error::not_registered);
+        CHECK(w.call(fresh, Syscall::request, f, control, parameters_at()).error == Error::not_registered);
+        CHECK(w.call(fresh, Syscall::forward_and_receive, f, control, parameters_at()).error != Error::none);
+    }
+    w.check();
+}
