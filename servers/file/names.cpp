@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
 
 namespace ant::file_server {
 
@@ -24,6 +25,7 @@ Result<Node> Requests::open_node(const file::Open& wanted, Call call) {
         if (done.volume < file::max_mounts && volumes_[done.volume].mounted()) return Node{&volumes_[done.volume], done.inode};
     }
     const bool creates = (wanted.flags & create) != 0, exclusively = creates && (wanted.flags & exclusive) != 0;
+    if (creates && std::string_view{wanted.path}.ends_with('/')) return Failure(Error::is_directory);
     const Place place = ANT_TRY(tree_.walk(wanted.path, user, (wanted.flags & no_follow) == 0 && !exclusively));
     if (place.node.inode == 0) {
         if (!creates) return Failure(Error::not_found);

@@ -182,7 +182,7 @@ void Session::file_failed(Error error) {
     const bool missing = error == Error::not_found || error == Error::not_directory || error == Error::no_server;
     if (missing && wish_ == Wish::file && path_.view() == "/www/index.html") return answer_page();
     if (missing) return fail(wish_ == Wish::file ? Status::not_found : Status::unavailable);
-    if (error == Error::denied || error == Error::read_only) return fail(Status::forbidden);
+    if (error == Error::denied || error == Error::read_only || error == Error::is_directory) return fail(Status::forbidden);
     if (error == Error::no_space || error == Error::too_large) return fail(Status::insufficient_storage);
     if (error == Error::name_too_long) return fail(Status::uri_too_long);
     const bool busy = error == Error::timed_out || error == Error::queue_full || error == Error::no_memory ||

@@ -164,9 +164,17 @@ TEST_CASE("the disk is full") {
     REQUIRE(done.error() == Error::no_space);
     must(world.volume().clean());
     REQUIRE(world.check(false).empty());
+    unsigned folders = 0;  // in what is kept for trees of extents
+    for (done = {}; done && folders < 100; ++folders) {
+        ++world.call;
+        done = world.make_directory("/" + std::to_string(folders));
+    }
+    REQUIRE(done.error() == Error::no_space);
     // What is freed can be used at once, though not before it is certain that it is free.
     ++world.call;
     must(world.remove("/big"));
+    ++world.call;
+    must(world.make_directory("/folder"));
     ++world.call;
     must(world.create("/second"));
     for (unsigned i = 0; i + 4 < written; ++i) {

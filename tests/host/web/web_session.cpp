@@ -323,8 +323,9 @@ TEST_CASE("a file is asked for, and its answer has its length", "[web]") {
 }
 
 TEST_CASE("what the file server says becomes a status", "[web]") {
-    const std::pair<Error, int> cases[] = {{Error::not_found, 404}, {Error::denied, 403},    {Error::io_error, 500},
-                                           {Error::no_server, 404}, {Error::timed_out, 503}, {Error::not_directory, 404}};
+    const std::pair<Error, int> cases[] = {{Error::not_found, 404},   {Error::denied, 403},    {Error::io_error, 500},
+                                           {Error::no_server, 404},   {Error::timed_out, 503}, {Error::not_directory, 404},
+                                           {Error::is_directory, 403}};
     for (const auto& [error, status] : cases) {
         Files files;
         (void)files.driver.talk(head("GET /x"));
