@@ -66,7 +66,7 @@ public:
     std::function<void()> at_open_interrupts;  // the core lets interrupts in
     u64 loaded = 0;                            // CR3
     std::vector<Stale> stale;
-    u64 breakpoint = 0;  // an address, 0: none
+    u64 breakpoint = 0;                          // an address, 0: none
     std::unordered_map<u32, Pfn> control_pages;  // by index: those that were ever mapped
 
     [[nodiscard]] std::byte* ram(Pfn pfn) { return ram_.get() + core::physical_of(pfn); }
