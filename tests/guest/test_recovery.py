@@ -47,7 +47,7 @@ def newest(guest, listing: str, name: str) -> dict:
 def assert_came_back(guest, before: dict, cause: str) -> None:
     name = before["name"]
     after = row_when_served(guest, name)
-    assert after["failures"] == before["failures"] + 1
+    assert after["failures"] == before["failures"] + 1, [row for row in guest.json("faults") if row["name"] == name]
     assert after["pid"] != before["pid"] and after["program"] == before["program"]
     fault, record = newest(guest, "faults", name), newest(guest, "history", name)
     assert fault["cause"] == cause and fault["pid"] == before["pid"] and fault["vacant"]

@@ -43,11 +43,13 @@ def test_console_on_pipes():
     assert "guardian" in result.stdout
 
 
-def test_panic_says_where_and_ends_with_three():
-    # Too little memory for the core itself: the one contradiction that can be had from outside.
-    result = ant("run", "--headless", "--mem", "8", "--timeout", "120")
+def test_panic_says_where_and_ends_with_three(tmp_path):
+    # No guardian that can be loaded: the contradiction that can be had from outside.
+    guardian = tmp_path / "guardian"
+    guardian.write_text("This is no program.")
+    result = ant("run", "--headless", "--add", str(guardian), "--timeout", "120")
     assert result.returncode == 3, result.stdout + result.stderr
-    assert "panic of the inner core: not enough memory" in result.stdout
+    assert "panic of the inner core: the guardian's program is not a valid image" in result.stdout
     assert "kernel_main+0x" in result.stdout
 
 
