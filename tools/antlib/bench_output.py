@@ -111,4 +111,4 @@ def print_table(result: Result) -> None:
 
 
 def grouped(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.{2 if abs(value) < 10 else 1}f}"
