@@ -144,10 +144,11 @@ class Machine:
         return output
 
     def json(self, line: str):
-        """Parsed output of a listing with --json: exactly one line."""
+        """Parsed output of a listing with --json: exactly one line. A notice of the guardian's may stand before it."""
         output = self.run(f"{line} --json").strip()
-        assert "\n" not in output, f"`{line} --json` printed more than one line: {output!r}"
-        return json.loads(output)
+        found = [text for text in output.splitlines() if text.startswith(("[", "{"))]
+        assert len(found) == 1 and (found[0] == output or "guardian: " in output), f"`{line} --json` printed: {output!r}"
+        return json.loads(found[0])
 
     def power_off(self) -> int:
         """Exit status as `tools/ant run` would report it."""
