@@ -3,10 +3,11 @@
 // (in another process) can go on from any point between two of its member functions.
 //
 // `Host` is the system around it:
-//   u64 take_area(pages), void free_area(u64)    areas; 0 = none
-//   Error deliver(FrameBatch, link_up)           ethinput, asynchronous; on success the pages of frames that are not copied are
-//   gone Error attach(inet::Attach)                   ifattach, asynchronous void answer(control, Error, value)           ends a
-//   deferred call u64 now_us(), void pause_us(us)
+//   u64 take_area(pages), void free_area(u64)   areas; 0 = none
+//   Error deliver(FrameBatch, link_up)          ethinput, asynchronous; on success the frames' pages are gone
+//   Error attach(inet::Attach)                  ifattach, asynchronous
+//   void answer(control, Error, value)          ends a deferred call
+//   u64 now_us(), void pause_us(us)
 #pragma once
 
 #include "classic.hpp"
