@@ -2,6 +2,7 @@
 
 #include "receive_store.hpp"
 
+#include <ant/interface/inet.hpp>
 #include <ant/syscalls.hpp>
 
 #include <utility>
@@ -17,7 +18,7 @@ pbuf* ReceivePages::copy_frame(const void* frame, std::uint32_t bytes) {
 pbuf* ReceivePages::take_frame(std::uint64_t page, std::uint32_t offset, std::uint32_t bytes) {
     auto* frame = reinterpret_cast<std::byte*>(page + offset);
     const bool room_for_note = offset + bytes <= page_room;
-    Buffer* buffer = bytes > short_frame && room_for_note ? buffers_.take() : nullptr;
+    Buffer* buffer = bytes > inet::short_frame && room_for_note ? buffers_.take() : nullptr;
     if (buffer == nullptr) {
         pbuf* copy = copy_frame(frame, bytes);
         give_back(page);

@@ -5,8 +5,6 @@
 #include "intrusive_list.hpp"
 #include "return_list.hpp"
 
-#include <ant/interface/inet.hpp>
-
 #include <lwip/pbuf.h>
 
 #include <cstdint>
@@ -15,12 +13,11 @@ namespace ant::inet_server {
 
 class ReceivePages {
 public:
-    // Short frames are copied: a page for each would let tiny segments hold on to all memory.
-    static constexpr std::uint32_t short_frame = inet::short_frame;
     // Pages that the protocol may hold together; beyond it frames are copied, or dropped.
     static constexpr unsigned capacity = 1024;
 
-    // A pbuf over, or with a copy of, the frame; takes the page in any case. nullptr: no memory, dropped.
+    // A pbuf over, or with a copy of, the frame; takes the page in any case. nullptr: no memory, dropped. Short frames are
+    // copied: a page for each would let tiny segments hold on to all memory.
     pbuf* take_frame(std::uint64_t page, std::uint32_t offset, std::uint32_t bytes);
     // A copy of a frame that lies in somebody else's area.
     static pbuf* copy_frame(const void* frame, std::uint32_t bytes);
