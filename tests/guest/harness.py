@@ -144,11 +144,11 @@ class Machine:
         return output
 
     def json(self, line: str):
-        """Parsed output of a listing with --json: exactly one line. A notice of the guardian's may stand before it."""
-        output = self.run(f"{line} --json").strip()
-        found = [text for text in output.splitlines() if text.startswith(("[", "{"))]
-        assert len(found) == 1 and (found[0] == output or "guardian: " in output), f"`{line} --json` printed: {output!r}"
-        return json.loads(found[0])
+        """Parsed output of a listing with --json: exactly one line. Notices of the guardian's may come in between."""
+        output = re.sub(r"guardian: .*\n", "", self.run(f"{line} --json"))
+        text = output.removeprefix(f"{line} --json\n").strip()
+        assert "\n" not in text, f"`{line} --json` printed: {output!r}"
+        return json.loads(text)
 
     def power_off(self) -> int:
         """Exit status as `tools/ant run` would report it."""
