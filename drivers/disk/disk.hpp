@@ -30,19 +30,19 @@ public:
     ant::Outcome write(Call call) { return transfer(call, Kind::write); }
     ant::Outcome flush(Call call) {
         quiet_ = false;
-        if (carries_data(call)) return outcome(call, Error::invalid_argument);
+        if (carries_data(call)) return with_areas_back(call, Error::invalid_argument);
         return take(call, Kind::flush,
                     {.unit = call.params<ant::block::UnitId>().unit, .flags = 0, .sector = 0, .offset = 0, .bytes = 0});
     }
     ant::Outcome units(Call call) {
         quiet_ = false;
-        if (carries_data(call)) return outcome(call, Error::invalid_argument);
+        if (carries_data(call)) return with_areas_back(call, Error::invalid_argument);
         if (open_) return call.reply_with(units_.list());
         return take(call, Kind::flush, {.unit = asks_units, .flags = 0, .sector = 0, .offset = 0, .bytes = 0});
     }
     ant::Outcome statistics(Call call) {
         quiet_ = false;
-        if (carries_data(call)) return outcome(call, Error::invalid_argument);
+        if (carries_data(call)) return with_areas_back(call, Error::invalid_argument);
         return call.reply_with(statistics_);
     }
 
@@ -126,15 +126,15 @@ private:
     ant::Outcome transfer(Call call, Kind kind) {
         quiet_ = false;
         const auto transfer = TransferCall::parse(call, kind, [this](std::uint64_t area) { return host_.pages_of(area); });
-        if (!transfer) return outcome(call, transfer.error());
+        if (!transfer) return with_areas_back(call, transfer.error());
         return take(call, kind, *transfer);
     }
     ant::Outcome take(Call call, Kind kind, const ant::block::Transfer& transfer) {
         if (open_) {
-            if (const Error error = check(kind, transfer); error != Error::none) return outcome(call, error);
+            if (const Error error = check(kind, transfer); error != Error::none) return with_areas_back(call, error);
         }
         const unsigned index = arrivals_.note(call.id(), call.redelivered());
-        if (index == max_requests) return outcome(call, Error::queue_full);
+        if (index == max_requests) return with_areas_back(call, Error::queue_full);
         Request& request = requests_[index];
         request = {.next = nullptr,
                    .previous = nullptr,
@@ -322,7 +322,7 @@ private:
         remove(queue, request);
         count(request, error);
         const auto value = error == Error::none ? std::int64_t{request.transfer.bytes} : 0;
-        finish(request, outcome(Call{request.control}, error, value));
+        finish(request, with_areas_back(Call{request.control}, error, value));
     }
     void finish(const Request& request, const ant::Outcome& answered) {
         host_.answer(request.control, answered);
@@ -393,7 +393,7 @@ private:
         if (request.state == Request::State::started) return Call::defer();
         if (request.transfer.unit == asks_units) return call.reply_with(units_.list());
         const Error error = check(request.kind, request.transfer);
-        return error == Error::none ? Call::defer() : outcome(call, error);
+        return error == Error::none ? Call::defer() : with_areas_back(call, error);
     }
 
     Controller& controller_;

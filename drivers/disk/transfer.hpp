@@ -4,7 +4,7 @@
 
 #include "controller.hpp"
 
-#include <ant/server.hpp>
+#include <ant/areas_back.hpp>
 
 #include <algorithm>
 #include <array>
@@ -104,28 +104,5 @@ private:
     std::array<Piece, max_pieces> pieces_;
     std::size_t count_ = 0;
 };
-
-// The end of a call: areas that were moved here with it go back.
-inline ant::Outcome outcome(Call call, Error error, std::int64_t value = 0) {
-    ant::Outcome out = error;
-    out.value = value;
-    const std::uint32_t flags = call.frame().flags;
-    if ((flags & ant::abi::flag::data_list) == 0) {
-        const bool moved = (flags & ant::abi::flag::data_mask) == static_cast<std::uint32_t>(DataMode::move);
-        if (moved && call.data() != 0) out.data = {call.data(), DataMode::move};
-        return out;
-    }
-    const auto goes_back = [](const ant::abi::DataListEntry& entry) {
-        return entry.mode == static_cast<std::uint32_t>(DataMode::move) && entry.address != 0;
-    };
-    const auto areas = call.data_list();
-    const auto back = static_cast<std::size_t>(std::count_if(areas.begin(), areas.end(), goes_back));
-    out.list = back != 0;
-    // A call that may be delivered again keeps its list as it is.
-    if (back == 0 || back == areas.size()) return out;
-    auto& list = call.params<ant::abi::DataList>();
-    list.count = static_cast<std::uint32_t>(std::copy_if(areas.begin(), areas.end(), list.entries, goes_back) - list.entries);
-    return out;
-}
 
 }  // namespace disk

@@ -8,6 +8,7 @@
 #include "system_host.hpp"
 
 #include <ant/abi/manifest.hpp>
+#include <ant/areas_back.hpp>
 #include <ant/interface/nic.hpp>
 #include <ant/server.hpp>
 
@@ -159,45 +160,27 @@ std::uint64_t before_receive() {
 
 // Requests -----------------------------------------------------------------------------------------------
 
-// Refuses a call; data areas that were moved here with it go back.
-Outcome refuse(Call call, Error error) {
-    Outcome outcome = error;
-    const std::uint32_t flags = call.frame().flags;
-    if ((flags & ant::abi::flag::data_list) == 0) {
-        const bool moved = (flags & ant::abi::flag::data_mask) == static_cast<std::uint32_t>(ant::abi::DataMode::move);
-        if (moved) outcome.data = {call.data(), ant::abi::DataMode::move};
-        return outcome;
-    }
-    auto& list = call.params<ant::abi::DataList>();
-    std::uint32_t back = 0;
-    for (const auto& entry : call.data_list())
-        if (entry.mode == static_cast<std::uint32_t>(ant::abi::DataMode::move)) list.entries[back++] = entry;
-    list.count = back;
-    outcome.list = back != 0;
-    return outcome;
-}
-
 bool carries_data(Call call) { return (call.frame().flags & (ant::abi::flag::data_mask | ant::abi::flag::data_list)) != 0; }
 
 Outcome on_transmit(Call call) {
     const auto result = driver->transmit(call);
     if (result.deferred) return Call::defer();
-    if (result.error != Error::none) return refuse(call, result.error);
+    if (result.error != Error::none) return with_areas_back(call, result.error);
     return Call::reply(result.value);
 }
 
 Outcome on_info(Call call) {
-    if (carries_data(call)) return refuse(call, Error::invalid_argument);
+    if (carries_data(call)) return with_areas_back(call, Error::invalid_argument);
     return call.reply_with(driver->info());
 }
 
 Outcome on_statistics(Call call) {
-    if (carries_data(call)) return refuse(call, Error::invalid_argument);
+    if (carries_data(call)) return with_areas_back(call, Error::invalid_argument);
     return call.reply_with(driver->statistics());
 }
 
 Outcome on_set_multicast(Call call) {
-    if (carries_data(call)) return refuse(call, Error::invalid_argument);
+    if (carries_data(call)) return with_areas_back(call, Error::invalid_argument);
     const auto& filter = call.params<ant::nic::Multicast>();
     const Settings settings{filter.hash, filter.promiscuous != 0};
     store->commit({.live = store->card().live, .settings = settings});

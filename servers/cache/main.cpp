@@ -2,6 +2,7 @@
 #include "server.hpp"
 
 #include <ant/abi/manifest.hpp>
+#include <ant/areas_back.hpp>
 #include <ant/ica.hpp>
 #include <ant/interface/cache.hpp>
 #include <ant/server.hpp>
@@ -192,21 +193,9 @@ Outcome outcome_of(const std::optional<Answer>& answer) {
 
 constexpr auto mode_number(abi::DataMode mode) { return static_cast<std::uint32_t>(mode); }
 
-// Several areas are not taken. Those that were moved go back.
-Outcome refuse_list(Call call) {
-    Outcome outcome = Error::invalid_argument;
-    auto& list = call.params<abi::DataList>();
-    std::uint32_t back = 0;
-    for (const auto& entry : call.data_list())
-        if (entry.mode == mode_number(abi::DataMode::move)) list.entries[back++] = entry;
-    list.count = back;
-    outcome.list = back != 0;
-    return outcome;
-}
-
 Outcome transfer(Call call, RequestKind kind) {
     const std::uint32_t flags = call.frame().flags;
-    if ((flags & abi::flag::data_list) != 0) return refuse_list(call);
+    if ((flags & abi::flag::data_list) != 0) return with_areas_back(call, Error::invalid_argument);  // several are not taken
     const std::uint32_t mode = flags & abi::flag::data_mask;
     if (call.data() == 0) return call.redelivered() ? Error::restarted : Error::invalid_argument;
     const auto area = sys::ica_info(call.data());

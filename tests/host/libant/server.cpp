@@ -1,6 +1,7 @@
 #include <ant/server.hpp>
 
 #include <ant/abi/manifest.hpp>
+#include <ant/areas_back.hpp>
 #include <ant/interface/guardian.hpp>
 
 #include <catch2/catch.hpp>
@@ -180,6 +181,37 @@ TEST_CASE("a forwarded call carries its parameter area on", "[server]") {
     CHECK(answers[0].a == ant::sys::pair(77, ant::abi::flag::direct_return));
     CHECK(answers[0].b == call.control);
     CHECK(answers[0].c == ant::sys::pair(ant::abi::parameter_base, 48));
+}
+
+TEST_CASE("areas that were moved with a call go back, loans do not", "[server]") {
+    using ant::abi::DataMode;
+    const Delivered one{64};
+    one.frame.data = 0x4000;
+    one.frame.flags = static_cast<std::uint32_t>(DataMode::lend_read);
+    CHECK(ant::with_areas_back(Call{one.control}, ant::Error::denied).data.address() == 0);
+    one.frame.flags = static_cast<std::uint32_t>(DataMode::move);
+    const Outcome moved = ant::with_areas_back(Call{one.control}, ant::Error::denied);
+    CHECK(moved.error == ant::Error::denied);
+    CHECK(!moved.list);
+    CHECK(moved.data.address() == 0x4000);
+
+    const Delivered several{64};
+    several.frame.flags = ant::abi::flag::data_list;
+    auto& list = *reinterpret_cast<ant::abi::DataList*>(several.frame.parameters);
+    list.count = 3;
+    const DataMode modes[] = {DataMode::lend_read, DataMode::move, DataMode::move};
+    for (unsigned i = 0; i < 3; ++i) list.entries[i] = {0x1000 * (i + 1), 1, static_cast<std::uint32_t>(modes[i])};
+    for (int again = 0; again < 2; ++again) {
+        const Outcome back = ant::with_areas_back(Call{several.control}, ant::Error::denied, 7);
+        CHECK(back.list);
+        CHECK(back.value == 7);
+        CHECK(back.data.address() == 0);
+        REQUIRE(list.count == 2);
+        CHECK(list.entries[0].address == 0x2000);
+        CHECK(list.entries[1].address == 0x3000);
+    }
+    list.entries[0].mode = list.entries[1].mode = static_cast<std::uint32_t>(DataMode::lend_write);
+    CHECK(!ant::with_areas_back(Call{several.control}, ant::Error::denied).list);
 }
 
 TEST_CASE("a refused reply or forward becomes an error for the requester", "[server]") {
