@@ -1,5 +1,7 @@
 #include "requests.hpp"
 
+#include <ant/areas_back.hpp>
+
 namespace ant::file_server {
 
 namespace {
@@ -9,18 +11,25 @@ Outcome handle(Call call) {
     return (requests.*handler)(call);
 }
 
+// As handle, for calls that bring a data area, but not several.
+template <Outcome (Requests::*handler)(Call)>
+Outcome handle_area(Call call) {
+    if ((call.frame().flags & abi::flag::data_list) != 0) return with_areas_back(call, Error::invalid_argument);
+    return handle<handler>(call);
+}
+
 }  // namespace
 
 void Requests::register_handlers() {
     server_.on(file::open, handle<&Requests::open>);
     server_.on(file::close, handle<&Requests::close>);
-    server_.on(file::read, handle<&Requests::read>);
-    server_.on(file::write, handle<&Requests::write>);
+    server_.on(file::read, handle_area<&Requests::read>);
+    server_.on(file::write, handle_area<&Requests::write>);
     server_.on(file::truncate, handle<&Requests::truncate>);
     server_.on(file::sync, handle<&Requests::sync>);
     server_.on(file::sync_data, handle<&Requests::sync_data>);
     server_.on(file::status, handle<&Requests::status>);
-    server_.on(file::list, handle<&Requests::list>);
+    server_.on(file::list, handle_area<&Requests::list>);
     server_.on(file::lock, handle<&Requests::lock>);
     server_.on(file::status_of, handle<&Requests::status_of>);
     server_.on(file::access, handle<&Requests::access>);

@@ -36,6 +36,7 @@ def test_files(guest):
     for size, step in ((1, 1), (4096, 4096), (100_000, 777), (3_000_000, 1 << 20), (500_000, 65536)):
         guest.run(f"run file-check write /tmp/f {size} {size} {step}")
         guest.run(f"run file-check verify /tmp/f {size} {size} {step + 100}")
+    guest.run("run file-check areas /tmp/f")
     guest.run("run file-check make /tmp/d")
     guest.run("run file-check journal /tmp/d 20")
     assert names(guest, "/tmp/d") == {str(i) for i in range(20)}
