@@ -133,6 +133,9 @@ void Requests::take_page(Call call, const abi::DataListEntry& area, const inet::
     if (p != nullptr) protocol.input(p, frame.flags);
 }
 
+// The server's loop has refused calls with fewer bytes.
+static_assert(wire_bytes<inet::EthernetInput> >= sizeof(abi::DataList));
+
 // As many as there is room for in the list, most of what the driver has just brought. An answer without any costs less.
 Outcome Requests::give_back_pages(Call call) {
     returned_.call = call.control();
