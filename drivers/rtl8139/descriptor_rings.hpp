@@ -1,4 +1,5 @@
-// The C+ interface: two rings of 64 descriptors. Frames lie one to a page; sending takes them where they are.
+// The C+ interface: two rings of 64 descriptors. Frames lie one to a page; sending takes them where they are, but for what lies
+// in the call: that is copied to where the chip can read it, a place for each descriptor.
 #pragma once
 
 #include "frame_batch.hpp"
@@ -6,12 +7,15 @@
 #include "state.hpp"
 #include "transmit_request.hpp"
 
+#include <cstring>
+
 namespace rtl8139 {
 
 template <RegisterBus Bus, class State>
 class DescriptorRings {
 public:
     static constexpr std::size_t area_pages = 1;
+    static constexpr std::size_t copy_pages = cplus::ring_entries * ant::nic::most_in_call / ant::abi::page_size;
     static constexpr std::uint16_t frame_offset = 0;  // the chip wants buffers aligned to 8
     static constexpr std::uint32_t receive_buffer_bytes = 2048;
 
@@ -81,7 +85,8 @@ public:
             std::uint32_t status = descriptor::own | flags | packet[i].bytes;
             if (i == 0) status |= descriptor::first;
             if (i + 1 == packet.size()) status |= descriptor::last;
-            fill(transmit_ring(), (first + static_cast<std::uint32_t>(i)) % cplus::ring_entries, packet[i].address, status);
+            const std::uint32_t index = (first + static_cast<std::uint32_t>(i)) % cplus::ring_entries;
+            fill(transmit_ring(), index, is_in_call(packet[i]) ? copy(packet[i], index) : packet[i].address, status);
         }
     }
     void start() { bus_.write(reg::transmit_poll, cplus::poll_normal); }
@@ -126,6 +131,13 @@ private:
         const std::uint32_t index = state_.receive_next % cplus::ring_entries;
         ++state_.receive_next;
         offer(index);
+    }
+
+    // -> where it is now. The chip has sent what was there before, as it has given the descriptor back.
+    [[nodiscard]] std::uint64_t copy(const ant::nic::Fragment& fragment, std::uint32_t index) const {
+        const std::uint64_t place = state_.areas.transmit_buffer + index * ant::nic::most_in_call;
+        std::memcpy(reinterpret_cast<void*>(place), reinterpret_cast<const void*>(fragment.address), fragment.bytes);
+        return place;
     }
 
     static std::uint32_t checksum_flags(std::uint32_t status) {

@@ -189,7 +189,8 @@ private:
             return state_.areas.receive_buffer != 0 && state_.areas.transmit_buffer != 0;
         }
         state_.areas.rings = host_.take_area(DescriptorRings<Bus, State>::area_pages);
-        if (state_.areas.rings == 0) return false;
+        state_.areas.transmit_buffer = host_.take_area(DescriptorRings<Bus, State>::copy_pages);
+        if (state_.areas.rings == 0 || state_.areas.transmit_buffer == 0) return false;
         for (auto& page : state_.page) {
             page = host_.take_area(1);
             if (page == 0) return false;

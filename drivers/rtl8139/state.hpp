@@ -43,7 +43,7 @@ struct StatePrefix {
 struct Areas {
     std::uint64_t rings;            // C+: receive ring, then transmit ring
     std::uint64_t receive_buffer;   // classic
-    std::uint64_t transmit_buffer;  // classic
+    std::uint64_t transmit_buffer;  // classic: packets; C+: what came in calls, a place for each descriptor
 };
 
 // Both layouts have these fields:

@@ -34,6 +34,8 @@ inline std::uint32_t packet_bytes(Fragments packet) {
     return bytes;
 }
 
+inline bool is_in_call(const ant::nic::Fragment& fragment) { return (fragment.flags & ant::nic::fragment_flag::in_call) != 0; }
+
 class TransmitRequest {
 public:
     // Fragments of a call that was parsed before.
@@ -49,7 +51,7 @@ public:
         if (!complete(call)) return ant::Failure(ant::Error::invalid_argument);
         const Fragments all = fragments(call);
         for (std::size_t first = 0; first < all.size();) {
-            const std::size_t end = checked_packet(all, first, call.data_list(), mode);
+            const std::size_t end = checked_packet(call, all, first, mode);
             if (end == 0) return ant::Failure(ant::Error::invalid_argument);
             first = end;
         }
@@ -60,9 +62,9 @@ private:
     // Do list, head and fragments lie inside the parameter area?
     static bool complete(ant::Call call) {
         const std::size_t bytes = call.parameter_bytes();
-        if ((call.frame().flags & ant::abi::flag::data_list) == 0 || bytes < sizeof(ant::abi::DataList)) return false;
+        if (bytes < sizeof(ant::abi::DataList)) return false;
         const std::size_t areas = call.data_list().size();
-        if (areas == 0 || areas > ant::abi::max_data_list) return false;
+        if (areas > ant::abi::max_data_list) return false;
         const std::size_t head =
             sizeof(ant::abi::DataList) + areas * sizeof(ant::abi::DataListEntry) + sizeof(ant::nic::TransmitHead);
         if (bytes < head) return false;
@@ -71,13 +73,12 @@ private:
     }
 
     // Index behind the packet, 0 if there is something wrong with it.
-    static std::size_t checked_packet(Fragments all, std::size_t first, std::span<const ant::abi::DataListEntry> areas,
-                                      Mode mode) {
+    static std::size_t checked_packet(ant::Call call, Fragments all, std::size_t first, Mode mode) {
         std::uint32_t bytes = 0;
         // A packet must fit the empty ring.
         for (std::size_t i = first; i < all.size() && i - first < cplus::ring_entries; ++i) {
             const auto& fragment = all[i];
-            if (!inside_lent_area(fragment, areas)) return 0;
+            if (!(is_in_call(fragment) ? inside_call(fragment, call) : inside_lent_area(fragment, call.data_list()))) return 0;
             bytes += fragment.bytes;
             if (bytes > maximum_large_send) return 0;
             if (fragment.flags & ant::nic::fragment_flag::last) return size_allowed(fragment, bytes, mode) ? i + 1 : 0;
@@ -92,6 +93,12 @@ private:
         if (mode == Mode::classic && (last.flags & offloads) != 0) return false;
         if ((last.flags & ant::nic::fragment_flag::large_send) == 0) return bytes <= maximum_tagged_frame;
         return last.mss >= minimum_segment && last.mss <= maximum_segment;
+    }
+
+    static bool inside_call(const ant::nic::Fragment& fragment, ant::Call call) {
+        const std::uint64_t offset = fragment.address - call.frame().parameters;
+        return fragment.bytes - 1 < ant::nic::most_in_call && offset < call.parameter_bytes() &&
+               fragment.bytes <= call.parameter_bytes() - offset;
     }
 
     static bool inside_lent_area(const ant::nic::Fragment& fragment, std::span<const ant::abi::DataListEntry> areas) {

@@ -54,11 +54,11 @@ bool Transmitter::append(const pbuf* packet, const TcpSegment& segment) {
     for (const pbuf* p = packet->next; p != nullptr; p = p->next, pieces += 2)
         if (areas_.find(reinterpret_cast<std::uint64_t>(p->payload)) == nullptr) return false;
     if (!has_room(pieces) || fragment_count_ - large_first_ + pieces > max_large_pieces) return false;
-    fragments_[fragment_count_ - 1].flags = 0;
+    fragments_[fragment_count_ - 1].flags &= nic::fragment_flag::in_call;
     for (const pbuf* p = packet->next; p != nullptr; p = p->next) add_piece(reinterpret_cast<std::uint64_t>(p->payload), p->len);
     large_.append(segment);
     auto& last = fragments_[fragment_count_ - 1];
-    last.flags = nic::fragment_flag::last | nic::fragment_flag::large_send;
+    last.flags |= nic::fragment_flag::last | nic::fragment_flag::large_send;
     last.mss = LargeSend::segment;
     ++segments_;
     counters_.bytes += SegmentHeaders::bytes + segment.payload;
@@ -96,6 +96,12 @@ void Transmitter::add_piece(std::uint64_t address, std::uint32_t bytes) {
             return;
         }
     }
+    if (bytes <= nic::most_in_call && bytes <= most_in_call - in_call_) {
+        in_call_ += bytes;
+        fragments_[fragment_count_++] = {address, bytes, nic::fragment_flag::in_call, 0};
+        last_area_end_ = 0;
+        return;
+    }
     while (bytes != 0) {
         const std::uint64_t left = lend_area_of(address);
         const auto part = static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes, left));
@@ -108,7 +114,7 @@ void Transmitter::add_piece(std::uint64_t address, std::uint32_t bytes) {
 
 void Transmitter::add_fragments(pbuf* packet) {
     for (const pbuf* p = packet; p != nullptr; p = p->next) add_piece(reinterpret_cast<std::uint64_t>(p->payload), p->len);
-    fragments_[fragment_count_ - 1].flags = static_cast<std::uint16_t>(nic::fragment_flag::last | offload_flags(packet));
+    fragments_[fragment_count_ - 1].flags |= static_cast<std::uint16_t>(nic::fragment_flag::last | offload_flags(packet));
 }
 
 // The area in which this address lies joins those to be lent. There is room: add_pieces saw to it.
@@ -145,6 +151,18 @@ std::uint16_t Transmitter::offload_flags(const pbuf* packet) const {
     return flags;
 }
 
+// Short fragments go behind the others' description. What is written before the call leaves is what is sent.
+void Transmitter::copy_into(nic::Fragment* fragments, std::uint64_t& end) const {
+    std::uint32_t left = in_call_;
+    for (nic::Fragment* fragment = fragments; left != 0; ++fragment) {
+        if ((fragment->flags & nic::fragment_flag::in_call) == 0) continue;
+        __builtin_memcpy(reinterpret_cast<void*>(end), reinterpret_cast<const void*>(fragment->address), fragment->bytes);
+        fragment->address = end;
+        end += fragment->bytes;
+        left -= fragment->bytes;
+    }
+}
+
 // DataList and nic::Transmit, at the beginning of the parameter area. -> bytes
 std::uint32_t Transmitter::write_parameters(std::uint64_t control, std::uint32_t answer) const {
     auto* list = reinterpret_cast<abi::DataList*>(control + abi::parameter_base);
@@ -155,11 +173,12 @@ std::uint32_t Transmitter::write_parameters(std::uint64_t control, std::uint32_t
     transmit->fragments = fragment_count_;
     transmit->answer = answer;
     __builtin_memcpy(transmit->fragment, fragments_, fragment_count_ * sizeof fragments_[0]);
-    const auto end = reinterpret_cast<std::uint64_t>(&transmit->fragment[fragment_count_]);
+    auto end = reinterpret_cast<std::uint64_t>(&transmit->fragment[fragment_count_]);
+    copy_into(transmit->fragment, end);
     return static_cast<std::uint32_t>(end - control - abi::parameter_base);
 }
 static_assert(sizeof(abi::DataList) + abi::max_data_list * sizeof(abi::DataListEntry) + sizeof(nic::Transmit) +
-                  128 * sizeof(nic::Fragment) <=
+                  128 * sizeof(nic::Fragment) + 768 <=
               abi::parameter_capacity);
 
 void Transmitter::flush() {
@@ -174,7 +193,8 @@ void Transmitter::flush() {
         return;
     }
     const std::uint32_t bytes = write_parameters(*control, 0);
-    const sys::Raw sent = sys::raw(sys::Syscall::request_async, sys::pair(*function, abi::flag::data_list), *control,
+    const std::uint32_t flags = area_count_ != 0 ? abi::flag::data_list : 0;
+    const sys::Raw sent = sys::raw(sys::Syscall::request_async, sys::pair(*function, flags), *control,
                                    sys::pair(abi::parameter_base, bytes), 0, no_limit);
     if (sent.error != Error::none) {
         controls::give(*control);
@@ -186,7 +206,8 @@ void Transmitter::flush() {
 
 bool Transmitter::pass_on(Call call, const SentArea& area, std::uint32_t answer) {
     if (packet_count_ == 0) return false;
-    bool lends_area = false;
+    // With nothing on loan there is nothing to wait for.
+    bool lends_area = area_count_ == 0;
     for (unsigned i = 0; i < area_count_; ++i) lends_area |= lent_[i].address == area.record.address;
     Flight* flight = free_flight();
     const auto function = driver_->identifier(nic::transmit);
@@ -194,10 +215,16 @@ bool Transmitter::pass_on(Call call, const SentArea& area, std::uint32_t answer)
     commit_();
     const std::uint64_t control = call.control();
     const std::uint32_t bytes = write_parameters(control, answer);
-    const sys::Raw sent = sys::raw(sys::Syscall::forward, sys::pair(*function, abi::flag::data_list | abi::flag::direct_return),
-                                   control, sys::pair(abi::parameter_base, bytes), 0);
+    const std::uint32_t flags = abi::flag::direct_return | (area_count_ != 0 ? abi::flag::data_list : 0);
+    const sys::Raw sent =
+        sys::raw(sys::Syscall::forward, sys::pair(*function, flags), control, sys::pair(abi::parameter_base, bytes), 0);
     if (sent.error != Error::none) return false;
     ++counters_.direct_returns;
+    if (area_count_ == 0) {
+        counters_.packets += segments_;
+        free_packets();
+        return true;
+    }
     ++passed_on_;
     depart(*flight, 0, area.record.address);
     return true;
@@ -207,21 +234,27 @@ void Transmitter::depart(Flight& flight, std::uint64_t control, std::uint64_t ar
     flight.control = control;
     flight.area = area;
     flight.count = packet_count_;
-    std::copy_n(packets_, packet_count_, flight.packet);
     counters_.packets += segments_;
+    if (area_count_ == 0) return free_packets();
+    flight.held = packet_count_;
+    std::copy_n(packets_, packet_count_, flight.packet);
+    clear_batch();
+}
+
+void Transmitter::free_packets() {
+    for (unsigned i = 0; i < packet_count_; ++i) pbuf_free(packets_[i]);
     clear_batch();
 }
 
 void Transmitter::drop_batch() {
     counters_.dropped += segments_;
-    for (unsigned i = 0; i < packet_count_; ++i) pbuf_free(packets_[i]);
-    clear_batch();
+    free_packets();
 }
 
 void Transmitter::release(Flight& flight) {
-    const unsigned count = flight.count;
-    flight.count = 0;
-    for (unsigned i = 0; i < count; ++i) pbuf_free(flight.packet[i]);
+    const unsigned held = flight.held;
+    flight.count = flight.held = 0;
+    for (unsigned i = 0; i < held; ++i) pbuf_free(flight.packet[i]);
 }
 
 void Transmitter::completed(std::uint64_t control, Error error) {

@@ -1,5 +1,6 @@
 // Packets on their way to the NIC driver. linkoutput adds them to a batch; when the handler or timer that made
-// them is done, the batch goes to the driver in one call. Nothing is copied: the driver gets the areas on loan.
+// them is done, the batch goes to the driver in one call. Only what is short, as headers are, is copied, into the call: the
+// driver gets the areas of the rest on loan.
 #pragma once
 
 #include "large_send.hpp"
@@ -53,11 +54,13 @@ private:
     static constexpr unsigned max_pieces = 8;         // of one packet; more are copied into one
     static constexpr unsigned max_large_pieces = 32;  // of a large send
     static constexpr unsigned max_flights = 32;
+    static constexpr std::uint32_t most_in_call = 768;  // bytes that are copied for one batch
 
     struct Flight {                 // a batch that the driver has
         std::uint64_t control = 0;  // of the call; 0 for one passed on
         std::uint64_t area = 0;     // passed on: on loan until the driver is done
         unsigned count = 0;         // 0: unused
+        unsigned held = 0;          // packets that it reads
         pbuf* packet[max_packets];
     };
 
@@ -69,11 +72,13 @@ private:
     [[nodiscard]] std::uint16_t offload_flags(const pbuf* packet) const;
     Flight* free_flight();
     std::uint32_t write_parameters(std::uint64_t control, std::uint32_t answer) const;
+    void copy_into(nic::Fragment* fragments, std::uint64_t& end) const;
     void depart(Flight& flight, std::uint64_t control, std::uint64_t area);
-    void release(Flight& flight);
+    static void release(Flight& flight);
+    void free_packets();
     void drop_batch();
     void clear_batch() {
-        packet_count_ = fragment_count_ = area_count_ = segments_ = 0;
+        packet_count_ = fragment_count_ = area_count_ = segments_ = in_call_ = 0;
         large_.end();
     }
 
@@ -85,7 +90,8 @@ private:
 
     // The batch.
     unsigned packet_count_ = 0, fragment_count_ = 0, area_count_ = 0;
-    unsigned segments_ = 0;  // packets as they will be on the wire
+    unsigned segments_ = 0;      // packets as they will be on the wire
+    std::uint32_t in_call_ = 0;  // bytes of fragments that will lie in the call
     // The last one, as long as segments of its connection may be appended to it.
     LargeSend large_;
     unsigned large_first_ = 0;         // its first fragment

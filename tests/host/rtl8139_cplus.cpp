@@ -178,6 +178,25 @@ TEST_CASE("packets are sent from where they lie, and answered when the chip has 
     CHECK(m.state.statistics.transmitted_bytes == 1514 + 60 + 700);
 }
 
+TEST_CASE("what lies in the call is sent from the driver's own memory", "[rtl8139]") {
+    const bool classic = GENERATE(false, true);
+    Machine<> m{classic};
+    m.chip.hold_transmits = true;
+    const Bytes header_and_bytes = frame_of(54 + 1024, 1), all_in_call = frame_of(100, 2);
+    TransmitCall mixed{m.arena}, small{m.arena};
+    mixed.packet(header_and_bytes, 10).short_ones_in_call();
+    small.packet(all_in_call).short_ones_in_call().entries().clear();
+    for (TransmitCall* call : {&mixed, &small}) {
+        const auto result = m.driver->transmit(call->call());
+        CHECK(result.deferred == !classic);
+    }
+    m.chip.transmit_some(20);
+    m.interrupts();
+    REQUIRE(m.chip.sent.size() == 2);
+    CHECK(m.chip.sent[0].frame == header_and_bytes);
+    CHECK(m.chip.sent[1].frame == all_in_call);
+}
+
 TEST_CASE("a call that is sent at once is answered at once, with no transmit interrupt", "[rtl8139][cplus]") {
     Machine<> m;
     TransmitCall call{m.arena};

@@ -269,6 +269,20 @@ TEST_CASE("bad transmit calls are refused and hurt nobody", "[rtl8139]") {
         f[1].mss = 1461;
     }
     SECTION("an area that was moved, not lent") { call.entries()[0].mode = static_cast<std::uint32_t>(ant::abi::DataMode::move); }
+    const auto in_call = [&](std::uint32_t bytes, std::uint64_t before_end) {
+        f[0].bytes = bytes;
+        f[0].flags |= ant::nic::fragment_flag::in_call;
+        spoil_page = [&, before_end] {
+            page().parameter_bytes += 200;
+            auto& request = ant::Call{call.control()}.params_after_list<ant::nic::Transmit>();
+            request.fragment[0].address = page().parameters + page().parameter_bytes - before_end;
+        };
+    };
+    SECTION("in the call, they say, and in the area") { f[0].flags |= ant::nic::fragment_flag::in_call; }
+    SECTION("beyond the end of the call") { in_call(50, 49); }
+    SECTION("before the call") { in_call(50, 10'000); }
+    SECTION("too long for the call") { in_call(129, 200); }
+    SECTION("nothing in the call") { in_call(0, 200); }
     call.call();
     spoil_page();
     const auto result = m.driver->transmit(ant::Call{call.control()});

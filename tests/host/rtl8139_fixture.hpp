@@ -158,12 +158,25 @@ public:
         packets_.push_back(bytes);
         return *this;
     }
+    // Short fragments lie in the call, as long as it has room for them; what lay in the area before is overwritten.
+    TransmitCall& short_ones_in_call() {
+        std::size_t room = most_in_call;
+        for (auto& fragment : fragments_) {
+            if (fragment.bytes > ant::nic::most_in_call || fragment.bytes > room) continue;
+            room -= fragment.bytes;
+            const auto* at = reinterpret_cast<const std::uint8_t*>(fragment.address);
+            in_call_.emplace_back(at, at + fragment.bytes);
+            fragment.flags |= ant::nic::fragment_flag::in_call;
+            std::memset(reinterpret_cast<void*>(fragment.address), 0xee, fragment.bytes);
+        }
+        return *this;
+    }
     // Writes the page as the core and the caller would.
     ant::Call call() {
         auto& page = *reinterpret_cast<ant::abi::ControlIca*>(control_);
         page.currentp = reinterpret_cast<std::uint64_t>(&page.frames[0]);
         page.frames[0] = {};
-        page.frames[0].flags = ant::abi::flag::data_list;
+        page.frames[0].flags = entries_.empty() ? 0 : ant::abi::flag::data_list;
         page.frames[0].parameters = control_ + ant::abi::parameter_base;
         auto* list = reinterpret_cast<ant::abi::DataList*>(control_ + ant::abi::parameter_base);
         list->count = static_cast<std::uint32_t>(entries_.size());
@@ -171,7 +184,14 @@ public:
         auto* head = reinterpret_cast<ant::nic::Transmit*>(list->entries + entries_.size());
         head->fragments = static_cast<std::uint32_t>(fragments_.size());
         std::memcpy(head->fragment, fragments_.data(), fragments_.size() * sizeof fragments_[0]);
-        const auto end = reinterpret_cast<std::uint64_t>(head->fragment + fragments_.size());
+        auto end = reinterpret_cast<std::uint64_t>(head->fragment + fragments_.size());
+        std::size_t next = 0;
+        for (std::size_t i = 0; next != in_call_.size(); ++i) {
+            if ((fragments_[i].flags & ant::nic::fragment_flag::in_call) == 0) continue;
+            head->fragment[i].address = end;
+            std::memcpy(reinterpret_cast<void*>(end), in_call_[next].data(), in_call_[next].size());
+            end += in_call_[next++].size();
+        }
         page.frames[0].parameter_bytes = static_cast<std::uint32_t>(end - page.frames[0].parameters);
         return ant::Call{control_};
     }
@@ -183,6 +203,8 @@ private:
     std::vector<ant::abi::DataListEntry> entries_;
     std::vector<ant::nic::Fragment> fragments_;
     std::vector<Bytes> packets_;
+    static constexpr std::size_t most_in_call = 768;
+    std::vector<Bytes> in_call_;
 };
 
 inline Bytes frame_of(std::size_t bytes, unsigned seed) {

@@ -61,6 +61,7 @@ private:
         auto call = std::make_unique<TransmitCall>(machine_.arena);
         for (std::uint64_t packets = 1 + below(6); packets > 0; --packets)
             call->packet(frame_of(60 + below(1455), ++seed_), 1 + below(8));
+        if (below(2) == 0) call->short_ones_in_call();
         const auto result = machine_.driver->transmit(call->call());
         REQUIRE((result.error == Error::none || result.error == Error::queue_full));
         if (result.error != Error::none) return;

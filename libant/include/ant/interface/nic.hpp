@@ -32,14 +32,16 @@ struct Statistics {
     std::uint64_t interrupts, resets;
 };
 
-// One piece of a packet: it lies inside one of the data ICAs lent with the call (abi::DataList).
-// A packet is the run of fragments up to the first one with `last`.
+// One piece of a packet: it lies inside one of the data ICAs lent with the call (abi::DataList), or is short and lies in the call
+// itself, behind the fragments (`in_call`). A packet is the run of fragments up to the first one with `last`.
+inline constexpr std::uint32_t most_in_call = 128;  // bytes of a fragment
 namespace fragment_flag {
 inline constexpr std::uint16_t last = 1 << 0;
 inline constexpr std::uint16_t ip_checksum = 1 << 1;  // on the last fragment: to be filled in by the chip
 inline constexpr std::uint16_t tcp_checksum = 1 << 2;
 inline constexpr std::uint16_t udp_checksum = 1 << 3;
 inline constexpr std::uint16_t large_send = 1 << 4;  // the chip segments it, mss bytes each
+inline constexpr std::uint16_t in_call = 1 << 5;
 }  // namespace fragment_flag
 struct Fragment {
     std::uint64_t address;
@@ -47,8 +49,8 @@ struct Fragment {
     std::uint16_t flags;
     std::uint16_t mss;
 };
-// Follows the DataList in the parameter area. Answered, with the number of packets that were sent, when the
-// chip (or the driver's own copy) no longer needs the lent areas: the answer ends the loans.
+// Follows the DataList in the parameter area, which is empty if nothing is lent. Answered, with the number of packets that were
+// sent, when the chip (or the driver's own copy) no longer needs the lent areas: the answer ends the loans.
 struct Transmit {
     std::uint32_t fragments;
     std::uint32_t answer;  // not 0: answered with this value instead, whatever becomes of the packets
