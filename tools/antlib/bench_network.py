@@ -1,6 +1,7 @@
 """`tools/ant bench send`: one send() of an application by step, counted by a plugin of QEMU (tools/plugin/steps.cpp)."""
 
 import re
+import statistics
 import subprocess
 from collections import defaultdict
 from dataclasses import replace
@@ -97,9 +98,12 @@ def steps_of(name: str, sends: list[dict[str, int]], total: Figure, mean: int) -
     figures = [figure(f"{name}.{step}", values) for step, values in samples.items()]
     aside = figure("", [send["aside"] for send in sends]).value
     whole, to_doorbell = shifted(total, aside), figures[-1]
-    back = Figure(f"{name}.return", whole.value - to_doorbell.value, whole.unit, whole.n,
-                  dict.fromkeys(whole.spread, whole.value - to_doorbell.value), {})
-    return [*figures, back, whole, Figure(f"{name}.mean", mean - aside, whole.unit, whole.n, dict.fromkeys(whole.spread, mean - aside), {})]
+
+    def single(step: str, value: int) -> Figure:
+        return Figure(f"{name}.{step}", value, whole.unit, whole.n, dict.fromkeys(whole.spread, value), {})
+
+    return [*figures, single("doorbell_mean", round(statistics.fmean(samples["doorbell"]))),
+            single("return", whole.value - to_doorbell.value), whole, single("mean", mean - aside)]
 
 
 def shifted(figure: Figure, by: int) -> Figure:
@@ -119,7 +123,8 @@ def measure_send(timeout: float, profile: Path | None = None) -> Result:
     figures = [item for (name, total), sends in zip(totals.items(), intervals(counted), strict=True)
                for item in steps_of(name, sends, total, means[name])]
     return Result("send", bench_guest.commit(), "icount", figures,
-                  ["TCP_NODELAY, the bytes given to send() as in BSD's; doorbell: the sum of the steps before it; total: until send() has returned"])
+                  ["TCP_NODELAY, the bytes given to send() as in BSD's; doorbell: the sum of the steps before it; total: until send() has returned; "
+                   "mean: of total"])
 
 
 def exact_throughput(timeout: float, prefix: str = "", command_line: str = "") -> list[Figure]:

@@ -128,7 +128,7 @@ def send(result: Result) -> list[Panel]:
     theirs = {step: list(times) for step, times in papers.SEND_STEPS["AnT"].items() if step != "total"}
     # Theirs first, so that a step has one colour in both; without the sums.
     steps = [step for step in dict.fromkeys([*theirs, *(figure.id.split(".", 2)[2] for figure in figures)])
-             if step not in ("total", "mean", "doorbell")]
+             if step not in ("total", "mean", "doorbell", "doorbell_mean")]
     ours = {step: [values.get(f"send.{size}.{step}", 0) for size in sizes] for step in steps}
     if not any(map(any, ours.values())):
         return []
@@ -177,9 +177,10 @@ def rtt(result: Result) -> list[Panel]:
         size, _, quantity = rest.partition(".")
         if size.isdigit():
             shown.setdefault((quantity, figure.unit), {}).setdefault(name.rstrip(".") or "ours", []).append((int(size), figure.value))
-    return [Curves(f"rtt ({result.mode}, {result.commit}): N bytes there, 1 byte back", "bytes sent", unit,
+    return [Curves(f"rtt ({result.mode}, {result.commit}): N bytes there, 1 byte back", "bytes sent",
+                   unit if quantity == unit else f"{unit}, {quantity.replace('_', ' ')}",
                    [Curve(name, sorted(points)) for name, points in curves.items()], x_range="0:*")
-            for (_, unit), curves in shown.items()]
+            for (quantity, unit), curves in shown.items()]
 
 
 def model(result: Result) -> list[Panel]:

@@ -81,15 +81,21 @@ class Bars:
 
     def script(self, number: int) -> str:
         least = min((number for _, value, low, _ in self.rows for number in (value, low) if number > 0), default=1)
-        rows = [f"{quoted(name)} {max(value, least / 2)} {max(low, least / 2)} {max(high, least / 2)} {quoted(f'{value:,g}')}"
+        most = max((number for _, value, _, high in self.rows for number in (value, high)), default=1)
+        room = max(most / least * 2, 10) ** 0.2  # for the number behind the longest
+        rows = [f"{quoted(name)} {max(value, least / 2)} {max(low, least / 2)} {max(high, least / 2)} {quoted(written(value))}"
                 for name, value, low, high in self.rows]
         margin = 4 + max(len(name) for name, *_ in self.rows)
         return (f"{block(f'$p{number}', rows)}set title {quoted(self.title)}\nset xlabel {quoted(self.x)}\nset logscale x\n"
-                f"set style fill solid 0.6\nset grid xtics\nset lmargin {margin}\nset xrange [{least / 2}:*]\n"
+                f"set style fill solid 0.6\nset grid xtics\nset lmargin {margin}\nset xrange [{least / 2}:{max(most, least) * room}]\n"
                 f"set yrange [{len(self.rows) - 0.3}:-0.7]\nunset key\n"
                 f'plot $p{number} using 2:0:({least / 2}):2:($0-0.3):($0+0.3):ytic(1) with boxxyerror linecolor rgb "{COLOURS[0]}", \\\n'
                 f'     $p{number} using 3:0:3:4 with xerrorbars linecolor rgb "#333333" pointtype 0, \\\n'
                 f"     $p{number} using 4:0:5 with labels left offset 1,0\n")
+
+
+def written(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,g}"
 
 
 Panel = Curves | Columns | Bars

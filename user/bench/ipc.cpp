@@ -82,8 +82,15 @@ template <class Function>
     return answer ? Error::none : answer.error();
 }
 
+// `extra` bytes more go with the 64.
+template <std::uint32_t extra = 0>
 [[gnu::always_inline]] inline Error call_with_parameters() {
-    const auto answer = server.call_in_place(params64, [](Parameters64& p) { p = {{1, 2, 3, 4, 5, 6, 7, 8}}; });
+    const auto answer = server.call_in_place(
+        params64,
+        [](Parameters64& p) {
+            p = {{1, 2, 3, 4, 5, 6, 7, 8}};
+        },
+        extra);
     if (!answer) return answer.error();
     std::uint64_t sum = 0;
 #pragma GCC unroll 8
@@ -143,6 +150,9 @@ Result<> measure_calls(const Records& records) {
     ANT_TRY(measure(records, "ipc.sync.null", [] { return call(server, null); }));
     ANT_TRY(measure(
         records, "ipc.sync.params64", []() __attribute__((always_inline)) { return call_with_parameters(); }));
+    constexpr std::uint32_t rest_of_page = abi::parameter_capacity - sizeof(Parameters64);
+    ANT_TRY(measure(
+        records, "ipc.sync.params.page", []() __attribute__((always_inline)) { return call_with_parameters<rest_of_page>(); }));
     ANT_TRY(measure(records, "ipc.sync.params64.copied", [] { return call_with_copied_parameters(); }));
     ANT_TRY(measure(records, "ipc.async.null", [] { return call_asynchronously<null>({}); }));
     for (const std::size_t bytes : sizes) ANT_TRY(measure_moves(records, bytes));
