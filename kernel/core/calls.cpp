@@ -123,8 +123,7 @@ template <class T>
 // The same, going on.
 Process* go_on_after(Process& p, u64 control, Process* woken) {
     machine::invalidate(control);
-    if (woken != nullptr) make_ready(*woken);
-    return resume(p);
+    return woken != nullptr ? resume_beside(p, *woken) : resume(p);
 }
 
 // All stages behind the first return directly, and no loan ends with any of them.
@@ -144,24 +143,30 @@ Process* go_on_after(Process& p, u64 control, Process* woken) {
     c.depth = static_cast<u8>(depth);
 }
 
-// The usual answers, without data: to a requester that waits, and to a relay that receives. nullptr: it is neither,
+// The usual answers, without data: to a requester that waits, and to one, or a relay, that receives. nullptr: it is neither,
 // and nothing has changed.
 [[gnu::noinline]] Process* answer_plainly(Slot& me, Control& c, Error error, std::int64_t value) {
     const unsigned depth = c.depth - 1u;
     const CallFrame& k = *opaque(&c.frames[depth]);
-    if (depth == 0 || (k.flags & abi::flag::direct_return) != 0) [[likely]] {
-        if (c.waiting == nullptr || !straight_back(c)) [[unlikely]]
+    if (c.waiting != nullptr && (depth == 0 || (k.flags & abi::flag::direct_return) != 0)) [[likely]] {
+        if (!straight_back(c)) [[unlikely]]
             return nullptr;
         begin_answer(me, c, 0, error, value);
         return complete(*c.waiting, c, error, value, 0);
     }
-    Slot& relay = *k.requester;
-    Process* t = receiver_of(relay);
-    if (t == nullptr || (k.flags & not_plain) != 0 || relay.generation != k.requester_generation) [[unlikely]]
+    Slot& to = *k.requester;
+    Process* t = receiver_of(to);
+    if (t == nullptr || (k.flags & not_plain) != 0 || to.generation != k.requester_generation) [[unlikely]]
         return nullptr;
+    if (depth == 0) {
+        if (c.abandoned) [[unlikely]]
+            return nullptr;
+        stop_deadline(c);
+        ++to.turns;
+    }
     begin_answer(me, c, depth, error, value);
-    c.page->currentp = frame_address(c, depth - 1);
-    deliver_result(relay, *t, c, error, value, k.function, 0, 0);
+    c.page->currentp = frame_address(c, depth == 0 ? 0 : depth - 1);
+    deliver_result(to, *t, c, error, value, k.function, 0, 0);
     return t;
 }
 
@@ -406,16 +411,21 @@ template <u64 mode>
 [[gnu::always_inline]] inline Process* request_at_once(Control& c, const Function& f, u64 control, u32 index, u64 bytes, u64 data,
                                                        u64 timeout_us) {
     constexpr u64 longest_us = (u64{1} << 31) - 1;
-    if (bytes > abi::parameter_capacity || timeout_us - 1 >= longest_us) [[unlikely]]  // 0: it has no limit
+    if (bytes > abi::parameter_capacity) [[unlikely]]
         return nullptr;
     Slot& callee = *f.slot;
     Process* t = receiver_of(callee);
     if (t == nullptr || !scheduler.nothing_against(*t)) [[unlikely]]
         return nullptr;
     const u64 time = machine::now();
-    const u64 deadline = time + timeout_us * machine::ticks_per_us();
-    if (deadline < arch::cpu().armed) [[unlikely]]
+    u64 deadline = 0;  // no limit
+    if (timeout_us - 1 < longest_us) [[likely]] {
+        deadline = time + timeout_us * machine::ticks_per_us();
+        if (deadline < arch::cpu().armed) [[unlikely]]
+            return nullptr;
+    } else if (timeout_us != 0) {
         return nullptr;
+    }
     Process* p = arch::cpu().current;
     Slot* me = p->slot;
     if constexpr (mode == with_area) {

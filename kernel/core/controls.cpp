@@ -11,10 +11,6 @@ constinit u32 timed_calls = 0;            // asynchronous calls with a deadline
 constinit u64 earliest_deadline = never;  // none of theirs is before this: most interrupts of the timer need not look for it
 constinit List<Control, &Control::link> free_controls;  // that have a page
 
-}  // namespace
-
-namespace {
-
 [[gnu::noinline]] Result<Control*> make_control() {
     if (controls_made == max_controls) return Failure(Error::too_many);
     const Pfn page = pool.allocate_zeroed(PageKind::control);

@@ -45,7 +45,11 @@ public:
     }
     T* pop_front() {
         T* item = first_;
-        if (item != nullptr) remove(*item);
+        if (item == nullptr) return nullptr;
+        T* const next = (item->*link).next;
+        first_ = next;
+        (next != nullptr ? (next->*link).previous : last_) = nullptr;
+        (item->*link).next = nullptr;
         return item;
     }
 

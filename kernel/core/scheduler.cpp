@@ -39,7 +39,7 @@ void enqueue(Process& process, bool first) {
 
 Process* pick() {
     if (scheduler.mask == 0) return nullptr;
-    const unsigned priority = 31u - static_cast<unsigned>(std::countl_zero(scheduler.mask));
+    const unsigned priority = static_cast<unsigned>(std::bit_width(scheduler.mask)) - 1;
     auto& list = scheduler.ready[priority];
     Process* process = list.pop_front();
     if (list.empty()) scheduler.mask &= ~(1u << priority);
@@ -123,6 +123,15 @@ Process* resume(Process& running) {
         return switch_to(running);
     make_ready_first(running);
     return schedule();
+}
+
+Process* resume_beside(Process& running, Process& woken) {
+    if (woken.priority <= running.priority || !scheduler.nothing_above(woken)) {
+        make_ready(woken);
+        return resume(running);
+    }
+    make_ready_first(running);
+    return switch_to(woken);
 }
 
 bool timer_expired() {

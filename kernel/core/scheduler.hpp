@@ -42,6 +42,8 @@ Process* schedule();
 
 // After events: goes on with the running process unless somebody more important is ready.
 Process* resume(Process& running);
+// The same when it has just made another one able to run: goes straight to that if it is more important.
+Process* resume_beside(Process& running, Process& woken);
 
 // Arms the timer if this comes first.
 inline void arm(u64 deadline) {

@@ -103,10 +103,16 @@ Measurement calibrate() {
             if (distance(tries[i].khz, tries[k].khz) <= tries[i].khz / agreement) return tries[i];
     }
     // The middle one, if there are any.
-    std::sort(std::begin(tries), std::end(tries), [](const Measurement& a, const Measurement& b) { return a.khz > b.khz; });
-    const auto failed = std::find_if(std::begin(tries), std::end(tries), [](const Measurement& m) { return m.khz == 0; });
-    const auto count = failed - std::begin(tries);
-    if (count > 1) return tries[count / 2];
+    const Measurement* const failed = std::find_if(tries, tries + max_tries, [](const Measurement& m) { return m.khz == 0; });
+    for (const Measurement* m = tries; m != failed; ++m) {
+        unsigned faster = 0, as_fast = 0;
+        for (const Measurement* other = tries; other != failed; ++other) {
+            faster += other->khz > m->khz;
+            as_fast += other->khz == m->khz;
+        }
+        const auto middle = static_cast<unsigned>(failed - tries) / 2;
+        if (faster <= middle && middle < faster + as_fast) return *m;
+    }
     if (features().tsc_khz_hint != 0) return {.khz = features().tsc_khz_hint};
     log("timer: no 8254 to calibrate with, assuming %lu kHz\n", assumed_khz);
     return {.khz = assumed_khz};
@@ -122,9 +128,8 @@ std::uint64_t measure_apic() {
     return (std::uint64_t{ticks} << 32) / (read_tsc() - first);
 }
 
-Scale ratio(std::uint64_t numerator, std::uint64_t denominator) {
-    return {static_cast<std::uint64_t>((static_cast<unsigned __int128>(numerator) << 32) / denominator)};
-}
+// Of numbers below 2^32: frequencies in kHz, and parts of a second.
+Scale ratio(std::uint64_t numerator, std::uint64_t denominator) { return {(numerator << 32) / denominator}; }
 
 }  // namespace
 
