@@ -4,6 +4,7 @@
 #include "lifecycle.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace ant::core {
 
@@ -39,21 +40,18 @@ Result<Pfn> check_area(Slot& from, Slot& to, u64 address, abi::DataMode mode, u3
 }
 
 // Step 2: cannot fail.
-void load_area(Slot& from, Slot& to, Pfn area, abi::DataMode mode, u32 call) {
+void move_area(Slot& from, Slot& to, Pfn area, u32 call) {
     PageInfo& info = pool[area];
-    if (mode == abi::DataMode::move) {
-        unlink_area(from, area);
-        from.window.unmap(area, info.pages);
-        lost_pages(from, area, info.pages);
-        link_area(to, area);
-        info.call = call;
-        return;
-    }
-    if (info.loans++ == 0) {
-        info.borrower = static_cast<u8>(to.index);
-        info.lent_writable = mode == abi::DataMode::lend_write;
-        ++from.lent_count;
-    }
+    from.window.unmap(area, info.pages);
+    lost_pages(from, area, info.pages);
+    relink_area(from, to, area);
+    info.call = call;
+}
+void begin_loan(Slot& from, const Slot& to, PageInfo& info, abi::DataMode mode) {
+    if (info.loans++ != 0) return;
+    info.borrower = static_cast<u8>(to.index);
+    info.lent_writable = mode == abi::DataMode::lend_write;
+    ++from.lent_count;
 }
 
 void arrive_area(Slot& to, Pfn area, abi::DataMode mode) {
@@ -108,11 +106,12 @@ Result<DataListRecord*> check_list(Slot& from, Slot& to, Control& control, u64 p
             break;
         }
         // Marked at once, so that no area is moved twice, or moved and lent, by one list.
+        PageInfo& info = pool[*area];
         if (mode == abi::DataMode::move)
-            pool[*area].call = control.index + 1;
+            info.call = control.index + 1;
         else
-            load_area(from, to, *area, mode, 0);
-        entry.pages = pool[*area].pages;
+            begin_loan(from, to, info, mode);
+        entry.pages = info.pages;
         list->entry[list->count++] = {*area, mode};
     }
     if (error == Error::none) return list;
@@ -144,19 +143,25 @@ void lost_pages(const Slot& slot, Pfn first, std::size_t pages) {
     cpu.loaded = nullptr;  // stale: flushed by the next switch
 }
 
+namespace {
+
+// The page at this address; too large if none begins there.
+u64 page_at(u64 address) { return std::rotr(address - abi::ica_base, page_shift); }
+
+}  // namespace
+
 Result<Pfn> owned_area(const Slot& slot, u64 address) {
-    const u64 pfn = (address - abi::ica_base) >> page_shift;
-    if (address < abi::ica_base || pfn >= pool.size() || (address & (page_size - 1)) != 0) return Failure(Error::bad_address);
+    const u64 pfn = page_at(address);
+    if (pfn >= pool.size()) return Failure(Error::bad_address);
     const PageInfo& info = pool[static_cast<Pfn>(pfn)];
+    if (info.is_area_of(slot.index) && info.call == 0) return static_cast<Pfn>(pfn);
     if (info.kind != PageKind::area) return Failure(Error::bad_address);
-    if (info.owner != slot.index) return Failure(Error::not_owner);
-    if (info.call != 0) return Failure(Error::busy);
-    return static_cast<Pfn>(pfn);
+    return Failure(info.owner != slot.index ? Error::not_owner : Error::busy);
 }
 
 Result<u32> borrowed_pages(const Slot& slot, u64 address) {
-    const u64 pfn = (address - abi::ica_base) >> page_shift;
-    if (address < abi::ica_base || pfn >= pool.size() || (address & (page_size - 1)) != 0) return Failure(Error::bad_address);
+    const u64 pfn = page_at(address);
+    if (pfn >= pool.size()) return Failure(Error::bad_address);
     const PageInfo& info = pool[static_cast<Pfn>(pfn)];
     const bool lent_here = info.kind == PageKind::area && info.loans != 0 && info.loan_mapped && info.borrower == slot.index;
     if (!lent_here) return Failure(Error::not_owner);
@@ -324,10 +329,13 @@ Result<Cargo> load_cargo(Slot& from, Slot& to, Control& control, u32 flags, u64 
         if (mode_of(flags) != abi::DataMode::none) return Failure(Error::invalid_argument);
         cargo.list = ANT_TRY(check_list(from, to, control, parameters, bytes, flags));
         for (u32 i = 0; i < cargo.list->count; ++i)
-            if (const auto& e = cargo.list->entry[i]; e.mode == abi::DataMode::move) load_area(from, to, e.pfn, e.mode, call);
+            if (const auto& e = cargo.list->entry[i]; e.mode == abi::DataMode::move) move_area(from, to, e.pfn, call);
     } else if (mode_of(flags) != abi::DataMode::none) {
         cargo.data = ANT_TRY(check_area(from, to, data, mode_of(flags), flags));
-        load_area(from, to, cargo.data, mode_of(flags), call);
+        if (mode_of(flags) == abi::DataMode::move)
+            move_area(from, to, cargo.data, call);
+        else
+            begin_loan(from, to, pool[cargo.data], mode_of(flags));
     }
     return cargo;
 }
@@ -335,7 +343,7 @@ Result<Cargo> load_cargo(Slot& from, Slot& to, Control& control, u32 flags, u64 
 Pfn load_again(Slot& slot, const Control& control, u64 data) {
     const auto area = owned_area(slot, data);
     if (!area) return no_page;
-    load_area(slot, slot, *area, abi::DataMode::move, control.index + 1);
+    move_area(slot, slot, *area, control.index + 1);
     return *area;
 }
 

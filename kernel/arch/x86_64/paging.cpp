@@ -127,8 +127,31 @@ bool Window::move_run(Window& from, Window& to, Pfn first, std::size_t pages) {
     return true;
 }
 
-bool Window::prepare_run(Pfn first, std::size_t pages) {
-    if (leaves_of(first, pages) != nullptr || large_entry_of(first, pages) != nullptr) return true;
+bool Window::prepare(Pfn first, std::size_t pages) { return leaves_of(first, pages) != nullptr || prepare_further(first, pages); }
+
+void Window::map(Pfn first, std::size_t pages, bool writable) {
+    const u64 flags = writable ? leaf_read_write : leaf_read_only;
+    u64* const leaves = leaves_of(first, pages);
+    if (leaves == nullptr)
+        map_further(first, pages, flags);
+    else if (pages == 1)
+        *leaves = physical_of(first) | flags;
+    else
+        fill(leaves, pages, physical_of(first) | flags);
+}
+
+void Window::unmap(Pfn first, std::size_t pages) {
+    u64* const leaves = leaves_of(first, pages);
+    if (leaves == nullptr)
+        unmap_further(first, pages);
+    else if (pages == 1)
+        *leaves = 0;
+    else
+        clear(leaves, pages);
+}
+
+bool Window::prepare_further(Pfn first, std::size_t pages) {
+    if (large_entry_of(first, pages) != nullptr) return true;
     for (Pfn at = first, end = first + static_cast<Pfn>(pages); at < end; at = (at | 511) + 1) {
         u64* d = directory(at, true);
         if (d == nullptr) return false;
@@ -141,8 +164,7 @@ bool Window::prepare_run(Pfn first, std::size_t pages) {
     return true;
 }
 
-void Window::map_run(Pfn first, std::size_t pages, u64 flags) {
-    if (u64* leaves = leaves_of(first, pages); leaves != nullptr) return fill(leaves, pages, physical_of(first) | flags);
+void Window::map_further(Pfn first, std::size_t pages, u64 flags) {
     const Pfn end = first + static_cast<Pfn>(pages);
     for (Pfn at = first; at < end;) {
         u64* d = directory(at, false);
@@ -160,8 +182,7 @@ void Window::map_run(Pfn first, std::size_t pages, u64 flags) {
     }
 }
 
-void Window::unmap_run(Pfn first, std::size_t pages) {
-    if (u64* leaves = leaves_of(first, pages); leaves != nullptr) return clear(leaves, pages);
+void Window::unmap_further(Pfn first, std::size_t pages) {
     const Pfn end = first + static_cast<Pfn>(pages);
     for (Pfn at = first; at < end;) {
         u64* d = directory(at, false);

@@ -35,22 +35,9 @@ public:
     [[nodiscard]] bool destroy(unsigned limit);
 
     // Reserves the tables for a run. The only step of a move that can fail.
-    [[nodiscard]] bool prepare(Pfn first, std::size_t pages) {
-        return (pages == 1 && leaf_of_page(first) != nullptr) || prepare_run(first, pages);
-    }
-    void map(Pfn first, std::size_t pages, bool writable) {
-        const u64 flags = writable ? leaf_read_write : leaf_read_only;
-        if (u64* leaf = leaf_of_page(first); pages == 1 && leaf != nullptr) [[likely]]
-            *leaf = core::physical_of(first) | flags;
-        else
-            map_run(first, pages, flags);
-    }
-    void unmap(Pfn first, std::size_t pages) {
-        if (u64* leaf = leaf_of_page(first); pages == 1 && leaf != nullptr) [[likely]]
-            *leaf = 0;
-        else
-            unmap_run(first, pages);
-    }
+    [[nodiscard]] bool prepare(Pfn first, std::size_t pages);
+    void map(Pfn first, std::size_t pages, bool writable);
+    void unmap(Pfn first, std::size_t pages);
 
     // All three in one; false, and nothing changed, when the tables are not there yet.
     [[nodiscard]] static bool move(Window& from, Window& to, Pfn first, std::size_t pages) {
@@ -88,16 +75,6 @@ private:
     }
     // Keeps all registers, which spares the way of a single page to save any.
     [[nodiscard, gnu::no_caller_saved_registers]] static bool move_run(Window& from, Window& to, Pfn first, std::size_t pages);
-    // The leaf entry of a page below 1 GiB, if its table is there.
-    [[nodiscard]] u64* leaf_of_page(Pfn pfn) const {
-        if (pfn >> 18 != 0) [[unlikely]]
-            return nullptr;
-        const u64 d = first_directory_[pfn >> 9];
-        return is_table(d) ? table_at(d) + (pfn & 511) : nullptr;
-    }
-    [[nodiscard]] bool prepare_run(Pfn first, std::size_t pages);
-    void map_run(Pfn first, std::size_t pages, u64 flags);
-    void unmap_run(Pfn first, std::size_t pages);
     // The leaf entries of a run that lies in one leaf table, if that is there: the usual case, straight to it.
     [[nodiscard]] u64* leaves_of(Pfn first, std::size_t pages) const {
         if ((first & 511) + pages > 512 || pages == 512 || first >> 18 != 0) [[unlikely]]
@@ -112,6 +89,10 @@ private:
         if (pages != core::pages_per_large || (first & 511) != 0 || first >> 18 != 0) return nullptr;
         return &first_directory_[first >> 9];
     }
+    // Of a run whose leaf entries do not lie so.
+    [[nodiscard, gnu::noinline]] bool prepare_further(Pfn first, std::size_t pages);
+    [[gnu::noinline]] void map_further(Pfn first, std::size_t pages, u64 flags);
+    [[gnu::noinline]] void unmap_further(Pfn first, std::size_t pages);
     [[nodiscard]] u64* directory(Pfn pfn, bool reserve);  // entry of the page directory
     u64 root_ = 0;                                        // physical address of the page-directory-pointer table
     u64* first_directory_ = nullptr;                      // of the first GiB: there from birth
