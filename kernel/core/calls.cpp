@@ -368,6 +368,7 @@ namespace {
 
 constexpr u64 with_area = static_cast<u64>(abi::DataMode::move);
 constexpr unsigned flags_shift = 32;  // in the first argument of a request
+constexpr u64 longest_us = (u64{1} << 31) - 1;  // of a time limit
 
 // Where parameters begin by default. -> the number of their bytes; too large if they begin elsewhere.
 u64 usual_parameters(u64 parameters) { return std::rotr(parameters - abi::parameter_base, 32); }
@@ -410,7 +411,6 @@ template <bool first>
 template <u64 mode>
 [[gnu::always_inline]] inline Process* request_at_once(Control& c, const Function& f, u64 control, u32 index, u64 bytes, u64 data,
                                                        u64 timeout_us) {
-    constexpr u64 longest_us = (u64{1} << 31) - 1;
     if (bytes > abi::parameter_capacity) [[unlikely]]
         return nullptr;
     Slot& callee = *f.slot;
@@ -455,16 +455,17 @@ template <u64 mode>
 }
 
 // A call leaves the hands of `p`, which receives.
-[[gnu::always_inline]] inline void let_go_and_receive(Process& p, Slot& me, u32 index) {
+[[gnu::always_inline]] inline void let_go_and_receive(Process& p, Slot& me, u32 index, u64 deadline) {
     me.current = nullptr;
     me.window.unmap_control(index);
-    p.deadline = 0;
+    p.deadline = deadline;
     p.state = Process::State::receiving;
 }
 
 // Straight back to the requester.
 template <u64 mode>
-[[gnu::always_inline]] inline Process* answer_at_once(Process& p, Slot& me, Control& c, u32 index, u64 value, u64 data) {
+[[gnu::always_inline]] inline Process* answer_at_once(Process& p, Slot& me, Control& c, u32 index, u64 value, u64 data,
+                                                      u64 deadline) {
     Slot& to = *c.waiting;
     Process* const t = to.process;
     if (!scheduler.nothing_against(*t)) [[unlikely]]
@@ -476,7 +477,7 @@ template <u64 mode>
     abi::Frame& w = c.page->frames[0];
     w.error = 0;
     w.value = static_cast<std::int64_t>(value);
-    let_go_and_receive(p, me, index);
+    let_go_and_receive(p, me, index, deadline);
     ++me.calls_served;
     c.holder = &to;
     c.waiting = nullptr;
@@ -516,7 +517,7 @@ template <u64 mode>
     w.value = static_cast<std::int64_t>(value);
     page->currentp = control + below;
     Process& p = *arch::cpu().current;
-    let_go_and_receive(p, me, index);
+    let_go_and_receive(p, me, index, 0);
     ++me.calls_served;
     c.holder = &relay;
     c.set_standing(back_at_relay(c, depth));
@@ -537,8 +538,22 @@ template <u64 mode>
                                      timeout_us);
 }
 [[gnu::noinline]] Process* plain_answer_with_area(Control& c, u64 value, u64 data) {
-    Process* next = answer_at_once<with_area>(*arch::cpu().current, *c.holder, c, c.index, value, data);
+    Process* next = answer_at_once<with_area>(*arch::cpu().current, *c.holder, c, c.index, value, data, 0);
     return next != nullptr ? next : reply_and_receive(c.address, value, data | with_area, 0, 0);
+}
+
+// Straight back, and the next receive has a time limit.
+[[gnu::noinline]] Process* plain_answer_with_limit(u64 control, u64 value, u64 timeout_us) {
+    Process& p = *arch::cpu().current;
+    Process* next = nullptr;
+    Slot* const me = p.slot;
+    if (const u64 index = control_index(control); index < max_controls && timeout_us <= longest_us) [[likely]] {
+        Control& c = *opaque(&controls[index]);
+        const u64 deadline = deadline_after(timeout_us);
+        if (c.holder == me && c.stands(Control::held_on(Control::Way::straight)) && !me->busy() && deadline >= arch::cpu().armed)
+            next = answer_at_once<0>(p, *me, c, static_cast<u32>(index), value, 0, deadline);
+    }
+    return next != nullptr ? next : reply_and_receive(control, value, 0, 0, timeout_us);
 }
 
 }  // namespace
@@ -571,7 +586,7 @@ Process* plain_reply_and_receive(u64 control, u64 value, u64 data_mode, u64 erro
     const auto otherwise = [=] { return reply_and_receive(control, value, data_mode, error_list, timeout_us); };
     const u64 index = control_index(control);
     if (index >= max_controls || (error_list | timeout_us) != 0) [[unlikely]]
-        return otherwise();
+        return (error_list | data_mode) == 0 ? plain_answer_with_limit(control, value, timeout_us) : otherwise();
     Control& c = *opaque(&controls[index]);
     if (c.holder != me) [[unlikely]]
         return otherwise();
@@ -584,7 +599,7 @@ Process* plain_reply_and_receive(u64 control, u64 value, u64 data_mode, u64 erro
     if (data_mode != 0) [[unlikely]]
         return (data_mode & abi::flag::data_mask) == with_area ? plain_answer_with_area(c, value, data_mode - with_area)
                                                                : otherwise();
-    Process* next = answer_at_once<0>(p, *me, c, static_cast<u32>(index), value, 0);
+    Process* next = answer_at_once<0>(p, *me, c, static_cast<u32>(index), value, 0, 0);
     return next != nullptr ? next : otherwise();
 }
 
@@ -613,7 +628,7 @@ Process* plain_forward_and_receive(u64 function_flags, u64 control, u64 paramete
                              : c.way == Control::Way::straight ? Control::Way::straight
                                                                : Control::Way::other;
     push_plain_frame<false>(c, depth, *me, p, f, control, bytes, 0, flags | abi::flag::async);
-    let_go_and_receive(p, *me, static_cast<u32>(index));
+    let_go_and_receive(p, *me, static_cast<u32>(index), 0);
     ++me->turns;
     c.holder = &callee;
     c.set_standing(f.standing + (u64{depth} << Control::depth_shift));
