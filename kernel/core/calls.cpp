@@ -367,7 +367,7 @@ Process* forward_and_receive(u64 function_flags, u64 control, u64 parameters, u6
 namespace {
 
 constexpr u64 with_area = static_cast<u64>(abi::DataMode::move);
-constexpr unsigned flags_shift = 32;  // in the first argument of a request
+constexpr unsigned flags_shift = 32;            // in the first argument of a request
 constexpr u64 longest_us = (u64{1} << 31) - 1;  // of a time limit
 
 // Where parameters begin by default. -> the number of their bytes; too large if they begin elsewhere.
