@@ -50,12 +50,18 @@ def wire():
             yield "user,id=net0", peer
 
 
-def ant(arguments: str, options: list[str], exact: bool, timeout: float) -> str:
+def ant(arguments: str, options: list[str], exact: bool, timeout: float, further: str = "") -> str:
+    """`further`: of the core's command line."""
     program = BUILD / "run/network"
     program.parent.mkdir(parents=True, exist_ok=True)
     cc.make([SOURCE], program, [])
-    machine = qemu.Options(image=run.image_with([str(program)]), icount=exact, idle_waits=True, cards=options, reboot=False)
+    machine = qemu.Options(image=run.image_with([str(program)]), icount=exact, idle_waits=True, cards=options, reboot=False,
+                           command_line=f"debug_exit=1 {further}")
     return bench_guest.output_of(machine, "bench-host", "network", f"run network {arguments}", timeout)
+
+
+def ant_classic(arguments: str, options: list[str], exact: bool, timeout: float) -> str:
+    return ant(arguments, options, exact, timeout, "rtl8139.mode=classic")
 
 
 def linux(arguments: str, options: list[str], exact: bool, timeout: float, meanwhile: str = ":", source: Path = SOURCE) -> str:
@@ -93,14 +99,14 @@ def instructions(system: System, name: str, timeout: float) -> list[Figure]:
 
 
 def speeds(systems: dict[str, System], name: str, timeout: float) -> list[Figure]:
-    """By the prefix of each system's figures."""
+    """By what stands in each system's figures instead of the bench's name."""
     samples: dict[str, list[float]] = {}
     for _round in range(ROUNDS):
         for prefix, system in systems.items():
             with wire() as (netdev, peer):
                 system(f"{tap.HOST_ADDRESS} {peer.port} {PARTS[name]}", ["-netdev", netdev, *CARD], False, timeout)
             for identifier, values in peer.samples.items():
-                samples.setdefault(prefix + identifier, []).extend(values)
+                samples.setdefault(f"{prefix}.{identifier.removeprefix(f'{name}.')}", []).extend(values)
     return [bench_network.figure(identifier, values, "us" if identifier.endswith("us") else "MB/s")
             for identifier, values in samples.items()]
 
@@ -114,7 +120,9 @@ def ratios(figures: list[Figure]) -> list[Figure]:
 
 def measure(name: str, result: Result, with_linux: bool, timeout: float) -> Result:
     """`result`, and what the other end on the host adds: the instructions of both systems counted in one way, the speed of both."""
-    systems = {"": ant, "linux.": linux} if with_linux else {"": ant}
+    systems = {name: ant} | ({"throughput.classic": ant_classic} if name == "throughput" else {})
+    if with_linux:
+        systems[f"linux.{name}"] = linux
     counted = {"posix.": ant, "linux.": linux} if with_linux else {}
     figures = list(result.figures)
     for prefix, system in counted.items():
