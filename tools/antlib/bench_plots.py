@@ -120,22 +120,35 @@ def resilience(result: Result) -> list[Panel]:
                    log="x", x_range="8:1250")]
 
 
+SEND_SUMS = ("total", "mean", "doorbell", "doorbell_mean")
+SEND_CALLS = ("request", "driver_request", "return")  # the steps that are calls between processes
+
+
 def send(result: Result) -> list[Panel]:
-    """P-tcp figures 7 and 8: the steps of a send over the number of bytes; beside ours the paper's."""
+    """P-tcp figure 7 (the steps that are calls between processes) and figure 8 (the rest, by step) over the number of bytes, ours and
+    the paper's; then the whole beside Linux."""
     figures = [figure for figure in result.figures if figure.id.startswith("send.")]
     sizes = sorted({int(figure.id.split(".")[1]) for figure in figures})
-    values = {figure.id: figure.value for figure in figures}
-    theirs = {step: list(times) for step, times in papers.SEND_STEPS["AnT"].items() if step != "total"}
-    # Theirs first, so that a step has one colour in both; without the sums.
-    steps = [step for step in dict.fromkeys([*theirs, *(figure.id.split(".", 2)[2] for figure in figures)])
-             if step not in ("total", "mean", "doorbell", "doorbell_mean")]
-    ours = {step: [values.get(f"send.{size}.{step}", 0) for size in sizes] for step in steps}
-    if not any(map(any, ours.values())):
+    values = {figure.id: figure.value for figure in result.figures}
+    steps = [step for step in dict.fromkeys(figure.id.split(".", 2)[2] for figure in figures) if step not in SEND_SUMS]
+    if not steps:
         return []
-    unit = figures[0].unit
-    axis = "bytes sent"
-    return [Columns(f"send ({result.mode}, {result.commit})", f"{unit} by step", [str(size) for size in sizes], ours, axis),
-            Columns("P-tcp, table 3, AnT on a Celeron D, 2.8 GHz", "us by step", [str(size) for size in papers.SEND_SIZES], theirs, axis)]
+    tables = [(f"AnT ({result.mode}, {result.commit})", figures[0].unit, sizes,
+               {step: [values.get(f"send.{size}.{step}", 0) for size in sizes] for step in steps})]
+    tables += [(f"{system} on a Celeron D, 2.8 GHz", "us", papers.SEND_SIZES, parts) for system, parts in papers.SEND_STEPS.items()]
+    order = tuple(step for step in dict.fromkeys(step for *_, parts in tables for step in parts) if step not in SEND_SUMS)
+    panels: list[Panel] = []
+    for place, wanted, stacked in (("figure 7", SEND_CALLS.__contains__, False),
+                                   ("figure 8", lambda step: step not in (*SEND_SUMS, *SEND_CALLS), True)):
+        for system, unit, numbers, parts in tables:
+            shown = {step: list(times) for step, times in parts.items() if wanted(step)}
+            if shown:
+                panels.append(Columns(f"P-tcp {place}: {system}", f"{unit} by step", [str(size) for size in numbers], shown, "bytes sent",
+                                      stacked, 320, order))
+    whole = {name: [(size, values[f"{prefix}send.{size}.total"]) for size in sizes if f"{prefix}send.{size}.total" in values]
+             for name, prefix in (("AnT", ""), ("AnT, BSD sockets", "posix."), ("Linux", "linux."))}
+    return [*panels, Curves("until send() has returned", "bytes sent", figures[0].unit,
+                            [Curve(name, points) for name, points in whole.items() if points], log="x")]
 
 
 CONNECTIONS, RATES = (1, 16, 64), (1, 10, 50, 100)

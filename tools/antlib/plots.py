@@ -57,10 +57,12 @@ class Columns:
     x: str = ""
     stacked: bool = True
     height: int = 420
+    order: tuple[str, ...] = ()  # of all parts of several panels, in which each has one colour
 
     def script(self, number: int) -> str:
         rows = [" ".join([quoted(group), *(str(values[n]) for values in self.parts.values())]) for n, group in enumerate(self.groups)]
-        plots = [f'$p{number} using {n + 2}:xtic(1) linecolor rgb "{COLOURS[n % len(COLOURS)]}" title {quoted(name)}'
+        order = self.order or tuple(self.parts)
+        plots = [f'$p{number} using {n + 2}:xtic(1) linecolor rgb "{COLOURS[order.index(name) % len(COLOURS)]}" title {quoted(name)}'
                  for n, name in enumerate(self.parts)]
         return (f"{block(f'$p{number}', rows)}set title {quoted(self.title)}\nset xlabel {quoted(self.x)}\nset ylabel {quoted(self.y)}\n"
                 f"set style data histograms\nset style histogram {'rowstacked' if self.stacked else 'clustered gap 1'}\n"
