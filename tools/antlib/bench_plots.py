@@ -190,6 +190,9 @@ def rtt(result: Result) -> list[Panel]:
         size, _, quantity = rest.partition(".")
         if size.isdigit():
             shown.setdefault((quantity, figure.unit), {}).setdefault(name.rstrip(".") or "ours", []).append((int(size), figure.value))
+    for entry in papers.round_trip():
+        if ("us", "us") in shown:
+            shown["us", "us"][f"{entry.system}, P-tcp"] = [(int(entry.id.split(".")[1]), entry.value)]
     return [Curves(f"rtt ({result.mode}, {result.commit}): N bytes there, 1 byte back", "bytes sent",
                    unit if quantity == unit else f"{unit}, {quantity.replace('_', ' ')}",
                    [Curve(name, sorted(points)) for name, points in curves.items()], x_range="0:*")
