@@ -132,6 +132,16 @@ std::uint32_t write_pieces(tcp_pcb& pcb, std::span<const SendPiece> pieces) {
     return done;
 }
 
+// In slow start lwIP lets two segments more be under way for each acknowledgement (RFC 3465), as if each acknowledged two. One
+// that is for many, as those of hosts that join what arrives, counts for up to eight (RFC 9406, for senders that do not pace).
+void count_large_acknowledgement(tcp_pcb& pcb, std::uint32_t acknowledged) {
+    constexpr unsigned counted = 2, most = 8;
+    const bool slow_start = pcb.state >= ESTABLISHED && pcb.cwnd < pcb.ssthresh && (pcb.flags & (TF_RTO | TF_INFR)) == 0;
+    if (!slow_start || acknowledged <= counted * pcb.mss) return;
+    const std::uint32_t uncounted = std::min<std::uint32_t>(acknowledged, most * pcb.mss) - counted * pcb.mss;
+    pcb.cwnd += std::min<std::uint32_t>(uncounted, pcb.ssthresh - pcb.cwnd);
+}
+
 }  // namespace
 
 TcpRecord save_tcp(const tcp_pcb& pcb) {
@@ -215,6 +225,7 @@ void Connections::attach(Slot& slot, tcp_pcb& pcb) {
     slot.phase = Phase::live;
     slot.hurry = slot.resumed = false;
     slot.socket = slot.listener = 0;
+    slot.short_end = pcb.lastack;
     tcp_ext_arg_set(&pcb, id_, &slot);
     tcp_ext_arg_set_callbacks(&pcb, id_, &callbacks);
 }
@@ -316,6 +327,7 @@ bool Connections::segment_arrives(tcp_pcb& pcb, const tcp_hdr& header, std::uint
         slot->phase = Phase::live;
         pcb.cwnd = std::max<tcpwnd_size_t>(pcb.cwnd, slot->cwnd);
     }
+    if (answer) count_large_acknowledgement(pcb, header.ackno - pcb.lastack);
     if (pcb.state == SYN_SENT) slot->edge = header.seqno + first_bytes;
     slot->hurry = slot->hurry && TCP_SEQ_LT(pcb.rcv_nxt, slot->edge);
     const bool several = bytes > pcb.mss;  // joined by us: every second one is acknowledged
@@ -343,6 +355,20 @@ bool Connections::answer_input() {
         slot->answering = false;
         if (slot->pcb != nullptr) (void)tcp_output(slot->pcb);
     }
+    return true;
+}
+
+// Nagle's rule in Minshall's form (RFC 9293, A.3): the end of what an application has sent waits only while another short
+// segment is not acknowledged, not while full ones are. Bytes that more are to follow wait as in RFC 896.
+bool Connections::short_segment_leaves(const tcp_pcb& pcb) {
+    Slot* slot = slot_of(pcb);
+    if (slot == nullptr) return true;
+    const tcp_hdr& header = *pcb.unsent->tcphdr;
+    const std::uint32_t end = lwip_ntohl(header.seqno) + pcb.unsent->len;
+    const bool another = slot->short_end != end && TCP_SEQ_BETWEEN(slot->short_end, pcb.lastack + 1, pcb.snd_nxt);
+    const bool ends = (TCPH_FLAGS(&header) & TCP_PSH) != 0;
+    if ((another || !ends) && !tcp_do_output_nagle(&pcb)) return false;
+    slot->short_end = end;
     return true;
 }
 
@@ -504,6 +530,8 @@ err_t ant_lwip_connection_receives(tcp_pcb* pcb, const tcp_hdr* header, const pb
 
 // lwIP asks for options that we want to add; a reset may have no control block.
 err_t ant_lwip_output_after_input(tcp_pcb* pcb) { return the_connections->output_after_input(*pcb); }
+
+int ant_lwip_short_segment_leaves(tcp_pcb* pcb) { return the_connections->short_segment_leaves(*pcb) ? 1 : 0; }
 
 u32_t* ant_lwip_connection_sends(const tcp_pcb* pcb, u32_t* options) {
     if (pcb != nullptr) the_connections->segment_leaves(*pcb);

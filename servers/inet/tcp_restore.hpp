@@ -79,6 +79,9 @@ public:
     // Of lwIP: it would send now, at the end of a segment's input.
     err_t output_after_input(tcp_pcb& pcb);
 
+    // Of lwIP: the last segment of what is queued is no full one. Whether it leaves now.
+    bool short_segment_leaves(const tcp_pcb& pcb);
+
     // After each round: who has filled one hole of several hears at once that there is another. A peer that takes no notice
     // of selective acknowledgements sends but one segment for each three acknowledgements that repeat another (RFC 5681).
     void ask_for_holes();
@@ -109,6 +112,7 @@ private:
         std::uint32_t cwnd = 0;            // probing: when the peer has answered
         std::uint32_t seen = 0, edge = 0;  // rcv_nxt when we looked last; window when we resumed
         std::uint32_t asked = 0;           // rcv_nxt when we repeated an acknowledgement last
+        std::uint32_t short_end = 0;       // behind the last short segment that was sent
         TcpRecord record{};                // restored
     };
 

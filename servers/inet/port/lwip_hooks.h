@@ -18,6 +18,7 @@ void ant_lwip_number_datagrams(u16_t first);
 /* tcp_restore.cpp */
 err_t ant_lwip_connection_receives(struct tcp_pcb* pcb, const struct tcp_hdr* header, const struct pbuf* bytes);
 err_t ant_lwip_output_after_input(struct tcp_pcb* pcb);
+int ant_lwip_short_segment_leaves(struct tcp_pcb* pcb);
 /* lwip_port.cpp: instead of ip_output_if, for what TCP sends */
 struct netif;
 err_t ant_lwip_send_segment(struct pbuf* p, const ip_addr_t* source, const ip_addr_t* destination, u8_t ttl, u8_t tos,

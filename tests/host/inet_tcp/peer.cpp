@@ -213,9 +213,10 @@ void Peer::hear_bytes(const Segment& s, std::uint64_t now) {
     }
     in_ = end;
     if (s.fin) fin_in_ = true;
-    if (options_.delay_ack_us == 0 || acknowledge_at_ != 0 || s.fin)
+    const bool second = acknowledge_at_ != 0;
+    if (options_.delay_ack_us == 0 || (second && !options_.gathers) || s.fin)
         acknowledge_now();
-    else
+    else if (!second)
         acknowledge_at_ = now + options_.delay_ack_us;
 }
 

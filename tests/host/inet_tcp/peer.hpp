@@ -25,7 +25,8 @@ Frame build(const Segment& segment);
 
 struct PeerOptions {
     std::uint32_t window = 120'000;
-    std::uint32_t delay_ack_us = 0;  // 0: each segment is acknowledged at once
+    std::uint32_t delay_ack_us = 0;  // 0: each segment is acknowledged at once; else every second one
+    bool gathers = false;            // and not every second one either
     std::uint32_t at_most_in_flight = 64 * 1024;
     int scale = 3;  // -1: does not offer
 };

@@ -157,6 +157,37 @@ TEST_CASE("the node's window is full during a crash and never shrinks", "[inet]"
     t.run(0, 0);
 }
 
+TEST_CASE("the end of what is sent waits for no full segments, only for the end before it", "[inet]") {
+    constexpr std::uint32_t segment = 1460;
+    PeerOptions peer;
+    peer.delay_ack_us = 40'000;
+    peer.gathers = true;
+    Transfer t{8, {}, peer};
+    const std::uint64_t start = t.world.now();
+    t.world.ask([&] { node_write(t.socket, 2 * segment + 500); });
+    REQUIRE(t.world.run([&] { return t.peer.received() == 2 * segment + 500; }));
+    CHECK(t.world.now() - start < peer.delay_ack_us);
+    t.world.ask([&] { node_write(t.socket, 100); });
+    REQUIRE(t.world.run([&] { return t.peer.received() == 2 * segment + 600; }));
+    CHECK(t.world.now() - start > peer.delay_ack_us);
+    CHECK(t.world.complaint() == "");
+}
+
+TEST_CASE("slow start counts up to eight segments that one acknowledgement is for", "[inet]") {
+    constexpr std::uint64_t round_us = 1000 + 400;  // wait of the peer, and round trip
+    PeerOptions peer;
+    peer.delay_ack_us = 1000;
+    peer.gathers = true;
+    peer.window = 1'000'000;
+    Transfer t{9, {}, peer};
+    const std::uint64_t start = t.world.now();
+    t.world.ask([&] { node_write(t.socket, 190'000); });  // in rounds of 3, 6, 12, 20, 28, 36, ... segments
+    REQUIRE(t.world.run([&] { return t.peer.received() == 190'000; }));
+    const std::uint64_t rounds = (t.world.now() - start) / round_us + 1;
+    CHECK(rounds == 7);
+    CHECK(t.world.complaint() == "");
+}
+
 TEST_CASE("retransmission begins at once and is not slowed down for long", "[inet]") {
     Transfer t{6, {}};
     t.world.ask([&] { node_write(t.socket, 400'000); });
