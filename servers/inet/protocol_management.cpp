@@ -183,6 +183,8 @@ void Protocol::deliver(pbuf* frame, bool ip_good, bool transport_good) {
     if (ip_good) flags &= static_cast<std::uint16_t>(~NETIF_CHECKSUM_CHECK_IP);
     if (transport_good) flags &= static_cast<std::uint16_t>(~transport_checks);
     netif_.chksum_flags = flags;
+    if (Connections::several_active()) [[unlikely]]
+        connections_.expect({static_cast<const std::uint8_t*>(frame->payload), frame->len});
     if (netif_.input(frame, &netif_) != ERR_OK) {
         ++receive_errors_;
         pbuf_free(frame);

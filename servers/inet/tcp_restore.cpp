@@ -14,6 +14,7 @@ namespace {
 // The rest is about what is queued, and made anew.
 constexpr tcpflags_t lasting_flags = TF_CLOSEPEND | TF_RXCLOSED | TF_FIN | TF_NODELAY | TF_WND_SCALE | TF_BACKLOGPEND | TF_SACK;
 constexpr std::uint16_t write_step = 32 * 1024;      // lwIP counts in 16 bits
+constexpr unsigned counted_segments = 2;             // by lwIP, for each acknowledgement in slow start
 constexpr unsigned probe_segments = 2;               // a peer that delays its acknowledgements answers the second
 constexpr std::uint32_t first_bytes = 16 * TCP_MSS;  // of a new connection: a peer that begins slowly does not wait
 
@@ -135,10 +136,10 @@ std::uint32_t write_pieces(tcp_pcb& pcb, std::span<const SendPiece> pieces) {
 // In slow start lwIP lets two segments more be under way for each acknowledgement (RFC 3465), as if each acknowledged two. One
 // that is for many, as those of hosts that join what arrives, counts for up to eight (RFC 9406, for senders that do not pace).
 void count_large_acknowledgement(tcp_pcb& pcb, std::uint32_t acknowledged) {
-    constexpr unsigned counted = 2, most = 8;
+    constexpr unsigned most = 8;
     const bool slow_start = pcb.state >= ESTABLISHED && pcb.cwnd < pcb.ssthresh && (pcb.flags & (TF_RTO | TF_INFR)) == 0;
-    if (!slow_start || acknowledged <= counted * pcb.mss) return;
-    const std::uint32_t uncounted = std::min<std::uint32_t>(acknowledged, most * pcb.mss) - counted * pcb.mss;
+    if (!slow_start) return;
+    const std::uint32_t uncounted = std::min<std::uint32_t>(acknowledged, most * pcb.mss) - counted_segments * pcb.mss;
     pcb.cwnd += std::min<std::uint32_t>(uncounted, pcb.ssthresh - pcb.cwnd);
 }
 
@@ -322,12 +323,15 @@ bool Connections::segment_arrives(tcp_pcb& pcb, const tcp_hdr& header, std::uint
     refill(*slot);
     if (slot->pcb == nullptr) return false;
     mark(*slot);
+    if (several_active()) [[unlikely]]
+        recent_[recent_index(ip4_addr_get_u32(ip_2_ip4(&pcb.remote_ip)), pcb.remote_port, pcb.local_port)] = slot;
     const bool answer = (TCPH_FLAGS(&header) & TCP_ACK) != 0 && TCP_SEQ_BETWEEN(header.ackno, pcb.lastack + 1, pcb.snd_nxt);
     if (slot->phase == Phase::probing && answer) {
         slot->phase = Phase::live;
         pcb.cwnd = std::max<tcpwnd_size_t>(pcb.cwnd, slot->cwnd);
     }
-    if (answer) count_large_acknowledgement(pcb, header.ackno - pcb.lastack);
+    if (answer && header.ackno - pcb.lastack > counted_segments * pcb.mss) [[unlikely]]
+        count_large_acknowledgement(pcb, header.ackno - pcb.lastack);
     if (pcb.state == SYN_SENT) slot->edge = header.seqno + first_bytes;
     slot->hurry = slot->hurry && TCP_SEQ_LT(pcb.rcv_nxt, slot->edge);
     const bool several = bytes > pcb.mss;  // joined by us: every second one is acknowledged

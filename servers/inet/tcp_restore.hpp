@@ -8,6 +8,7 @@
 #pragma once
 
 #include "connection_records.hpp"
+#include "segment_name.hpp"
 
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/tcp.h>
@@ -82,6 +83,12 @@ public:
     // Of lwIP: the last segment of what is queued is no full one. Whether it leaves now.
     bool short_segment_leaves(const tcp_pcb& pcb);
 
+    // Before lwIP looks for the connection of this frame, which it finds at once if that is one of those that had segments last.
+    // -> whether it is
+    bool expect(std::span<const std::uint8_t> frame);
+    // Whether it is worth it.
+    [[nodiscard]] static bool several_active() { return tcp_active_pcbs != nullptr && tcp_active_pcbs->next != nullptr; }
+
     // After each round: who has filled one hole of several hears at once that there is another. A peer that takes no notice
     // of selective acknowledgements sends but one segment for each three acknowledgements that repeat another (RFC 5681).
     void ask_for_holes();
@@ -102,6 +109,7 @@ private:
         Slot* next = nullptr;    // of those that are free
         Slot* next_changed = nullptr;
         Slot* next_answering = nullptr;
+        Slot* before = nullptr;  // whose control block was before this one in lwIP's list, when we looked last
         bool changed = false;
         bool answering = false;
         bool left = false;   // by the process before: its record waits for restore() or forget()
@@ -132,6 +140,13 @@ private:
     bool look_again(Slot& slot);
     static void ask(Slot& slot);
     TcpRecord record_of(const Slot& slot) const;
+    bool bring_to_front(Slot& slot);
+    static bool before_is_known(const Slot& slot);
+    void learn_order();
+    static constexpr unsigned recent = 256;
+    static unsigned recent_index(std::uint32_t remote_ip, std::uint16_t remote_port, std::uint16_t local_port) {
+        return (remote_ip >> 24 ^ remote_port ^ local_port) % recent;
+    }
 
     ConnectionRecords records_;
     Refill refill_ = nullptr;
@@ -142,6 +157,7 @@ private:
     Slot* answering_ = nullptr;
     bool together_ = false;
     Slot slots_[capacity];
+    Slot* recent_[recent] = {};  // which connection of those with this index had a segment last
 };
 
 }  // namespace ant::inet_server

@@ -5,7 +5,8 @@
 
 #undef tcp_do_output_nagle
 #define tcp_do_output_nagle(pcb) \
-    ((pcb)->unsent->next != NULL || (pcb)->unsent->len >= (pcb)->mss || ant_lwip_short_segment_leaves(pcb))
+    (((pcb)->flags & TF_NODELAY) != 0 || (pcb)->unsent->next != NULL || (pcb)->unsent->len >= (pcb)->mss || \
+     ant_lwip_short_segment_leaves(pcb))
 
 #undef ip_output_if
 #define ip_output_if ant_lwip_send_segment

@@ -330,6 +330,25 @@ void want_connection_of(const Frame& frame) {
     if (!known) want_all();
 }
 
+unsigned active_connections() {
+    unsigned count = 0;
+    for (const tcp_pcb* pcb = tcp_active_pcbs; pcb != nullptr; pcb = pcb->next) ++count;
+    return count;
+}
+
+// As the server does it. lwIP's list stays whole, and the connection is its first one.
+void find_connection_of(const Frame& frame) {
+    const auto name = segment_in(frame);
+    const unsigned before = active_connections();
+    if (!name || before < 2) return;
+    const bool found = connections.expect(frame);
+    if (active_connections() != before) ant::panic("a connection is lost");
+    if (!found) return;
+    const tcp_pcb& first = *tcp_active_pcbs;
+    if (first.remote_port != name->remote_port || first.local_port != name->local_port) ant::panic("the wrong connection");
+    ++durable->found_at_once;
+}
+
 void listen_again(unsigned index, std::uint8_t backlog) {
     live[index].pcb = restore_listener(0, durable->sockets[index].port, 0, backlog);
     tcp_arg(live[index].pcb, argument_of(index));
@@ -359,6 +378,7 @@ void node_resume() {
 
 void node_input(const Frame& frame) {
     want_connection_of(frame);
+    find_connection_of(frame);
     pbuf* p = pbuf_alloc(PBUF_RAW, frame.size(), PBUF_RAM);
     if (p == nullptr) ant::panic("no memory for a frame");
     pbuf_take(p, frame.data(), frame.size());

@@ -44,6 +44,7 @@ struct Durable {
     bool advance = false;  // after a crash: what was recorded beyond rcv_nxt is kept, or forgotten
     bool asks_for_address = false;
     std::uint32_t restored = 0;
+    std::uint32_t found_at_once = 0;  // segments whose connection was brought to the front of lwIP's list
 };
 
 inline constexpr std::uint32_t node_ip = 0x0a00020f, peer_ip = 0x0a000202;  // host byte order
