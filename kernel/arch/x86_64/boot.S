@@ -154,7 +154,7 @@ entry_tsc:
 kernel_stack_guard:
     .skip 4096
 kernel_stack_bottom:
-    .skip 16384
+    .skip 16384 + 1024              // its upper end lies in one page with the core's variables (kernel.ld)
 kernel_stack_top:
 
     // Behind the image: free memory again once the final tables are loaded.

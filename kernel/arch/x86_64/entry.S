@@ -51,7 +51,7 @@
     mov CPU_STACK, %rsp
 .endm
 
-    .text
+    .section .text.entry, "ax"
     .globl syscall_entry
     .align 64
 syscall_entry:
