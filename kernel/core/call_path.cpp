@@ -228,7 +228,7 @@ Process* pass_result(Slot& to, Control& c, Error error, std::int64_t value, cons
         if (waiting) return complete(to, c, error, value, data);
         if (c.depth == 0) stop_deadline(c);
         ++to.turns;
-        deliver_result(to, *t, c, error, value, c.result_function, data, 0);
+        deliver_result(to, *t, c, error, value, c.result_function, data, 0, cargo.list != nullptr);
         return t;
     }
     if (c.depth == 0) stop_deadline(c);
@@ -250,7 +250,6 @@ void take_back_request(Slot& s, Control& c) {
     set_again(s, &c);
 }
 
-// Areas of a list stay where they have arrived: the page alone names them.
 void take_back_result(Slot& s, Control& c, const arch::UserContext& receipt) {
     s.current = nullptr;
     s.window.unmap_control(c.index);
@@ -273,6 +272,8 @@ void take_back_receipt(Slot& s) {
     const auto& answer = s.process->context;
     Control* const c = answer.full != 0 || answer.rax != 0 ? nullptr : control_at(s, answer.rdi);
     if (c == nullptr) return;
+    // Nothing but its page names the areas of a list that have arrived: they are the old server's, with the result.
+    if (static_cast<abi::Receipt>(answer.rsi & 0xff) == abi::Receipt::result && (answer.rsi & listed_bit) != 0) return;
     if (static_cast<abi::Receipt>(answer.rsi & 0xff) == abi::Receipt::request)
         take_back_request(s, *c);
     else
@@ -299,10 +300,11 @@ void take_next(Slot& s, Process& t) {
         --s.result_count;
         const u64 data = c->result_data == no_page ? 0 : address_of(c->result_data);
         arrive_cargo(s, static_cast<u32>(abi::DataMode::move), {c->result_data, c->result_list});
-        if (c->result_list != nullptr) free_list(c->result_list);
+        const bool listed = c->result_list != nullptr;
+        if (listed) free_list(c->result_list);
         c->result_data = no_page;
         c->result_list = nullptr;
-        deliver_result(s, t, *c, static_cast<Error>(c->result_error), c->result_value, c->result_function, data, events);
+        deliver_result(s, t, *c, static_cast<Error>(c->result_error), c->result_value, c->result_function, data, events, listed);
     } else if (c = s.requests.pop_front(); c != nullptr) {
         --s.queued;
         deliver_request(s, t, *c, c->frames[c->depth - 1], events);

@@ -265,3 +265,29 @@ TEST_CASE("an interrupt that came with what is taken back is told with the repla
     CHECK(t.w.receive(fresh).rdi == second);
     t.w.check();
 }
+
+TEST_CASE("a result that brought a list of areas stays with the old server", "[replacement]") {
+    Unseen t;
+    World& w = t.w;
+    CHECK(w.request_async(t.asker, t.f, t.c).ok());
+    CHECK(w.receive(t.old).rdi == t.c);
+    CHECK(w.forward(t.old, t.g, t.c).ok());
+    w.wait_for_work(t.old);
+    CHECK(w.receive(t.driver).rdi == t.c);
+    const u64 data = w.area(t.driver);
+    w.word(t.driver, data) = 77;
+    auto* list = reinterpret_cast<abi::DataList*>(reinterpret_cast<std::byte*>(&w.page(t.c)) + abi::parameter_base);
+    list->count = 1;
+    list->entries[0] = {data, 0, static_cast<u32>(DataMode::move)};
+    CHECK(w.reply(t.driver, t.c, 7, 0, Error::none, true).ok());
+    CHECK(outcome_of(t.old).is(Receipt::result));
+    w.run(t.asker);
+    t.replace();
+    CHECK(outcome_of(t.old).is(Receipt::result));
+    CHECK(w.word(t.old, data) == 77);
+    CHECK(w.call(t.old, Syscall::ica_release, data).ok());
+    CHECK(w.reply(t.old, t.c, 8).ok());
+    CHECK(w.receive(t.asker).r8 == 8);
+    CHECK(w.receive(t.old).is(Receipt::replacement));
+    w.check();
+}

@@ -106,8 +106,7 @@ Error Reference::replied(ReferenceSlot& from, u64 control, Error error, u64 valu
     if (!from.held.contains(control)) broken("answered by one who does not hold it", control);
     leave(from, control);
     for (const u64 address : data) from.areas.erase(address);
-    call.result_list = list;
-    return route(call, error, value, std::move(data)) ? Error::none : Error::abandoned;
+    return route(call, error, value, std::move(data), list) ? Error::none : Error::abandoned;
 }
 
 // The stage is over: loans end; what was moved and never received is gone.
@@ -125,7 +124,7 @@ void Reference::end_stage(const Stage& stage, bool received) {
     }
 }
 
-bool Reference::route(ReferenceCall& call, Error error, u64 value, std::vector<u64> data) {
+bool Reference::route(ReferenceCall& call, Error error, u64 value, std::vector<u64> data, bool list) {
     bool received = call.where != ReferenceCall::Where::queued;
     call.doomed = false;
     for (;;) {
@@ -145,6 +144,7 @@ bool Reference::route(ReferenceCall& call, Error error, u64 value, std::vector<u
                 to.areas[address] = {pool[static_cast<Pfn>((address - abi::ica_base) >> page_shift)].pages, token_of(address), 0,
                                      true};
             call.result_areas = std::move(data);
+            call.result_list = list;
             return true;
         }
         if (!there && !stage.direct) error = Error::server_died;
@@ -185,7 +185,7 @@ void Reference::leave(ReferenceSlot& s, u64 control) {
 }
 
 void Reference::take_back(ReferenceSlot& s) {
-    if (!s.unseen) return;
+    if (!s.unseen || (s.unseen->where == ReferenceCall::Where::answered && s.unseen->result_list)) return;
     const ReferenceCall before = *std::exchange(s.unseen, {});
     ++taken_back;
     s.told = true;
@@ -198,7 +198,6 @@ void Reference::take_back(ReferenceSlot& s) {
     s.held.erase(before.control);
     s.owned_controls.erase(before.control);
     calls[before.control] = before;
-    if (before.result_list) calls.at(before.control).result_areas.clear();  // they have arrived
     for (const u64 address : calls.at(before.control).result_areas) s.areas.at(address).under_way = true;
 }
 

@@ -113,7 +113,7 @@ private:
     void take_data(ReferenceSlot& from, ReferenceSlot& to, const std::vector<SentArea>& data);
     void end_stage(const Stage& stage, bool received);
     // -> somebody gets the answer
-    bool route(ReferenceCall& call, Error error, u64 value, std::vector<u64> data);
+    bool route(ReferenceCall& call, Error error, u64 value, std::vector<u64> data, bool list = false);
     void find_deaths();
     void vacated(ReferenceSlot& s);
     void changed_hands(ReferenceSlot& s, bool restarted);
