@@ -193,10 +193,15 @@ Outcome Requests::receive(Call call) {
 Requests::Marked Requests::mark_ready(inet::Poll& poll, std::uint32_t owner) {
     Marked marked;
     for (inet::PollEntry& entry : std::span{poll.entry, std::min(poll.count, inet::max_poll)}) {
+        if ((entry.wanted & inet::readiness::writable) == 0 && sockets.known_as_quiet(entry.socket, owner)) {
+            entry.ready = 0;
+            continue;
+        }
         const auto socket = sockets.find(entry.socket, owner);
         if (socket) {
             (*socket)->watch();
             entry.ready = (*socket)->readiness(entry.wanted);
+            if ((*socket)->quiet()) sockets.note_quiet(**socket);
         } else {
             entry.ready = inet::readiness::error;
             marked.unknown = socket.error();

@@ -80,10 +80,13 @@ public:
     Result<> set_option(inet::Option option, std::uint64_t value);
     // Those of `wanted`, and errors. A poll of many sockets finds most of them without anything to say.
     [[nodiscard]] std::uint16_t readiness(std::uint16_t wanted) {
-        const bool quiet = state_ == State::connected && received_.empty() && !end_of_stream_ && !receive_shut_ &&
-                           error_ == Error::none && tcp_ != nullptr;
-        if (quiet && (wanted & inet::readiness::writable) == 0) return 0;
+        if (quiet() && (wanted & inet::readiness::writable) == 0) return 0;
         return readiness() & static_cast<std::uint16_t>(wanted | inet::readiness::error | inet::readiness::hang_up);
+    }
+    // A connection with nothing to read and no error. Before it is anything else it is changed().
+    [[nodiscard]] bool quiet() const {
+        return state_ == State::connected && received_.empty() && !end_of_stream_ && !receive_shut_ && error_ == Error::none &&
+               tcp_ != nullptr;
     }
     // A poll has asked for it, and may wait for it.
     void watch() { watched_ = true; }

@@ -65,12 +65,14 @@ Socket* Sockets::made_by(std::uint32_t owner, std::uint64_t call) {
 
 void Sockets::close(Socket& socket) {
     if (socket.close()) return free(socket);
+    quiet_[place_of(socket.id())] = 0;
     List<Socket, LiveTag>::remove(&socket);
 }
 
 // The record goes first: what it names is then nobody's.
 void Sockets::free(Socket& socket) {
     const std::uint32_t index = index_of(socket.id());
+    quiet_[place_of(socket.id())] = 0;
     records_.erase(index);
     back_pressure_.eased(socket.id());
     if (static_cast<Linked<Socket, ChangedTag>&>(socket).linked()) List<Socket, ChangedTag>::remove(&socket);

@@ -49,7 +49,14 @@ public:
 
     // Something happened: waiting calls may go on, a closing socket may be done.
     void changed(Socket& socket) {
+        quiet_[place_of(socket.id())] = 0;
         if (!static_cast<Linked<Socket, ChangedTag>&>(socket).linked()) changed_.push_back(&socket);
+    }
+    // Which connections were quiet when a poll looked at them, and have not changed since: of many sockets most are, and a poll
+    // sees that without looking at them again.
+    void note_quiet(const Socket& socket) { quiet_[place_of(socket.id())] = name_of(socket.id(), socket.owner()); }
+    [[nodiscard]] bool known_as_quiet(std::uint32_t id, std::uint32_t owner) const {
+        return quiet_[place_of(id)] == name_of(id, owner);
     }
     Socket* next_changed() { return changed_.pop_front(); }
     // Its record is to be written.
@@ -83,7 +90,10 @@ private:
     Socket* to_be_restored(std::uint32_t id);
     Socket* create(inet::SocketType type, std::uint32_t owner);
     Socket& construct(unsigned index, inet::SocketType type, std::uint32_t owner, std::uint32_t id);
-    static constexpr std::uint32_t index_of(std::uint32_t id) { return (id & ((1u << index_bits) - 1)) - 1; }
+    static constexpr std::uint32_t place_of(std::uint32_t id) { return id & ((1u << index_bits) - 1); }
+    static constexpr std::uint32_t index_of(std::uint32_t id) { return place_of(id) - 1; }
+    // Never 0: no slot has the number ~0.
+    static constexpr std::uint64_t name_of(std::uint32_t id, std::uint32_t owner) { return std::uint64_t{~owner} << 32 | id; }
 
     // Nothing outside this process knows how it arranges what it restores from the records: inet@2 does it otherwise.
 #if defined(INET_LAYOUT) && INET_LAYOUT == 2
@@ -109,6 +119,7 @@ private:
     BackPressure back_pressure_;
     Records<SocketRecord> records_;
     Entry entries_[max_sockets];
+    std::uint64_t quiet_[1u << index_bits] = {};  // by the place that a number names: number and owner, or 0
     unsigned search_from_ = 0;
     std::uint32_t accept_order_ = 0;
     List<Socket, ChangedTag> changed_;

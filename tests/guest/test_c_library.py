@@ -118,6 +118,11 @@ def test_datagrams(guest):
     assert "FAILED" not in output and "all good" in output
 
 
+def test_poll_over_many_connections(guest):
+    output = guest.run("run cpoll")
+    assert "FAILED" not in output and "all good" in output
+
+
 def test_echo_server(guest):
     """Clients of a server that waits with poll, several at a time."""
     guest.run("stop echo")
@@ -140,4 +145,4 @@ def test_echo_server(guest):
 
 def test_nothing_is_left_behind(guest):
     assert_healthy(guest)
-    assert not {row["name"] for row in guest.json("ps")} & {"chello", "csock", "cecho", "cudp"}
+    assert not {row["name"] for row in guest.json("ps")} & {"chello", "csock", "cecho", "cudp", "cpoll"}
