@@ -48,7 +48,7 @@ public:
     static std::uint32_t answer(ant::Call call) { return call.params_after_list<ant::nic::TransmitHead>().answer; }
 
     static ant::Result<Fragments> parse(ant::Call call, Mode mode) {
-        if (!complete(call)) return ant::Failure(ant::Error::invalid_argument);
+        if (!complete(call) || !all_lent(call)) return ant::Failure(ant::Error::invalid_argument);
         const Fragments all = fragments(call);
         for (std::size_t first = 0; first < all.size();) {
             const std::size_t end = checked_packet(call, all, first, mode);
@@ -70,6 +70,18 @@ private:
         if (bytes < head) return false;
         const std::size_t count = call.params_after_list<ant::nic::TransmitHead>().fragments;
         return count != 0 && bytes - head >= count * sizeof(ant::nic::Fragment);
+    }
+
+    // An area that was moved would stay here.
+    static bool all_lent(ant::Call call) {
+        if ((call.frame().flags & ant::abi::flag::data_mask) != 0) return false;
+        for (const auto& area : call.data_list())
+            if (!lent(area)) return false;
+        return true;
+    }
+    static bool lent(const ant::abi::DataListEntry& area) {
+        return area.mode == static_cast<std::uint32_t>(ant::abi::DataMode::lend_read) ||
+               area.mode == static_cast<std::uint32_t>(ant::abi::DataMode::lend_write);
     }
 
     // Index behind the packet, 0 if there is something wrong with it.
@@ -106,16 +118,11 @@ private:
             return false;
         for (const auto& area : areas) {
             const std::uint64_t size = std::uint64_t{area.pages} * ant::abi::page_size;
-            if (lent(area) && fragment.address >= area.address && fragment.address - area.address <= size &&
+            if (fragment.address >= area.address && fragment.address - area.address <= size &&
                 fragment.bytes <= size - (fragment.address - area.address))
                 return true;
         }
         return false;
-    }
-
-    static bool lent(const ant::abi::DataListEntry& area) {
-        return area.mode == static_cast<std::uint32_t>(ant::abi::DataMode::lend_read) ||
-               area.mode == static_cast<std::uint32_t>(ant::abi::DataMode::lend_write);
     }
 };
 

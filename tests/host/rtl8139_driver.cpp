@@ -269,6 +269,18 @@ TEST_CASE("bad transmit calls are refused and hurt nobody", "[rtl8139]") {
         f[1].mss = 1461;
     }
     SECTION("an area that was moved, not lent") { call.entries()[0].mode = static_cast<std::uint32_t>(ant::abi::DataMode::move); }
+    SECTION("an area that was moved, and that no fragment is in") {
+        auto moved = call.entries()[0];
+        moved.address += 8 * ant::abi::page_size;
+        moved.mode = static_cast<std::uint32_t>(ant::abi::DataMode::move);
+        call.entries().push_back(moved);
+    }
+    SECTION("one area that was moved, and everything in the call") {
+        f.clear();
+        call.entries().clear();
+        call.packet(frame_of(60, 2)).short_ones_in_call();
+        spoil_page = [&] { page().flags = static_cast<std::uint32_t>(ant::abi::DataMode::move); };
+    }
     const auto in_call = [&](std::uint32_t bytes, std::uint64_t before_end) {
         f[0].bytes = bytes;
         f[0].flags |= ant::nic::fragment_flag::in_call;

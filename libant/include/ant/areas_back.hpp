@@ -3,8 +3,6 @@
 
 #include <ant/server.hpp>
 
-#include <algorithm>
-
 namespace ant {
 
 // Those that were moved here with the call; loans end by themselves.
@@ -17,16 +15,13 @@ inline Outcome with_areas_back(Call call, Error error, std::int64_t value = 0) {
         if (moved && call.data() != 0) outcome.data = {call.data(), abi::DataMode::move};
         return outcome;
     }
-    const auto goes_back = [](const abi::DataListEntry& entry) {
-        return entry.mode == static_cast<std::uint32_t>(abi::DataMode::move) && entry.address != 0;
-    };
-    const auto areas = call.data_list();
-    const auto back = static_cast<std::size_t>(std::count_if(areas.begin(), areas.end(), goes_back));
-    outcome.list = back != 0;
-    // A call that may be delivered again keeps its list as it is.
-    if (back == 0 || back == areas.size()) return outcome;
+    // A list of which all goes back, or nothing, stays as it is: the call may be delivered again.
     auto& list = call.params<abi::DataList>();
-    list.count = static_cast<std::uint32_t>(std::copy_if(areas.begin(), areas.end(), list.entries, goes_back) - list.entries);
+    std::uint32_t back = 0;
+    for (const abi::DataListEntry& entry : call.data_list())
+        if (entry.mode == static_cast<std::uint32_t>(abi::DataMode::move) && entry.address != 0) list.entries[back++] = entry;
+    if (back != 0) list.count = back;
+    outcome.list = back != 0;
     return outcome;
 }
 
