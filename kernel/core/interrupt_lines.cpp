@@ -2,6 +2,7 @@
 
 #include "controls.hpp"
 
+#include <bit>
 #include <span>
 
 namespace ant::core {
@@ -13,7 +14,7 @@ constexpr unsigned max_sharers = 4;
 struct Sharer {
     Slot* slot;
     u8 event;     // bit of the event that tells it
-    bool told;    // has not finished yet
+    bool told;    // has not finished yet; nobody vacant
     bool vacant;  // nobody there to be told
 };
 struct Line {
@@ -23,14 +24,23 @@ struct Line {
 };
 constinit Line lines[interrupt_line_count] = {};
 
+// Somebody is there, and nobody has still to finish.
 void unmask_when_done(u8 irq) {
     bool anybody = false;
     for (const Sharer& sharer : lines[irq].all()) {
-        if (sharer.vacant) continue;
         if (sharer.told) return;
-        anybody = true;
+        anybody |= !sharer.vacant;
     }
     if (anybody) machine::unmask_interrupt(irq);
+}
+
+void finished(const Slot& slot, u8 irq) {
+    bool told = false;
+    for (Sharer& sharer : lines[irq].all()) {
+        if (sharer.slot == &slot) sharer.told = false;
+        told |= sharer.told;
+    }
+    if (!told) machine::unmask_interrupt(irq);
 }
 
 }  // namespace
@@ -108,16 +118,9 @@ void interrupt_arrived(u8 irq) {
 }
 
 void interrupts_done(Slot& slot) {
-    const u8 delivered = slot.duties & abi::event::interrupts;
+    u32 delivered = slot.duties & abi::event::interrupts;
     slot.duties &= static_cast<u8>(~abi::event::interrupts);
-    if (delivered == 0) return;
-    for (unsigned n = 0; n < 3; ++n) {
-        if ((delivered >> n & 1) == 0) continue;
-        const u8 irq = slot.irq[n];
-        for (Sharer& sharer : lines[irq].all())
-            if (sharer.slot == &slot) sharer.told = false;
-        unmask_when_done(irq);
-    }
+    for (; delivered != 0; delivered &= delivered - 1) finished(slot, slot.irq[std::countr_zero(delivered)]);
 }
 
 }  // namespace ant::core

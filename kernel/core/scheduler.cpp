@@ -37,14 +37,14 @@ void enqueue(Process& process, bool first) {
     if (cpu.current != nullptr && cpu.quantum_end == never) limit_turn();
 }
 
-Process* pick() {
+Process* pick(u64 time) {
     if (scheduler.mask == 0) return nullptr;
     const unsigned priority = static_cast<unsigned>(std::bit_width(scheduler.mask)) - 1;
     auto& list = scheduler.ready[priority];
     Process* process = list.pop_front();
     if (list.empty()) scheduler.mask &= ~(1u << priority);
     if (scheduler.mask != 0)
-        limit_turn();
+        limit_turn(time);
     else
         arch::cpu().quantum_end = never;
     return process;
@@ -103,14 +103,15 @@ void remove_ready(Process& process) {
 
 Process* schedule() {
     for (;;) {
-        Process* next = pick();
+        const u64 time = machine::now();
+        Process* next = pick(time);
         if (next == nullptr) {
             idle();
             continue;
         }
         if (next->state != Process::State::ending) [[likely]] {
             watch_running_cpu();
-            return switch_to(*next);
+            return switch_to(*next, time);
         }
         // The end of a process goes in steps, in its own time; interrupts get in between.
         if (!end_step(*next)) make_ready(*next);

@@ -105,10 +105,9 @@ inline Process* switch_from(Process& blocked, Process& next, u64 time) {
 }
 
 // Makes `next` the running process: accounting, address space.
-inline Process* switch_to(Process& next) {
+inline Process* switch_to(Process& next, u64 time) {
     auto& cpu = arch::cpu();
     if (cpu.current != &next) {
-        const u64 time = machine::now();
         (cpu.current != nullptr ? cpu.current->cpu_ticks : cpu.idle_ticks) += time;
         next.cpu_ticks -= time;
         if (scheduler.switches_special(next)) [[unlikely]]
@@ -123,6 +122,7 @@ inline Process* switch_to(Process& next) {
     next.state = Process::State::running;
     return &next;
 }
+inline Process* switch_to(Process& next) { return switch_to(next, arch::cpu().current == &next ? 0 : machine::now()); }
 
 // From a process that has just blocked to one that has just become ready: no run-queue work unless somebody
 // more important is ready.

@@ -16,19 +16,27 @@ constexpr std::uint32_t masked = 1 << 16;
 struct Chip {
     volatile std::uint32_t* window;  // select at 0, data at 0x10
     std::uint32_t first, inputs;
+    std::uint32_t selected;
 
-    void write(std::uint32_t reg, std::uint32_t value) const {
-        window[0] = reg;
+    // A line is masked and unmasked again and again: the register selected last still is.
+    void select(std::uint32_t reg) {
+        if (reg == selected) return;
+        ++device_accesses;
+        window[0] = selected = reg;
+    }
+    void write(std::uint32_t reg, std::uint32_t value) {
+        select(reg);
+        ++device_accesses;
         window[4] = value;
     }
-    [[nodiscard]] std::uint32_t read(std::uint32_t reg) const {
-        window[0] = reg;
+    [[nodiscard]] std::uint32_t read(std::uint32_t reg) {
+        select(reg);
         return window[4];
     }
 };
 
 struct Line {
-    const Chip* chip = nullptr;  // nullptr: not connected
+    Chip* chip = nullptr;  // nullptr: not connected
     std::uint32_t input = 0;
     std::uint32_t low_word = 0;  // of the redirection entry
 };
@@ -41,12 +49,12 @@ void add_chip(const IoApicInfo& info) {
     auto* window = static_cast<volatile std::uint32_t*>(map_device(info.address, 0x20));
     if (window == nullptr) return;
     Chip& chip = chips[chip_count++];
-    chip = {.window = window, .first = info.first, .inputs = 0};
+    chip = {.window = window, .first = info.first, .inputs = 0, .selected = ~0U};
     chip.inputs = (chip.read(version_register) >> 16 & 0xff) + 1;
     for (std::uint32_t input = 0; input < chip.inputs; ++input) chip.write(redirection_register + 2 * input, masked);
 }
 
-const Chip* chip_of(std::uint32_t global) {
+Chip* chip_of(std::uint32_t global) {
     for (unsigned i = 0; i < chip_count; ++i)
         if (global >= chips[i].first && global - chips[i].first < chips[i].inputs) return &chips[i];
     return nullptr;
@@ -54,7 +62,6 @@ const Chip* chip_of(std::uint32_t global) {
 
 void write_line(const Line& line) {
     if (line.chip == nullptr) return;
-    ++device_accesses;
     line.chip->write(redirection_register + 2 * line.input, line.low_word);
 }
 
