@@ -22,7 +22,7 @@ set(ANT_CXX_FLAGS
 set(ANT_C_HEADERS -nostdinc -isystem${ANT_MUSL_INCLUDE} -isystem${ANT_GCC_INCLUDE})
 set(ANT_LINK_FLAGS
     -nostdlib -static -no-pie -Wl,-T,${ANT_LINK_SCRIPT} -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack
-    -Wl,-z,separate-code -Wl,--gc-sections -Wl,--build-id=none -Wl,--no-warn-rwx-segments)
+    -Wl,-z,separate-code -Wl,--gc-sections -Wl,--build-id=none -Wl,--no-warn-rwx-segments -fno-lto)
 
 # Compile options of freestanding guest code: no FPU, no thread pointer, no host library.
 function(ant_freestanding target)
@@ -61,10 +61,17 @@ function(ant_disk_program target name)
     set_property(GLOBAL APPEND PROPERTY ANT_DISK_PROGRAMS "${name}=${target}")
 endfunction()
 
-# ant_program(NAME SOURCES ... [LIBRARIES ...] [DEFINITIONS ...] [INCLUDES ...] [LINK_NAME name] [NO_ARCHIVE | ON_DISK])
+# What programs may take as a whole: for them its functions are kept in a form that the compiler sees through when it links, beside
+# the usual one.
+function(ant_linked_as_whole library)
+    target_compile_options(${library} PRIVATE -flto -ffat-lto-objects)
+endfunction()
+
+# ant_program(NAME SOURCES ... [LIBRARIES ...] [DEFINITIONS ...] [INCLUDES ...] [LINK_NAME name] [NO_ARCHIVE | ON_DISK] [WHOLE])
 # A freestanding C++ program, linked with libant; in the boot archive (ON_DISK: in /bin of the disks) under NAME or LINK_NAME.
+# WHOLE: compiled as a whole when it is linked, with its libraries; for programs whose short functions lie in many files.
 function(ant_program name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "NO_ARCHIVE;ON_DISK" "LINK_NAME" "SOURCES;LIBRARIES;DEFINITIONS;INCLUDES")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "NO_ARCHIVE;ON_DISK;WHOLE" "LINK_NAME" "SOURCES;LIBRARIES;DEFINITIONS;INCLUDES")
     ant_target_name(${name} target)
     if(NOT arg_LINK_NAME)
         set(arg_LINK_NAME ${name})
@@ -77,6 +84,10 @@ function(ant_program name)
     target_compile_definitions(${target} PRIVATE ${arg_DEFINITIONS})
     target_include_directories(${target} PRIVATE ${arg_INCLUDES})
     target_link_options(${target} PRIVATE ${ANT_LINK_FLAGS})
+    if(arg_WHOLE)
+        target_compile_options(${target} PRIVATE -flto)
+        target_link_options(${target} PRIVATE -O2 -flto -flto-partition=one)
+    endif()
     target_link_libraries(${target} PRIVATE ${arg_LIBRARIES} ant ${ANT_LIBGCC})
     if(arg_ON_DISK)
         ant_disk_program(${target} ${arg_LINK_NAME})
