@@ -54,7 +54,6 @@ Outcome Requests::ethernet_input(Call call) {
         return Error::denied;
     }
     if (call.redelivered() && sockets.recovery() != nullptr) sockets.recovery()->complete();  // which pages are in use
-    protocol.transmitter().check_passed_on();
     if (note_of(call).done != 0) {
         for (const abi::DataListEntry& area : call.data_list())
             if (sockets.store().comes_again(area.address)) protocol.pages().give_back(area.address);
@@ -90,6 +89,7 @@ Outcome Requests::handle_frames(Call call) {
     while (next != areas.size()) take_next({});
     protocol.end_input();
     protocol.connections().end_input();
+    unheard_ = true;
     return give_back_pages(call);
 }
 

@@ -97,6 +97,7 @@ int main() {
     the_server.redeliver_deferred();
     the_server.on_start(start);
     the_server.on_restore(restore);
+    the_server.on_save([] { sockets.commit(); });  // also what nobody has heard of yet
     the_server.on_settled(settle);
     const ant::Error error = the_server.run();
     ant::panic("%s", ant::error_text(error));

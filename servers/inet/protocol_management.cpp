@@ -16,6 +16,7 @@
 #include <lwip/tcp.h>
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/timeouts.h>
+#include <lwip_hooks.h>
 #include <netif/ethernet.h>
 
 #include <utility>
@@ -24,7 +25,7 @@ namespace ant::inet_server {
 
 namespace {
 
-constexpr std::uint64_t us_per_ms = 1000;
+constexpr std::uint64_t us_per_ms = 1000, ns_per_ms = 1'000'000;
 constexpr std::uint16_t checksums_made_by_chip = NETIF_CHECKSUM_GEN_IP | NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_GEN_UDP;
 constexpr std::uint16_t transport_checks = NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
 
@@ -217,10 +218,11 @@ void Protocol::deliver_looped() {
     netif_.chksum_flags = flags;
 }
 
-std::uint64_t Protocol::run_timers() {
-    std::uint32_t ms = sys_timeouts_sleeptime();
-    if (ms == 0) {
-        transmitter_.check_passed_on();  // retransmission needs to know
+std::uint64_t Protocol::run_timers(std::uint64_t now_ns) {
+    const std::uint32_t* due = ant_lwip_next_timer();
+    if (due == nullptr) return ~std::uint64_t{0};
+    std::uint32_t ms = *due - static_cast<std::uint32_t>(now_ns / ns_per_ms);
+    if (static_cast<std::int32_t>(ms) <= 0) [[unlikely]] {
         sys_check_timeouts();
         ms = sys_timeouts_sleeptime();
     }

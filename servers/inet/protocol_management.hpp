@@ -56,7 +56,7 @@ public:
         NETIF_FOREACH(interface) if (interface->loop_first != nullptr) return deliver_looped();
     }
     // Runs what is due. -> us until the next timer
-    std::uint64_t run_timers();
+    std::uint64_t run_timers(std::uint64_t now_ns);
     // Sends what was produced. Before each receive.
     void finish_batch();
     // Releases areas that nobody needs any more, once the answers to the calls that brought them have left.

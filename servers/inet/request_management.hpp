@@ -113,6 +113,7 @@ private:
     Returned returned_;
     bool polls_wait_ = false;
     bool polls_due_ = false;  // a socket has changed that a poll may wait for
+    bool unheard_ = false;    // in this round frames have arrived, and nothing else has happened
     bool resuming_ = false;
     bool idle_ = false;    // nothing has come since the last receive
     unsigned rounds_ = 0;  // while resuming

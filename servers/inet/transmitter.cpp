@@ -122,13 +122,16 @@ void Transmitter::add_fragments(pbuf* packet) {
 std::uint64_t Transmitter::lend_area_of(std::uint64_t address) {
     std::uint64_t area = address & ~std::uint64_t{abi::page_size - 1};  // a received frame has a page of its own
     std::uint64_t bytes = abi::page_size;
+    bool of_packet = true;
     if (const auto* own = memory_.find(address); own != nullptr) {
         area = own->address;
         bytes = own->bytes;
     } else if (const SentArea* sent = areas_.find(address); sent != nullptr) {
         area = sent->record.address;
         bytes = sent->bytes();
+        of_packet = false;
     }
+    lends_packets_ |= of_packet;
     if (std::none_of(lent_, lent_ + area_count_, [&](const auto& lent) { return lent.address == area; }))
         lent_[area_count_++] = {area, static_cast<std::uint32_t>(bytes / abi::page_size),
                                 static_cast<std::uint32_t>(abi::DataMode::lend_read)};
@@ -201,17 +204,13 @@ void Transmitter::flush() {
         drop_batch();
         return;
     }
-    depart(*flight, *control, 0);
+    depart(*flight, *control);
 }
 
-bool Transmitter::pass_on(Call call, const SentArea& area, std::uint32_t answer) {
-    if (packet_count_ == 0) return false;
-    // With nothing on loan there is nothing to wait for.
-    bool lends_area = area_count_ == 0;
-    for (unsigned i = 0; i < area_count_; ++i) lends_area |= lent_[i].address == area.record.address;
-    Flight* flight = free_flight();
+bool Transmitter::pass_on(Call call, std::uint32_t answer) {
+    if (packet_count_ == 0 || lends_packets_) return false;
     const auto function = driver_->identifier(nic::transmit);
-    if (!lends_area || flight == nullptr || !function) return false;
+    if (!function) return false;
     commit_();
     const std::uint64_t control = call.control();
     const std::uint32_t bytes = write_parameters(control, answer);
@@ -220,22 +219,16 @@ bool Transmitter::pass_on(Call call, const SentArea& area, std::uint32_t answer)
         sys::raw(sys::Syscall::forward, sys::pair(*function, flags), control, sys::pair(abi::parameter_base, bytes), 0);
     if (sent.error != Error::none) return false;
     ++counters_.direct_returns;
-    if (area_count_ == 0) {
-        counters_.packets += segments_;
-        free_packets();
-        return true;
-    }
-    ++passed_on_;
-    depart(*flight, 0, area.record.address);
+    counters_.packets += segments_;
+    free_packets();
     return true;
 }
 
-void Transmitter::depart(Flight& flight, std::uint64_t control, std::uint64_t area) {
+void Transmitter::depart(Flight& flight, std::uint64_t control) {
     flight.control = control;
-    flight.area = area;
     flight.count = packet_count_;
     counters_.packets += segments_;
-    if (area_count_ == 0) return free_packets();
+    if (!lends_packets_) return free_packets();
     flight.held = packet_count_;
     std::copy_n(packets_, packet_count_, flight.packet);
     clear_batch();
@@ -267,18 +260,5 @@ void Transmitter::completed(std::uint64_t control, Error error) {
 }
 
 bool Transmitter::may_retry() { return refused_ && free_flight() != nullptr && std::exchange(refused_, false); }
-
-void Transmitter::check_passed_on() {
-    unsigned left = passed_on_;
-    for (Flight& flight : flights_) {
-        if (left == 0) return;
-        if (flight.count == 0 || flight.control != 0) continue;
-        --left;
-        const auto info = sys::ica_info(flight.area);
-        if (info && info->on_loan) continue;
-        --passed_on_;
-        release(flight);
-    }
-}
 
 }  // namespace ant::inet_server

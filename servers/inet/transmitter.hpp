@@ -37,15 +37,13 @@ public:
     [[nodiscard]] bool append(const pbuf* packet, const TcpSegment& segment);
     // Sends the batch to the driver.
     void flush();
-    // Sends it by passing on the call whose bytes are in `area`; the driver's answer, `answer`, goes straight to the AP.
-    // False: not possible this time, the batch is still here and the call as well.
-    bool pass_on(Call call, const SentArea& area, std::uint32_t answer);
+    // Sends it by passing on the call; the driver's answer, `answer`, goes straight to the AP. False: not possible this time, the
+    // batch is still here and the call as well.
+    bool pass_on(Call call, std::uint32_t answer);
     // The driver answered.
     void completed(std::uint64_t control, Error error);
     // True, once: packets were refused for want of room, and now there is some.
     bool may_retry();
-    // Batches sent by pass_on are answered to the AP: the end of the loan tells that the driver is done.
-    void check_passed_on();
     [[nodiscard]] const Counters& counters() const { return counters_; }
 
 private:
@@ -57,8 +55,7 @@ private:
     static constexpr std::uint32_t most_in_call = 768;  // bytes that are copied for one batch
 
     struct Flight {                 // a batch that the driver has
-        std::uint64_t control = 0;  // of the call; 0 for one passed on
-        std::uint64_t area = 0;     // passed on: on loan until the driver is done
+        std::uint64_t control = 0;  // of the call
         unsigned count = 0;         // 0: unused
         unsigned held = 0;          // packets that it reads
         pbuf* packet[max_packets];
@@ -73,12 +70,13 @@ private:
     Flight* free_flight();
     std::uint32_t write_parameters(std::uint64_t control, std::uint32_t answer) const;
     void copy_into(nic::Fragment* fragments, std::uint64_t& end) const;
-    void depart(Flight& flight, std::uint64_t control, std::uint64_t area);
+    void depart(Flight& flight, std::uint64_t control);
     static void release(Flight& flight);
     void free_packets();
     void drop_batch();
     void clear_batch() {
         packet_count_ = fragment_count_ = area_count_ = segments_ = in_call_ = 0;
+        lends_packets_ = false;
         large_.end();
     }
 
@@ -95,13 +93,14 @@ private:
     // The last one, as long as segments of its connection may be appended to it.
     LargeSend large_;
     unsigned large_first_ = 0;         // its first fragment
+    // Whether packets themselves are on loan. Areas with sent bytes look after themselves: they stay while they are.
+    bool lends_packets_ = false;
     std::uint64_t last_area_end_ = 0;  // of the area in which the last fragment lies
     pbuf* packets_[max_packets];
     nic::Fragment fragments_[max_fragments];
     abi::DataListEntry lent_[abi::max_data_list];
 
     Flight flights_[max_flights];
-    unsigned passed_on_ = 0;
     bool refused_ = false;
     Counters counters_;
 };

@@ -182,9 +182,10 @@ void Requests::process_ended() {
     }
 }
 
-// What has been done is on record before anybody hears of it.
+// What has been done is on record before anybody hears of it. Of frames the driver hears only that they have arrived: nobody misses
+// what they changed, as long as no packet and no answer tells of it. Until then their senders have them.
 void Requests::finish_round() {
-    sockets.commit();
+    if (!std::exchange(unheard_, false)) sockets.commit();
     protocol.finish_batch();
     write_returns();
 }
@@ -263,14 +264,14 @@ std::uint64_t Requests::before_receive() {
         finish_round();
         return abi::poll;
     }
-    std::uint64_t timer_us = protocol.run_timers();
     const std::uint64_t now = clock_ns();
+    std::uint64_t timer_us = protocol.run_timers(now);
     while (Wait* wait = waits_.expired(now)) expire(*wait);
     settle_changed();
     finish_round();
     if (input_count_ != 0) [[unlikely]]
         let_input_in();
-    protocol.collect_areas();
+    if (!protocol.connections().changed()) protocol.collect_areas();
     std::uint64_t next = waits_.next_deadline_ns();
     if (input_count_ != 0) [[unlikely]]
         next = std::min(next, sockets.back_pressure().until());

@@ -21,6 +21,9 @@
 #include <core/udp.c>
 #include <netif/ethernet.c>
 
+/* When the next timer is due, as sys_now counts; NULL: there is none. */
+const u32_t* ant_lwip_next_timer(void) { return next_timeout == NULL ? NULL : &next_timeout->time; }
+
 #include "heap.c"
 #include "pools.c"
 #include "tcp_output.c"

@@ -13,6 +13,8 @@ struct tcp_hdr;
 struct pbuf;
 u32_t ant_lwip_initial_sequence(const ip_addr_t* local_ip, u16_t local_port, const ip_addr_t* remote_ip, u16_t remote_port);
 err_t ant_lwip_segment_arrives(struct tcp_pcb* pcb, const struct tcp_hdr* header, const struct pbuf* bytes);
+/* lwip.c */
+const u32_t* ant_lwip_next_timer(void);
 /* ip4_numbers.c */
 void ant_lwip_number_datagrams(u16_t first);
 /* tcp_restore.cpp */
