@@ -87,12 +87,11 @@ public:
         }
         if (std::exchange(quiet_, true)) probe();
         const bool attach_due = state_.attached == 0 && state_.attaching == 0;
-        const bool transmitting = state_.transmit_next != state_.transmit_done;
-        if (!attach_due && !backing_off_ && !transmitting) [[likely]]
+        if (!attach_due && !backing_off_ && !transmitting()) [[likely]]
             return probe_us;
         const std::uint64_t now = host_.now_us();
         std::uint64_t wait = probe_us;
-        if (transmitting) wait = least(wait, check_transmitter(now));
+        if (transmitting()) wait = least(wait, check_transmitter(now));
         if (attach_due) wait = least(wait, try_attach(now));
         if (backing_off_) wait = least(wait, try_delivery(now));
         return wait;
@@ -114,7 +113,7 @@ public:
         held = {};
         held.control = call.control();
         ++state_.call_end;
-        if (state_.transmit_next == state_.transmit_done) state_.progress_us = 0;
+        if (!transmitting()) state_.progress_us = 0;
         direct_ = call.control();
         direct_result_ = {.deferred = true};
         transmit_more();
@@ -152,10 +151,12 @@ public:
     // `pages` came back from inet and are ours.
     void delivered(ant::Error error, std::span<const std::uint64_t> pages) {
         quiet_ = false;
+        // Frames that the chip has told of stay in the ring only for want of calls or of pages.
+        const bool waiting = state_.inputs >= maximum_inputs || state_.reserve_count < reserve_low;
         if (state_.inputs != 0) --state_.inputs;
         for (const std::uint64_t page : pages) keep(page);
         if (error != ant::Error::none && error != ant::Error::queue_full) state_.attached = 0;
-        if (!backing_off_) receive_all();
+        if (waiting && !backing_off_) receive_all();
         update_interrupts();
     }
     void attached(ant::Error error) {
@@ -173,6 +174,8 @@ private:
     static constexpr std::uint32_t missed_mask = 0xff'ffff;
 
     static std::uint64_t least(std::uint64_t a, std::uint64_t b) { return a < b ? a : b; }
+
+    [[nodiscard]] bool transmitting() const { return state_.transmit_next != state_.transmit_done; }
 
     template <class F>
     decltype(auto) with_interface(F&& f) {
@@ -253,7 +256,7 @@ private:
             }
             if (status & interrupt::link_change) link_changed();
             if (status & interrupt::receive) receive_all();
-            if (status & interrupt::transmit) transmit_more();
+            if ((status & interrupt::transmit) != 0 && transmitting()) transmit_more();
             update_interrupts();
         }
     }
@@ -262,7 +265,7 @@ private:
     void update_interrupts() {
         std::uint16_t wanted = interrupt::always;
         if (!backing_off_ && state_.inputs < maximum_inputs) wanted |= interrupt::receive;
-        if (state_.transmit_next != state_.transmit_done) wanted |= interrupt::transmit;
+        if (transmitting()) wanted |= interrupt::transmit;
         if (wanted == state_.enabled_interrupts) return;
         state_.enabled_interrupts = wanted;
         bus_.write(reg::interrupt_mask, wanted);
@@ -354,7 +357,7 @@ private:
         if (stuck < transmit_limit_us) return transmit_limit_us - stuck;
         state_.progress_us = now;
         transmit_more();
-        if (state_.transmit_next != state_.transmit_done) restart();
+        if (transmitting()) restart();
         return transmit_limit_us;
     }
 

@@ -124,8 +124,7 @@ Outcome Requests::send_stream(Call call, Socket& socket, Outgoing outgoing) {
     socket.push(outgoing.more && all && written);
     if (wait && !(all && written)) return send_later(call, socket, outgoing);
     if (outgoing.taken == 0) return Error::would_block;
-    if (may_pass_on(call, socket, outgoing) && protocol.transmitter().pass_on(call, outgoing.taken))
-        return Call::defer();
+    if (may_pass_on(call, socket, outgoing) && protocol.transmitter().pass_on(call, outgoing.taken)) return Call::defer();
     return Call::reply(outgoing.taken);
 }
 

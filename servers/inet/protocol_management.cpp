@@ -152,7 +152,13 @@ void Protocol::input(pbuf* frame, std::uint32_t frame_flags) {
     auto* bytes = static_cast<std::uint8_t*>(frame->payload);
     const bool ip_good = (frame_flags & inet::frame_flag::ip_checksum_good) != 0;
     const bool transport_good = (frame_flags & inet::frame_flag::transport_checksum_good) != 0;
-    if ((frame->flags & PBUF_FLAG_IS_CUSTOM) == 0 || !LargeReceive::fit(bytes, frame->len, ip_good && transport_good)) {
+    if ((frame->flags & PBUF_FLAG_IS_CUSTOM) == 0) {
+        end_input();
+        // One look at both checksums costs less than lwIP's two.
+        const bool good = !transport_good && SegmentHeaders::good_segment(bytes, frame->len);
+        return deliver(frame, good || ip_good, good || (transport_good && !is_fragment(frame)));
+    }
+    if (!LargeReceive::fit(bytes, frame->len, ip_good && transport_good)) {
         end_input();
         return deliver(frame, ip_good, transport_good && !is_fragment(frame));
     }

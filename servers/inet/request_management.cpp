@@ -33,16 +33,27 @@ void drop_moved(Call call) {
         if (entry.mode == static_cast<std::uint32_t>(abi::DataMode::move)) (void)sys::ica_release(entry.address);
 }
 
+namespace {
+
+// No more than a note has: a call of a function would cost more.
+void copy_words(std::uint64_t* to, const std::uint64_t* from, std::size_t words) {
+    if (words > 0) to[0] = from[0];
+    if (words > 1) to[1] = from[1];
+}
+static_assert(std::size(CallNote{}.parameters) == 2);
+
+}  // namespace
+
 void begin_note(Call call) {
     CallNote& note = note_of(call);
     auto* parameters = &call.params<std::uint64_t>();
     const std::size_t words = std::min<std::size_t>(call.parameter_bytes() / sizeof *parameters, std::size(note.parameters));
     if (!call.redelivered() || note.call != call.id()) {
         note.deadline_ns = note.done = 0;
-        std::copy_n(parameters, words, note.parameters);
+        copy_words(note.parameters, parameters, words);
         note.call = call.id();
     } else {
-        std::copy_n(note.parameters, words, parameters);
+        copy_words(parameters, note.parameters, words);
     }
 }
 

@@ -50,6 +50,13 @@ public:
                0xffff;
     }
 
+    // Of any frame: whether it is a plain segment with bytes, and both checksums are right. Something may follow its IP packet.
+    static bool good_segment(const std::uint8_t* frame, std::uint32_t frame_bytes) {
+        if (!plain(frame, frame_bytes, frame_bytes)) return false;
+        const std::uint32_t total = ethernet_bytes + ip_total(frame);
+        return total > bytes && total <= frame_bytes && checksums_good(frame, total);
+    }
+
 private:
     static constexpr std::uint8_t push = 0x08, acknowledge = 0x10, tcp_protocol = 6;
     static std::uint32_t word32(const std::uint8_t* at) {

@@ -92,7 +92,7 @@ private:
     std::uint32_t in_call_ = 0;  // bytes of fragments that will lie in the call
     // The last one, as long as segments of its connection may be appended to it.
     LargeSend large_;
-    unsigned large_first_ = 0;         // its first fragment
+    unsigned large_first_ = 0;  // its first fragment
     // Whether packets themselves are on loan. Areas with sent bytes look after themselves: they stay while they are.
     bool lends_packets_ = false;
     std::uint64_t last_area_end_ = 0;  // of the area in which the last fragment lies

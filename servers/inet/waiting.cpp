@@ -182,8 +182,8 @@ void Requests::process_ended() {
     }
 }
 
-// What has been done is on record before anybody hears of it. Of frames the driver hears only that they have arrived: nobody misses
-// what they changed, as long as no packet and no answer tells of it. Until then their senders have them.
+// What has been done is on record before anybody hears of it. Of frames the driver hears only that they have arrived: nobody
+// misses what they changed, as long as no packet and no answer tells of it. Until then their senders have them.
 void Requests::finish_round() {
     if (!std::exchange(unheard_, false)) sockets.commit();
     protocol.finish_batch();
