@@ -11,7 +11,7 @@ namespace ant::inet_server {
 
 pbuf* ReceivePages::copy_frame(const void* frame, std::uint32_t bytes) {
     pbuf* p = pbuf_alloc(PBUF_RAW, static_cast<u16_t>(bytes), PBUF_RAM);
-    if (p != nullptr) (void)pbuf_take(p, frame, static_cast<u16_t>(bytes));
+    if (p != nullptr) __builtin_memcpy(p->payload, frame, bytes);  // of this kind a buffer is never a chain
     return p;
 }
 
