@@ -61,6 +61,9 @@ function(ant_disk_program target name)
     set_property(GLOBAL APPEND PROPERTY ANT_DISK_PROGRAMS "${name}=${target}")
 endfunction()
 
+# In programs that are compiled as a whole: -O3's limits for functions that become part of their callers.
+set(ANT_WHOLE_INLINING --param=max-inline-insns-auto=30 --param=inline-min-speedup=15)
+
 # What programs may take as a whole: for them its functions are kept in a form that the compiler sees through when it links, beside
 # the usual one.
 function(ant_linked_as_whole library)
@@ -85,7 +88,7 @@ function(ant_program name)
     target_include_directories(${target} PRIVATE ${arg_INCLUDES})
     target_link_options(${target} PRIVATE ${ANT_LINK_FLAGS})
     if(arg_WHOLE)
-        target_compile_options(${target} PRIVATE -flto)
+        target_compile_options(${target} PRIVATE -flto ${ANT_WHOLE_INLINING})
         target_link_options(${target} PRIVATE -O2 -flto -flto-partition=one)
     endif()
     target_link_libraries(${target} PRIVATE ${arg_LIBRARIES} ant ${ANT_LIBGCC})
