@@ -148,7 +148,7 @@ early_gdt_pointer:
 entry_tsc:
     .quad 0
 
-    .section .bss.stack, "aw", @nobits
+    .section .data.stack, "aw"
     .balign 4096
     .global kernel_stack_guard, kernel_stack_bottom, kernel_stack_top
 kernel_stack_guard:
