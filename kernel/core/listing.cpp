@@ -147,6 +147,8 @@ Listed list_areas(Pfn area, u64 start) {
             ++core.pages;
         }
     }
+    for (const Control& c : made_controls())
+        if (c.state == Control::State::free) ++core.controls;
     free.pages = static_cast<u32>(pool.free_pages());
     writer.put(core);
     writer.put(free);

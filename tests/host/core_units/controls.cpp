@@ -32,6 +32,17 @@ void use_up(World& w, Process& p, u64 left = 0) {
         REQUIRE(w.call(p, Syscall::memory_map, at, page_size, 1).ok());
 }
 
+// Of all owners in the listing of areas.
+u32 listed_controls(World& w, Process& p, u64 area) {
+    const Outcome listed = w.call(p, Syscall::list, static_cast<u64>(abi::ListKind::areas), area);
+    REQUIRE(listed.ok());
+    const auto* records =
+        static_cast<const abi::AreaRecord*>(machine::page(static_cast<Pfn>((area - abi::ica_base) >> page_shift)));
+    u32 controls = 0;
+    for (u64 i = 0; i < listed.rdx; ++i) controls += records[i].controls;
+    return controls;
+}
+
 }  // namespace
 
 TEST_CASE("a control ICA takes a page when it is used for the first time, and keeps it", "[controls]") {
@@ -58,6 +69,26 @@ TEST_CASE("a control ICA takes a page when it is used for the first time, and ke
         CHECK(w.word(q, control + 8) == 0);
     }
     CHECK(w.free_pages() == before);
+    w.check();
+}
+
+TEST_CASE("the listing of areas has each control ICA that has a page, in use or not", "[controls]") {
+    World w;
+    Process &lister = w.start("lister"), &server = w.start("store"), &client = w.start("app");
+    const u32 f = w.function(server, "store.put", 1);
+    const u64 area = w.area(lister), kept = w.control(client);
+    CHECK(listed_controls(w, lister, area) == controls_at_boot);
+    while (client.slot->control_count < controls_at_boot + 5) (void)w.control(client);
+    CHECK(listed_controls(w, lister, area) == controls_at_boot + 5);
+    CHECK(w.call(client, Syscall::ica_release, w.control(client)).ok());
+    CHECK(listed_controls(w, lister, area) == controls_at_boot + 6);
+    w.wait_for_work(server);
+    CHECK(w.request(client, f, kept).blocked);
+    CHECK(listed_controls(w, lister, area) == controls_at_boot + 6);
+    w.kill(server);
+    w.kill(client);
+    w.finish_endings();
+    CHECK(listed_controls(w, lister, area) == controls_at_boot + 6);
     w.check();
 }
 

@@ -32,7 +32,7 @@ struct ServerRecord {
     std::uint32_t quota_pages, over_quota;  // reservations refused since it started
 };
 
-struct AreaRecord {  // one per owner: slot, "core" (images, tables), "free"
+struct AreaRecord {  // one per owner: slot, "core" (images, tables; control ICAs in nobody's hands), "free"
     std::uint32_t areas, pages, lent, controls;
     char owner[name_bytes];
 };
