@@ -96,7 +96,7 @@ void Transmitter::add_piece(std::uint64_t address, std::uint32_t bytes) {
             return;
         }
     }
-    if (bytes <= nic::most_in_call && bytes <= most_in_call - in_call_) {
+    if (bytes <= nic::most_in_call && bytes <= most_copied - in_call_) {
         in_call_ += bytes;
         fragments_[fragment_count_++] = {address, bytes, nic::fragment_flag::in_call, 0};
         last_area_end_ = 0;
@@ -168,6 +168,8 @@ void Transmitter::copy_into(nic::Fragment* fragments, std::uint64_t& end) const 
 
 // DataList and nic::Transmit, at the beginning of the parameter area. -> bytes
 std::uint32_t Transmitter::write_parameters(std::uint64_t control, std::uint32_t answer) const {
+    static_assert(sizeof(abi::DataList) + sizeof lent_ + sizeof(nic::Transmit) + sizeof fragments_ + most_copied <=
+                  abi::parameter_capacity);
     auto* list = reinterpret_cast<abi::DataList*>(control + abi::parameter_base);
     list->count = area_count_;
     list->reserved = 0;
@@ -180,9 +182,6 @@ std::uint32_t Transmitter::write_parameters(std::uint64_t control, std::uint32_t
     copy_into(transmit->fragment, end);
     return static_cast<std::uint32_t>(end - control - abi::parameter_base);
 }
-static_assert(sizeof(abi::DataList) + abi::max_data_list * sizeof(abi::DataListEntry) + sizeof(nic::Transmit) +
-                  128 * sizeof(nic::Fragment) + 768 <=
-              abi::parameter_capacity);
 
 void Transmitter::flush() {
     if (packet_count_ == 0) return;

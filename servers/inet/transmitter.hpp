@@ -52,7 +52,7 @@ private:
     static constexpr unsigned max_pieces = 8;         // of one packet; more are copied into one
     static constexpr unsigned max_large_pieces = 32;  // of a large send
     static constexpr unsigned max_flights = 32;
-    static constexpr std::uint32_t most_in_call = 768;  // bytes that are copied for one batch
+    static constexpr std::uint32_t most_copied = 768;  // bytes for one batch
 
     struct Flight {                 // a batch that the driver has
         std::uint64_t control = 0;  // of the call

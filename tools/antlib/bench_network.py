@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from antlib import bench_guest, qemu
-from antlib.bench_output import Figure, Result
+from antlib.bench_output import SPREAD, Figure, Result
 from antlib.paths import BUILD, IMAGE, ROOT
 from antlib.progress import Failure
 
@@ -106,6 +106,13 @@ def steps_of(name: str, sends: list[dict[str, int]], total: Figure, mean: int) -
             single("return", whole.value - to_doorbell.value), whole, single("mean", mean - aside)]
 
 
+def doorbell_spread(figures: list[Figure]) -> Figure:
+    """By how much the doorbell comes later for 1,024 bytes or fewer than for those for which it comes first."""
+    means = [item.value for item in figures if item.id.endswith(".doorbell_mean") and int(item.id.split(".")[1]) <= 1024]
+    spread = round((max(means) / min(means) - 1) * 100, 1)
+    return Figure("send.doorbell_mean.spread", spread, "percent", len(means), dict.fromkeys(SPREAD, spread), {})
+
+
 def shifted(figure: Figure, by: int) -> Figure:
     return replace(figure, value=figure.value - by, spread={key: value - by for key, value in figure.spread.items()})
 
@@ -122,6 +129,7 @@ def measure_send(timeout: float, profile: Path | None = None) -> Result:
     means = {name: int(mean) for name, mean in re.findall(r"^mean (\S+) (\d+)", output, re.MULTILINE)}
     figures = [item for (name, total), sends in zip(totals.items(), intervals(counted), strict=True)
                for item in steps_of(name, sends, total, means[name])]
+    figures.append(doorbell_spread(figures))
     return Result("send", bench_guest.commit(), "icount", figures,
                   ["TCP_NODELAY, the bytes given to send() as in BSD's; doorbell: the sum of the steps before it; total: until send() has returned; "
                    "mean: of total"])

@@ -127,7 +127,7 @@ SEND_CALLS = ("request", "driver_request", "return")  # the steps that are calls
 def send(result: Result) -> list[Panel]:
     """P-tcp figure 7 (the steps that are calls between processes) and figure 8 (the rest, by step) over the number of bytes, ours and
     the paper's; then the whole beside Linux."""
-    figures = [figure for figure in result.figures if figure.id.startswith("send.")]
+    figures = [figure for figure in result.figures if figure.id.startswith("send.") and figure.id.split(".")[1].isdigit()]
     sizes = sorted({int(figure.id.split(".")[1]) for figure in figures})
     values = {figure.id: figure.value for figure in result.figures}
     steps = [step for step in dict.fromkeys(figure.id.split(".", 2)[2] for figure in figures) if step not in SEND_SUMS]

@@ -32,6 +32,7 @@ TARGETS = [
     Target("chain.3.direct", 700),
     Target("chain.3.sequential", 1000),
     *(Target(f"send.{size}.doorbell_mean", 5000) for size in (256, 512, 768, 1024)),
+    Target("send.doorbell_mean.spread", 5),
     *(Target(f"rtt.{size}.instructions", 10_000) for size in (256, 512, 768, 1024)),
     Target("throughput.send.segment_instructions", 1800),
     Target("throughput.classic.send.segment_instructions", 4500),
