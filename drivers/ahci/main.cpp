@@ -16,7 +16,7 @@ namespace {
 class Hardware {
 public:
     using Controller = ahci::Controller<MmioBus, disk::SystemHost>;
-    static constexpr std::uint32_t layout = 0x41'01;  // 'A', and a number
+    static constexpr std::uint32_t layout = 0x41'02;  // 'A', and a number
 
     static const char* problem(const disk::PciDevice& device) {
         if (!device.present()) return "no SATA adapter";

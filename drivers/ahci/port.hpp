@@ -233,6 +233,8 @@ private:
         switch (state_.phase) {
             case Phase::stop_list:
                 return stop_list();
+            case Phase::cancel:
+                return cancel();
             case Phase::stop_receive:
                 return stop_receive();
             case Phase::stopped:
@@ -253,6 +255,23 @@ private:
     }
     bool stop_list() {
         if ((read(port::command) & command::list_running) != 0) return stuck_when_late();
+        if (state_.memory != 0) {  // a repair: it stays where it is
+            enter(Phase::stopped);
+            return true;
+        }
+        if (!state_.reset_wanted || (read(port::command) & command::receive_fis) == 0) return stop_receiving();
+        write(port::sata_control, link::no_power_saving | link::reset);
+        enter(Phase::cancel, reset_us);
+        return true;
+    }
+    // What a failed process had under way ends while FISes are received. QEMU's adapter goes on with queued commands that have
+    // been stopped; those that end while no FIS is received it tells of later, by their numbers, when others have them.
+    bool cancel() {
+        if (!late()) return false;
+        write(port::sata_control, link::no_power_saving);
+        return stop_receiving();
+    }
+    bool stop_receiving() {
         change_command(0, command::receive_fis);
         enter(Phase::stop_receive, stop_limit_us);
         return true;
@@ -269,8 +288,10 @@ private:
     bool prepare() {
         if (state_.memory == 0) state_.memory = host_.take_area(port_pages);
         if (state_.memory == 0) return leave(Phase::dead);
-        set_address(port::command_list, port::command_list_high, memory().header);
-        set_address(port::received, port::received_high, &memory().received);
+        if ((read(port::command) & command::receive_fis) == 0) {
+            set_address(port::command_list, port::command_list_high, memory().header);
+            set_address(port::received, port::received_high, &memory().received);
+        }
         // Nothing is waited for where nothing has moved since the machine was switched on, or since the last look.
         const bool calm = spun_up() && (read(port::sata_error) & serr_link) == 0;
         change_command(command::receive_fis | command::spin_up | command::power_on | command::interface_active,

@@ -14,6 +14,7 @@ namespace ahci {
 enum class Phase : std::uint8_t {
     unused,        // the adapter has no such port
     stop_list,     // until the adapter has let go of the command list
+    cancel,        // COMRESET for the commands of a failed process
     stop_receive,  // until it has let go of the memory for received FISes
     stopped,       // until the adapter may reach memory, and the drive may spin up
     reset,         // COMRESET is being sent

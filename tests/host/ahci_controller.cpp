@@ -439,7 +439,28 @@ TEST_CASE("after a failure of the driver nothing of before is left in the chip")
     m.chip.hold = false;
     REQUIRE(m.run_all());
     for (unsigned i = 0; i < 5; ++i) CHECK(m.byte(i) == pattern(i));
-    CHECK(m.chip.port_resets == 1);
+    CHECK(m.chip.port_resets == 2);  // for what the failed process had under way, and with memory of its own
+}
+
+TEST_CASE("what a failed process had under way does not end for the next one") {
+    Machine m;
+    m.chip.like_qemu = true;
+    m.chip.plug(0, patterned());
+    m.boot();
+    m.chip.hold = true;
+    for (unsigned i = 0; i < 5; ++i) m.add(disk::Kind::read, i, 1);
+    REQUIRE(m.run([&] { return m.chip.under_way(0) == 5; }));
+    m.crash();
+    CHECK(m.phase() == Phase::stopped);
+    m.chip.work(0, 5);  // before FISes are received again
+    REQUIRE(m.run([&] { return m.chip.under_way(0) == 5; }));
+    m.chip.work(0, 1);
+    m.run([] { return false; }, 200'000);
+    for (unsigned i = 0; i < 5; ++i) CHECK(m.jobs[i].end.has_value() == (i == 0));
+    m.chip.hold = false;
+    m.chip.work(0, 4);
+    REQUIRE(m.run_all());
+    for (unsigned i = 0; i < 5; ++i) CHECK(m.byte(i) == pattern(i));
 }
 
 TEST_CASE("after a failure of an idle driver there is no reset") {
@@ -464,7 +485,7 @@ TEST_CASE("a failure in the middle of a repair") {
     m.crash();
     m.chip.hold = false;
     REQUIRE(m.run_all());
-    CHECK(m.chip.port_resets == 1);
+    CHECK(m.chip.port_resets == 2);
     for (unsigned i = 0; i < 5; ++i) CHECK(m.byte(i) == pattern(i));
 }
 

@@ -15,6 +15,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ahci::model {
@@ -192,6 +193,7 @@ private:
     struct Port {
         std::uint32_t list = 0, received = 0, interrupt_status = 0, interrupt_enable = 0, command = 0, error_register = 0;
         std::uint32_t status = 0x7f, signature = signature::none, sata_control = 0, sata_error = 0, sata_active = 0, issue = 0;
+        std::uint32_t untold = 0;  // like QEMU: ended while no FIS was received; the next one tells of them, and no reset helps
         std::uint32_t old_active = 0;  // like QEMU: still under way from before a stop
         unsigned list_reads = 0, receive_reads = 0, settle_reads = 0;
         bool halted = false;
@@ -499,13 +501,17 @@ private:
         raise(p, bits);
     }
     void end_queued(Port& p, const Active& active, std::uint8_t status, std::uint8_t error) {
+        std::uint32_t ended = status == 0x50 ? 1u << active.slot : 0;
         if ((p.command & command::receive_fis) != 0) {
             ReceivedFis& fis = received(p);
             fis.set_device_bits[0] = 0xa1;
             fis.set_device_bits[2] = status;
             fis.set_device_bits[3] = error;
+            ended |= std::exchange(p.untold, 0);
+        } else if (like_qemu) {
+            p.untold |= std::exchange(ended, 0);
         }
-        if (status == 0x50) p.sata_active &= ~(1u << active.slot);
+        p.sata_active &= ~ended;
         raise(p, interrupt::set_device_bits);
     }
     void fail(Port& p, const Active& active, std::uint8_t error) {
