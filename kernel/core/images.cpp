@@ -46,7 +46,7 @@ constexpr u64 page_down(u64 value) { return value & ~u64{page_size - 1}; }
 constexpr u64 page_up(u64 value) { return page_down(value + page_size - 1); }
 
 Result<Segment> parse_segment(const ProgramHeader& header, u64 file_size) {
-    constexpr u64 low = machine::Space::user_first, high = u64{1} << 40;
+    constexpr u64 low = program_first, high = u64{1} << 40;
     const bool inside = header.offset <= file_size && header.file_bytes <= file_size - header.offset;
     if (!inside || header.file_bytes > header.memory_bytes || header.memory_bytes > largest || header.address < low ||
         header.address >= high || (header.address & (page_size - 1)) != (header.offset & (page_size - 1)))

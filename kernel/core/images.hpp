@@ -8,6 +8,10 @@
 
 namespace ant::core {
 
+// Programs lie behind their stacks: those are in the same part of the page tables, so that a switch of process needs fewer of
+// them.
+inline constexpr u64 program_first = 0x400000;
+
 struct Segment {
     u64 address;       // page aligned
     u64 file_offset;   // page aligned

@@ -32,8 +32,8 @@ namespace {
 
 constinit u32 last_pid = 0;
 
-// The private half: program from 64 KiB up, stack at the top with an unmapped page below it, start-up page above.
-constexpr u64 startup_page = 0x0000'3fff'f000'0000;
+// The private half: stack with an unmapped page below it and above, start-up page, program.
+constexpr u64 startup_page = program_first - page_size;
 constexpr u64 stack_top = startup_page - page_size;
 constexpr unsigned stack_pages = 12;
 constexpr unsigned big_stack_pages = 64;  // programs with a C library

@@ -94,7 +94,7 @@ TEST_CASE("whatever a damaged file says, an accepted layout stays inside the fil
         for (u32 i = 0; i < layout->segment_count; ++i) {
             const Segment& s = layout->segments[i];
             const bool fits = s.file_offset + s.file_bytes <= bytes.size() && s.file_bytes <= s.memory_bytes &&
-                              s.address >= end && s.address >= machine::Space::user_first &&
+                              s.address >= end && s.address >= program_first &&
                               s.address + s.memory_bytes < machine::Space::user_end && (s.address & 4095) == 0 &&
                               (s.file_offset & 4095) == 0;
             if (!fits) FAIL("round " << round);

@@ -73,7 +73,7 @@ u64 seed() {
 }
 
 const char* wrong_with(const Segment& s, u64 least, u64 file_bytes) {
-    if (s.address < least || s.address < machine::Space::user_first) return "address";
+    if (s.address < least || s.address < program_first) return "address";
     if (s.memory_bytes >= machine::Space::user_end - s.address) return "end";
     if (s.address % page_size != 0 || s.file_offset % page_size != 0) return "alignment";
     if (s.file_bytes > s.memory_bytes) return "less memory than file";

@@ -62,6 +62,7 @@ constexpr Malformed malformed[] = {
     {"memory much too large", [](ElfFile& f) { f.segments[2].memory_bytes = u64{1} << 38; }},
     {"text without file", [](ElfFile& f) { f.segments[1].memory_bytes = page_size + 1; }},
     {"address 0", [](ElfFile& f) { f.segments[0].address = 0; }},
+    {"address of the start-up page", [](ElfFile& f) { f.segments[0].address = program_first - page_size; }},
     {"address of areas", [](ElfFile& f) { f.segments[2].address = abi::ica_base; }},
     {"address of the core", [](ElfFile& f) { f.segments[2].address = u64{0xffff'ffff'8010'0000}; }},
     {"address 2^64 - page", [](ElfFile& f) { f.segments[2].address = whole_page; }},
