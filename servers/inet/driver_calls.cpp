@@ -42,7 +42,7 @@ Outcome Requests::attach(Call call) {
     if (!genuine) return Error::denied;
     const bool again = protocol.attached();
     const auto attached = protocol.attach(server_, params, call.requester(), transmitted);
-    if (attached && again) resume();  // frames may have been lost with the driver before
+    if (attached && again) resume(Connections::Lost::by_driver);  // frames may have been lost with the one before
     return attached ? Outcome{} : Outcome{attached.error()};
 }
 

@@ -74,7 +74,7 @@ void restore(sys::State registered) {
     protocol.restore(*server, Requests::transmitted);
     if (usable) recovery.begin(*tables);
     settle();
-    requests.resume();
+    requests.resume(Connections::Lost::by_server);
 }
 
 }  // namespace

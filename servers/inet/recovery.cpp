@@ -25,7 +25,7 @@ bool fin_received(std::uint8_t state) {
 
 // The position near `position` whose low half is `sequence`.
 std::uint64_t position_of(std::uint32_t sequence, std::uint64_t position) {
-    return position + (sequence - static_cast<std::uint32_t>(position));
+    return position + static_cast<std::int64_t>(static_cast<std::int32_t>(sequence - static_cast<std::uint32_t>(position)));
 }
 
 bool plausible(unsigned index, unsigned index_bits, const SocketRecord& r) {
@@ -294,7 +294,7 @@ void Recovery::restore_connection(unsigned index) {
     continue_connection(index, record);
 }
 
-void Recovery::continue_connection(unsigned index, const TcpRecord& record) {
+void Recovery::continue_connection(unsigned index, TcpRecord& record) {
     const bool half_open = record.state == SYN_RCVD;
     Socket* socket = half_open ? nullptr : sockets_.by_id(record.socket);
     if (socket != nullptr && (!socket->is_stream() || socket->tcp_ != nullptr || socket->gone_)) socket = nullptr;
@@ -319,18 +319,22 @@ void Recovery::close_orphan(tcp_pcb& pcb) {
     if (open && sockets_.connections().touch(pcb)) (void)tcp_close(&pcb);
 }
 
-// False: bytes are missing, and the connection cannot go on.
-bool Recovery::restore_streams(Socket& socket, const TcpRecord& record) {
+// False: bytes are missing, and the connection cannot go on. The socket's record is written before the connection's: it may say
+// that bytes, and the end of the stream, were received which the other one does not know of. The peer sends them again, and what
+// was read of them is known already.
+bool Recovery::restore_streams(Socket& socket, TcpRecord& record) {
     if (record.state == SYN_SENT) return true;  // they begin when it is connected
     const std::uint64_t read = socket.received_.read();
-    const std::uint64_t end = position_of(record.rcv_nxt - (fin_received(record.state) ? 1 : 0), read);
+    const std::uint32_t fin = fin_received(record.state) ? 1 : 0;
+    const std::uint64_t end = std::max(position_of(record.rcv_nxt - fin, read), read);
+    record.rcv_nxt = static_cast<std::uint32_t>(end) + fin;
     bool complete = true;
     if (socket.receive_shut_ || socket.state() == Socket::State::closing)
         socket.received_.start(end);
     else
         complete = socket.received_.recovered(read, end);
     complete &= socket.sent_.recovered(record.lastack, sockets_.areas());
-    if (fin_received(record.state)) socket.end_of_stream_ = true;
+    socket.end_of_stream_ = fin != 0;
     if (complete) return true;
     log("bytes of socket %u are missing", socket.id());
     socket.connection_gone(Error::connection_reset);

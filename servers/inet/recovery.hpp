@@ -96,8 +96,8 @@ private:
     void restore_socket(unsigned index);
     void take_bytes(Socket& socket, Left& left);
     void restore_connection(unsigned index);
-    void continue_connection(unsigned index, const TcpRecord& record);
-    bool restore_streams(Socket& socket, const TcpRecord& record);
+    void continue_connection(unsigned index, TcpRecord& record);
+    bool restore_streams(Socket& socket, TcpRecord& record);
     void finish(Socket& socket, const SocketRecord& record);
     void queue_for_accept(Socket& socket, const SocketRecord& record);
     void close_orphan(tcp_pcb& pcb);

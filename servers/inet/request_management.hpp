@@ -3,9 +3,12 @@
 // while it had it, is answered from what that process recorded of it, or done.
 #pragma once
 
+#include "tcp_restore.hpp"
 #include "waiting_calls.hpp"
 
 #include <ant/server.hpp>
+
+#include <algorithm>
 
 namespace ant::inet_server {
 
@@ -17,10 +20,11 @@ public:
     // After each call, result or event: lets calls go on that wait for what has changed meanwhile.
     // -> us until there is something to do again, as Server::before_receive wants it
     std::uint64_t before_receive();
-    // In a process that goes on for another: what waited for it comes first, then the peers hear of it.
-    void resume() {
+    // In a process that goes on for another, or whose driver does: what waited for it comes first, then the peers hear of it.
+    void resume(Connections::Lost lost) {
         resuming_ = true;
         idle_ = false;
+        lost_ = std::max(lost_, lost);
     }
     [[nodiscard]] bool resuming() const { return resuming_; }
 
@@ -92,7 +96,6 @@ private:
     Outcome handle_frames(Call call);
     static void copy_frame(Call call, const inet::Frame& frame);
     static void take_page(Call call, const abi::DataListEntry& area, const inet::Frame& frame);
-    Outcome give_back_pages(Call call);
     void write_returns();
     static bool input_is_held();
     bool input_waits(Call call);
@@ -115,6 +118,7 @@ private:
     bool polls_due_ = false;  // a socket has changed that a poll may wait for
     bool unheard_ = false;    // in this round frames have arrived, and nothing else has happened
     bool resuming_ = false;
+    Connections::Lost lost_ = Connections::Lost::by_server;
     bool idle_ = false;    // nothing has come since the last receive
     unsigned rounds_ = 0;  // while resuming
     struct Early {

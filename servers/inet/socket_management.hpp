@@ -63,6 +63,7 @@ public:
     void touched(Socket& socket) {
         if (!static_cast<Linked<Socket, TouchedTag>&>(socket).linked()) touched_.push_back(&socket);
     }
+    [[nodiscard]] bool any_touched() const { return !touched_.empty(); }
     // Writes the records that changed, then those of connections: see Connections.
     void commit();
 

@@ -224,7 +224,7 @@ void Connections::attach(Slot& slot, tcp_pcb& pcb) {
     static constexpr tcp_ext_arg_callbacks callbacks{.destroy = ended, .passive_open = nullptr};
     slot.pcb = &pcb;
     slot.phase = Phase::live;
-    slot.hurry = slot.resumed = false;
+    slot.hurry = slot.resumed = slot.begun_here = false;
     slot.socket = slot.listener = 0;
     slot.short_end = pcb.lastack;
     tcp_ext_arg_set(&pcb, id_, &slot);
@@ -236,7 +236,7 @@ Connections::Slot* Connections::take(tcp_pcb& pcb) {
     if (slot == nullptr) return nullptr;
     free_ = slot->next;
     attach(*slot, pcb);
-    slot->hurry = true;
+    slot->hurry = slot->begun_here = true;
     slot->edge = pcb.rcv_nxt + first_bytes;
     mark(*slot);
     return slot;
@@ -454,9 +454,9 @@ void Connections::probe(Slot& slot) {
     pcb.cwnd = std::min<tcpwnd_size_t>(pcb.cwnd, probe_segments * pcb.mss);
 }
 
-void Connections::resume() {
+void Connections::resume(Lost lost) {
     for (Slot& slot : slots_)
-        if (slot.pcb != nullptr) resume(slot);
+        if (slot.pcb != nullptr && (lost == Lost::by_driver || !slot.begun_here)) resume(slot);
     looks_ = 0;
     sys_untimeout(look_again, this);
     sys_timeout(first_look_ms, look_again, this);

@@ -67,10 +67,12 @@ public:
     // Only in Refill: the stream's bytes from lastack on, which is that of the record. What was sent must be among
     // them, of the rest it takes what has room. -> bytes taken. no_memory, state_refused: it cannot go on, abort it.
     Result<std::uint32_t> requeue(tcp_pcb& pcb, std::span<const SendPiece> pieces);
-    // Frames may have been lost, by this server's failure or by the driver's: all connections say again what they have
+    // Frames may have been lost, by this server's failure or by the driver's: connections say again what they have
     // received, and send again what is not acknowledged, carefully until the peer answers. Call it when the frames
-    // that waited have been handled.
-    void resume();
+    // that waited have been handled. After a failure of this server alone it is those that were restored: what this process has
+    // begun has lost nothing.
+    enum class Lost : std::uint8_t { by_server, by_driver };
+    void resume(Lost lost);
 
     // While several frames arrive together, a connection answers the last of its segments only.
     void begin_input() { together_ = true; }
@@ -115,6 +117,7 @@ private:
         bool left = false;   // by the process before: its record waits for restore() or forget()
         bool hurry = false;  // up to `edge` each segment is acknowledged at once: bytes may have been lost, or it begins
         bool resumed = false;
+        bool begun_here = false;  // by this process
         Phase phase = Phase::live;
         std::uint32_t socket = 0, listener = 0;
         std::uint32_t cwnd = 0;            // probing: when the peer has answered

@@ -183,9 +183,10 @@ void Requests::process_ended() {
 }
 
 // What has been done is on record before anybody hears of it. Of frames the driver hears only that they have arrived: nobody
-// misses what they changed, as long as no packet and no answer tells of it. Until then their senders have them.
+// misses what they changed, as long as no packet and no answer tells of it. Until then their senders have them: of bytes, but
+// not of an acknowledgement, as that of a SYN, which makes a socket.
 void Requests::finish_round() {
-    if (!std::exchange(unheard_, false)) sockets.commit();
+    if (!std::exchange(unheard_, false) || sockets.any_touched()) sockets.commit();
     protocol.finish_batch();
     write_returns();
 }
@@ -229,7 +230,7 @@ bool Requests::resumed() {
     rounds_ = 0;
     sockets.store().release_doubtful();
     process_ended();
-    sockets.connections().resume();
+    sockets.connections().resume(std::exchange(lost_, Connections::Lost::by_server));
     return true;
 }
 

@@ -3,15 +3,19 @@
 import itertools
 import random
 import socket
+import struct
 import time
+from pathlib import Path
 
 import pytest
 
 import inet_failures
-from harness import Machine, assert_healthy
-from inet_failures import (EXCHANGE, SEED, Echo, handshakes_through, hundred_connections, peer_alone,
-                           stop_in_exchanges, stops, transfers_through)
+from antlib import run
+from harness import Machine, assert_healthy, compiled
+from inet_failures import (ACK, EXCHANGE, SEED, SYN, Echo, Handshake, handshakes_through, hundred_connections, peer_alone,
+                           stop_in_exchanges, stops, transfers_through, wait_for_listeners)
 from transfers import download, guest_sum
+from wire import TCP, Wire
 
 FAILURES = ["crash inet null", "crash inet panic", "kill inet", "hang inet"]
 ENDS = ["replace inet", "crash inet null"]
@@ -118,9 +122,54 @@ def test_a_mixture_of_a_hundred_connections(mixture):
     hundred_connections(guest, ENDS * 5, others.through)
 
 
+def test_stopped_while_a_call_waits(mixture):
+    """Also between the socket's record, which says what the call got, and the connection's, which says that it was received."""
+    guest, others = mixture
+    step = 40
+    for instructions in range(random.Random(SEED).randrange(1, step), 4000, step):
+        guest.command(f"stop-after inet {instructions}")
+        others.lasting.ask(b"%d" % instructions)
+
+
 def test_half_open():
     with peer_alone() as (guest, wire):
         handshakes_through(guest, wire, ENDS * 5)
+
+
+class Unaccepted(Handshake):
+    PORT = 5001  # `listening`
+
+    def hear_of(self, data: bytes) -> None:
+        """The first bytes are acknowledged, and nothing is said of the handshake any more."""
+        self.send(ACK, 1, self.peer + 1, data)
+        for frame in self.wire.frames(30):
+            if frame[23] != TCP or struct.unpack("!H", frame[36:38])[0] != self.own_port:
+                continue
+            assert not frame[47] & SYN, "it is half open again"
+            if struct.unpack("!I", frame[42:46])[0] == self.sequence + 1 + len(data):
+                return
+        raise AssertionError("no answer")
+
+
+def test_established_before_anybody_hears_of_it(tmp_path_factory):
+    """The peer's last word in the handshake is on record: it is not asked for it again."""
+    program = compiled(Path(__file__).parent / "programs" / "listening.c", tmp_path_factory.mktemp("programs"))
+    with Machine("inet-unaccepted", raw_wire="alone", image=run.image_with([program])) as guest:
+        wire = Wire(guest)
+        try:
+            wire.wait_for_address(guest)
+            wait_for_listeners(guest)
+            guest.run("stop iperf")
+            guest.run("start listening")
+            wait_for_listeners(guest)
+            for number in range(4):
+                time.sleep(0.5)  # inet has few timers now: each makes a commit
+                connection = Unaccepted(wire, 30_000 + number)
+                connection.send(ACK, 1, connection.peer + 1)
+                guest.command("crash inet null")
+                connection.hear_of(b"first")
+        finally:
+            wire.close()
 
 
 PROBATION = 2.5  # s, and more

@@ -369,9 +369,9 @@ void node_start(Durable& d) {
     table().each_unchecked([](unsigned index, const TcpRecord&) { left[index] = true; });
 }
 
-void node_resume() {
+void node_resume(bool driver_failed) {
     want_all();
-    connections.resume();
+    connections.resume(driver_failed ? Connections::Lost::by_driver : Connections::Lost::by_server);
     for (unsigned i = 0; i < Durable::max_sockets; ++i)
         if (durable->sockets[i].kind == Durable::Kind::stream) pump(i);
 }

@@ -53,7 +53,7 @@ inline constexpr std::uint8_t node_mac[6] = {2, 0, 0, 0, 0, 1}, peer_mac[6] = {2
 #define NODE_API extern "C" __attribute__((visibility("default")))
 
 NODE_API void node_start(Durable& durable);  // fresh, or from what is in there
-NODE_API void node_resume();
+NODE_API void node_resume(bool driver_failed = false);
 NODE_API void node_input(const Frame& frame);
 NODE_API std::uint64_t node_run_timers();  // -> us until the next
 NODE_API void node_commit();

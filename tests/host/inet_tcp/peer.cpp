@@ -131,6 +131,7 @@ void Peer::hear(const Segment& s, std::uint64_t now) {
 
 void Peer::hear_handshake(const Segment& s, std::uint64_t now) {
     if (s.syn) {
+        ++syns_;
         if (heard_ && s.sequence != irs_) return complain("another initial sequence number");
         if (!heard_) {
             irs_ = s.sequence;

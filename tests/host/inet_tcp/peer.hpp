@@ -60,6 +60,7 @@ public:
     [[nodiscard]] std::uint32_t received() const { return in_; }
     [[nodiscard]] bool received_fin() const { return fin_in_; }
     [[nodiscard]] bool all_acknowledged() const { return una_ == next_ && sent() == out_ && (!closing_ || fin_sent_); }
+    [[nodiscard]] unsigned syns() const { return syns_; }  // that it has heard
     [[nodiscard]] std::uint32_t timeouts() const { return timeouts_; }
     [[nodiscard]] std::uint64_t longest_silence() const { return longest_silence_; }
     [[nodiscard]] const std::string& complaint() const { return complaint_; }
@@ -79,6 +80,7 @@ private:
     const std::uint8_t* expected_ = nullptr;
     PeerOptions options_;
     std::uint16_t port_, node_port_;
+    unsigned syns_ = 0;
     bool active_ = false, established_ = false, scaled_ = false;
     // Sending.
     std::uint32_t iss_, una_, next_;

@@ -207,7 +207,7 @@ TEST_CASE("frames lost by the driver alone are sent again at once as well", "[in
     t.world.options.loss = 1;
     t.world.run_for(300);
     t.world.options.loss = 0;
-    t.world.ask([] { node_resume(); });
+    t.world.ask([] { node_resume(true); });
     const std::uint64_t start = t.world.now();
     REQUIRE(t.world.run([&] { return t.peer.received() == 300'000; }));
     CHECK(t.world.now() - start < 30'000);
