@@ -11,6 +11,10 @@ constinit Client default_inet{"inet"};
 // What inet's reply may take beyond the time that a caller of poll set.
 constexpr std::uint64_t poll_slack_us = 5'000'000;
 
+// From here on what is sent goes in an area of its own, from which it leaves. inet copies shorter pieces together, as it can
+// name only so many areas.
+constexpr std::size_t moved_bytes = 16 * 1024;
+
 // What fits into the parameter area behind inet::Receive.
 constexpr std::size_t inline_receive_bytes = abi::parameter_capacity - sizeof(inet::Receive);
 
@@ -72,19 +76,29 @@ Result<std::size_t> Socket::send(std::span<const std::byte> data, std::uint32_t 
         };
         return at_most(head.bytes, ANT_TRY(server_->call_in_place(inet::send, fill, head.bytes, {}, no_limit)).value);
     }
+    if (data.size() > transfer::area_bytes) data = data.first(transfer::area_bytes);
+    if (to == nullptr && data.size() >= moved_bytes) {
+        if (auto area = Ica::reserve(data.size())) {
+            __builtin_memcpy(area->data(), data.data(), data.size());
+            const auto sent = send(std::move(*area), 0, data.size(), flags);
+            if (sent || sent.error() != Error::over_quota) return sent;
+        }  // else inet takes what it has room for
+    }
     const Ica& area = *ANT_TRY(transfer::area());
-    head.bytes = static_cast<std::uint32_t>(data.size() < area.size() ? data.size() : area.size());
+    head.bytes = static_cast<std::uint32_t>(data.size());
     __builtin_memcpy(area.data(), data.data(), head.bytes);
     return at_most(head.bytes, ANT_TRY(server_->call(inet::send, head, lend_read(area), no_limit)).value);
 }
 
 Result<std::size_t> Socket::send(Ica&& area, std::size_t offset, std::size_t bytes, std::uint32_t flags) {
     const inet::Send head{id_, flags, {}, static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(bytes)};
-    const auto sent = ANT_TRY(server_->call(inet::send, head, move(std::move(area)), no_limit));
+    const std::uint64_t address = area.address();
+    const auto sent = server_->call(inet::send, head, move(std::move(area)), no_limit);
     // The answer may be the NIC driver's: its value counts packets. See inet::Send.
-    if (sent.data == 0) return bytes;
-    (void)sys::ica_release(sent.data);
-    return Failure(Error::would_block);
+    if (sent && sent->data == 0) [[likely]]
+        return bytes;
+    (void)sys::ica_release(address);  // it came back, or the core has not let it go; else it is not ours
+    return Failure(sent ? Error::would_block : sent.error());
 }
 
 Result<std::size_t> Socket::receive(std::span<std::byte> data, std::uint32_t flags, inet::Address* from) {

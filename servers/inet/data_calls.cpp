@@ -54,6 +54,9 @@ void Requests::drop(const Outgoing& outgoing) {
     if (outgoing.area != 0) (void)sys::ica_release(outgoing.area);
 }
 
+// Nothing was taken.
+Outcome Requests::give_back(const Outgoing& outgoing) { return Call::reply(0, {outgoing.area, abi::DataMode::move}); }
+
 Outcome Requests::send(Call call) {
     const auto& params = call.params<inet::Send>();
     const auto socket = socket_of(call, params.socket);
@@ -111,7 +114,7 @@ Outcome Requests::send_stream(Call call, Socket& socket, Outgoing outgoing) {
     const bool behind = !socket.writers.empty() || !socket.stream().all_written();
     if (!wait && behind) {
         if (outgoing.area == 0) return outgoing.taken == 0 ? Outcome{Error::would_block} : Call::reply(outgoing.taken);
-        return Call::reply(0, {outgoing.area, abi::DataMode::move});  // nothing taken: the area goes back
+        return give_back(outgoing);
     }
     if (behind) return send_later(call, socket, outgoing);
     if (outgoing.total() == 0) {
@@ -119,7 +122,7 @@ Outcome Requests::send_stream(Call call, Socket& socket, Outgoing outgoing) {
         return Call::reply(0);
     }
     const bool all = take(socket, outgoing, call.id());
-    if (outgoing.area != 0 && outgoing.taken == 0) return refuse(call, socket, outgoing, Error::too_many);
+    if (!wait && outgoing.area != 0 && outgoing.taken == 0) return give_back(outgoing);
     const bool written = socket.stream().all_written();
     socket.push(outgoing.more && all && written);
     if (wait && !(all && written)) return send_later(call, socket, outgoing);

@@ -63,6 +63,7 @@ public:
 private:
     static Result<Outgoing> outgoing_of(Call call, const inet::Send& send);
     static void drop(const Outgoing& outgoing);
+    static Outcome give_back(const Outgoing& outgoing);
     Outcome send_datagram(Call call, Socket& socket, const Outgoing& outgoing);
     Outcome send_stream(Call call, Socket& socket, Outgoing outgoing);
     static bool may_pass_on(Call call, Socket& socket, const Outgoing& outgoing);
@@ -96,6 +97,7 @@ private:
     Outcome handle_frames(Call call);
     static void copy_frame(Call call, const inet::Frame& frame);
     static void take_page(Call call, const abi::DataListEntry& area, const inet::Frame& frame);
+    Outcome give_back_pages(Call call);
     void write_returns();
     static bool input_is_held();
     bool input_waits(Call call);

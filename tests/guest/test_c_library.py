@@ -123,6 +123,34 @@ def test_poll_over_many_connections(guest):
     assert "FAILED" not in output and "all good" in output
 
 
+def count_pattern(connection: socket.socket, counts: list[int]) -> None:
+    """How many bytes came, -1 if they are not in order (user/ctests/ccrowd.c)."""
+    pattern, count, good = bytes(range(251)) * 262, 0, True
+    while part := connection.recv(65536):
+        good &= pattern[count % 251:][:len(part)] == part
+        count += len(part)
+    counts.append(count if good else -1)
+
+
+def test_more_connections_with_something_to_send_than_inet_can_name_areas(guest):
+    """70 x 192 KiB in pieces of 16 KiB: inet has room for 768. Who does not wait is told so, and nothing is lost."""
+    counts: list[int] = []
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        server.settimeout(120)
+        guest.console.send(f"run ccrowd 10.0.2.2 {server.getsockname()[1]}\n")
+        connections = [server.accept()[0] for _ in range(70)]
+        total = int(guest.console.expect(r"ccrowd: (\d+) bytes", 120).group(1))
+        readers = [threading.Thread(target=count_pattern, args=(connection, counts), daemon=True) for connection in connections]
+        for reader in readers:
+            reader.start()
+        guest.console.expect("ccrowd: all good", 300)
+        guest.console.until_prompt(60)
+        for reader in readers:
+            reader.join(300)
+    assert sum(counts) == total + 70 * 65536 and len(counts) == 70 and -1 not in counts
+
+
 def test_echo_server(guest):
     """Clients of a server that waits with poll, several at a time."""
     guest.run("stop echo")
@@ -145,4 +173,4 @@ def test_echo_server(guest):
 
 def test_nothing_is_left_behind(guest):
     assert_healthy(guest)
-    assert not {row["name"] for row in guest.json("ps")} & {"chello", "csock", "cecho", "cudp", "cpoll"}
+    assert not {row["name"] for row in guest.json("ps")} & {"chello", "csock", "cecho", "cudp", "cpoll", "ccrowd"}

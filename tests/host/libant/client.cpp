@@ -112,30 +112,78 @@ TEST_CASE("a state area is recognised by the next version, and only if it is who
     CHECK(ant::StateArea::adopt({0, 0}).error() == ant::Error::not_found);
 }
 
-TEST_CASE("a socket sends little inline and much through an area that it lends", "[socket]") {
+namespace {
+
+using Bytes = std::vector<std::byte>;
+
+Bytes numbered(std::size_t bytes) {
+    Bytes data(bytes);
+    for (std::size_t i = 0; i < bytes; ++i) data[i] = static_cast<std::byte>(i);
+    return data;
+}
+
+ant::abi::DataMode mode_of(const fake::Call& call) {
+    return static_cast<ant::abi::DataMode>(call.a >> 32 & ant::abi::flag::data_mask);
+}
+
+Bytes sent_with(const fake::Call& call) {
+    const auto& head = parameters<ant::inet::Send>(call);
+    const auto* from = reinterpret_cast<const std::byte*>(&head + 1);
+    if (mode_of(call) != ant::abi::DataMode::none)
+        from = reinterpret_cast<const std::byte*>(call.d) + head.offset;
+    else
+        CHECK(call.c >> 32 == sizeof head + head.bytes);
+    return {from, from + head.bytes};
+}
+
+}  // namespace
+
+TEST_CASE("a socket sends little inline, more through an area that it lends, and much in one that it gives away", "[socket]") {
     prepare();
-    std::vector<std::byte> seen;
+    Bytes seen;
+    ant::abi::DataMode mode{};
     fake::on(fake::Syscall::request) = [&](const fake::Call& call) {
-        const auto& head = parameters<ant::inet::Send>(call);
-        const auto mode = call.a >> 32 & ant::abi::flag::data_mask;
-        const auto* from = reinterpret_cast<const std::byte*>(&head + 1);
-        if (mode != 0)
-            from = reinterpret_cast<const std::byte*>(call.d) + head.offset;
-        else
-            CHECK(call.c >> 32 == sizeof head + head.bytes);
-        seen.assign(from, from + head.bytes);
-        return value(head.bytes);
+        mode = mode_of(call);
+        seen = sent_with(call);
+        return value(seen.size());
+    };
+    constexpr std::pair<std::size_t, ant::abi::DataMode> cases[] = {
+        {0, ant::abi::DataMode::none},         {1, ant::abi::DataMode::none},          {2048, ant::abi::DataMode::none},
+        {2049, ant::abi::DataMode::lend_read}, {16383, ant::abi::DataMode::lend_read}, {16384, ant::abi::DataMode::move},
+        {65536, ant::abi::DataMode::move},
     };
     ant::Socket socket = ant::Socket::adopt(4);
-    for (std::size_t bytes : {std::size_t{0}, std::size_t{1}, std::size_t{2048}, std::size_t{2049}, std::size_t{65536}}) {
-        std::vector<std::byte> data(bytes);
-        for (std::size_t i = 0; i < bytes; ++i) data[i] = static_cast<std::byte>(i);
+    for (const auto& [bytes, expected] : cases) {
+        CAPTURE(bytes);
+        const Bytes data = numbered(bytes);
         const auto sent = socket.send(data);
         REQUIRE(sent);
         CHECK(*sent == bytes);
+        CHECK(mode == expected);
         CHECK(seen == data);
     }
-    std::vector<std::byte> too_much(100'000);
-    CHECK(*socket.send(too_much) == 65536);
+    CHECK(*socket.send(Bytes(100'000)) == 65536);
+    const ant::inet::Address somebody{0x0a000202, 9, 0};
+    CHECK(*socket.send(Bytes(20'000), 0, &somebody) == 20'000);
+    CHECK(mode == ant::abi::DataMode::lend_read);  // a datagram
+
+    // What inet has no room for goes through the area that is lent, which stays; no other is lost.
+    const unsigned before = Core::get().areas;
+    ant::Error refused = ant::Error::over_quota;
+    fake::on(fake::Syscall::request) = [&](const fake::Call& call) {
+        if (mode_of(call) == ant::abi::DataMode::move) return fake::failed(refused);  // by the core: the area stays
+        seen = sent_with(call);
+        return value(5000);
+    };
+    const Bytes data = numbered(40'000);
+    CHECK(*socket.send(data) == 5000);
+    CHECK(seen == data);
+    CHECK(Core::get().areas == before);
+    refused = ant::Error::connection_reset;
+    CHECK(socket.send(data).error() == ant::Error::connection_reset);
+    CHECK(Core::get().areas == before);
+    fake::on(fake::Syscall::request) = [](const fake::Call& call) { return fake::Raw{ant::Error::none, 0, call.d, 0, 0, 0}; };
+    CHECK(socket.send(data, ant::inet::message_flag::dont_wait).error() == ant::Error::would_block);  // it came back
+    CHECK(Core::get().areas == before);
     (void)socket.detach();
 }

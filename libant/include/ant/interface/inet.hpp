@@ -55,9 +55,9 @@ inline constexpr std::uint32_t to = 16;        // send: `address` is valid (data
 //   send_timeout_us has passed.
 // - Moved: no copy. The area is inet's until acknowledged, then freed. Success means that *the whole range* is
 //   taken, whatever the value: the answer may come straight from the NIC driver (direct return) and then counts
-//   packets. Without waiting and with earlier data still unsent: value 0, and the area comes back as the answer's
-//   data ICA. After any other error the area is gone. Error::server_died or restarted may be the driver's:
-//   the bytes are taken and will be sent again; if it was inet's, the next call fails as well.
+//   packets. Without waiting and with earlier data still unsent, or no room in inet's list of areas: value 0, and the area
+//   comes back as the answer's data ICA. After any other error the area is gone. Error::server_died or restarted may be the
+//   driver's: the bytes are taken and will be sent again; if it was inet's, the next call fails as well.
 struct Send {
     std::uint32_t socket;
     std::uint32_t flags;
