@@ -1,6 +1,6 @@
 // What `ant bench send`, `rtt` and `throughput` measure, under Linux, to programs on the host (tools/antlib/network_peer.py).
-// network HOST PORT send|rtt|bulk|stall: what is counted stands between marks for the plugin of the emulator (tools/plugin); to
-// the processor they are no operation.
+// network HOST PORT send|rtt|stall, or bulk MIB: what is counted stands between marks for the plugin of the emulator
+// (tools/plugin); to the processor they are no operation.
 #define _GNU_SOURCE
 #include "connection.h"
 
@@ -12,7 +12,7 @@
 #define BEGIN() MARK(2)
 #define END() MARK(3)
 
-enum { sends = 200, round_trips = 500, warm_up = 50, block = 64 << 10, bulk_bytes = 16 << 20, stall_seconds = 15 };
+enum { sends = 200, round_trips = 500, warm_up = 50, block = 64 << 10, stall_seconds = 15 };
 static const uint32_t send_sizes[] = {256, 512, 768, 1024, 1460, 2048, 4096, 16384};
 static const uint32_t questions[] = {256, 512, 768, 1024};
 static char buffer[block];
@@ -65,7 +65,7 @@ static void measure_round_trip(void) {
     }
 }
 
-static void measure_bulk(void) {
+static void measure_bulk(uint32_t bulk_bytes) {
     for (int sending = 1; sending >= 0; --sending) {
         const int stream = connection(sending ? "sink" : "source", bulk_bytes);
         printf("series throughput.%s.segment_instructions\n", sending ? "send" : "recv");
@@ -99,14 +99,14 @@ static void measure_stall(void) {
 }
 
 int main(int argc, char** argv) {
-    if (argc != 4) return 2;
+    if (argc < 4) return 2;
     host = argv[1], port = argv[2];
     if (strcmp(argv[3], "send") == 0)
         measure_send();
     else if (strcmp(argv[3], "rtt") == 0)
         measure_round_trip();
-    else if (strcmp(argv[3], "bulk") == 0)
-        measure_bulk();
+    else if (strcmp(argv[3], "bulk") == 0 && argc == 5)
+        measure_bulk((uint32_t)atoi(argv[4]) << 20);
     else if (strcmp(argv[3], "stall") == 0)
         measure_stall();
     else
