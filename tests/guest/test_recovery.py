@@ -206,13 +206,19 @@ ALWAYS_STOPS = 1000
 STOPS = [1, 10, 100, 300, 1000, 2000, 4000, 6000, 10_000, 20_000, 40_000, 100_000]
 
 
+def let_guardian_go(guest):
+    """It may be stopped by what was left of its instructions just in this call; then the next one is not."""
+    output, status = guest.command("stop-after guardian 0")
+    assert status == 0 or "error=restarted" in output
+
+
 @pytest.mark.parametrize("instructions", STOPS)
 def test_the_guardian_fails_in_a_replacement(guest, instructions):
     """Each server is replaced once, whoever finishes it."""
     before = {name: row_of(guest, name)["restarts"] for name in ("web", "basic")}
     guest.run(f"stop-after guardian {instructions}")
     replaced_all(guest, "web", "basic")
-    guest.run("stop-after guardian 0")
+    let_guardian_go(guest)
     if instructions <= ALWAYS_STOPS:
         assert newest(guest, "faults", "guardian")["cause"] == "stopped"
     for name, restarts in before.items():
@@ -226,5 +232,5 @@ def test_the_guardian_fails_in_a_start(guest, instructions):
     guest.run(f"stop-after guardian {instructions}")
     output = guest.run("run chello")
     assert len(re.findall("hello from the C library", output)) == 1 and "all good" in output
-    guest.run("stop-after guardian 0")
+    let_guardian_go(guest)
     assert_healthy(guest)

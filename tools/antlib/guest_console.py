@@ -120,7 +120,7 @@ class GuestConsole:
 
     def status(self, timeout: float = 120) -> int:
         text = self.output_of("status", timeout)
-        match = re.search(r"-?\d+", text)
+        match = re.search(r"^-?\d+$", text, re.MULTILINE)  # notices, with numbers in them, may come before it
         if not match:
             raise ConsoleTimeout(f"`status` printed no number but {text!r}")
         return int(match[0])
