@@ -107,6 +107,13 @@ class Busy(threading.Thread):
         except Exception as error:
             self.error = error
 
+    def go_on(self, times: int) -> None:
+        """Waits until it has worked so often again."""
+        wanted, end = self.done + times, time.monotonic() + 120
+        while self.done < wanted:
+            assert self.error is None and time.monotonic() < end, f"it does not go on: {self.error!r}"
+            time.sleep(0.001)
+
     def finish(self) -> None:
         self.stopping.set()
         self.join(300)

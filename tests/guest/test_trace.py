@@ -2,13 +2,14 @@
 
 import json
 import sys
+import time
 
 sys.path.append(str(__import__("pathlib").Path(__file__).resolve().parents[1] / "tools"))
 
 import perfetto  # noqa: E402
 from antlib.trace import SLOTS, Converter, as_perfetto, collect  # noqa: E402
 from harness import Machine  # noqa: E402
-from transfers import Curl  # noqa: E402
+from inet_failures import Busy, Echo  # noqa: E402
 
 PHASES = {"replacement", "create", "without service", "hand over", "start and initialise", "commit", "restore, first request"}
 
@@ -16,13 +17,15 @@ PHASES = {"replacement", "create", "without service", "hand over", "start and in
 def test_a_replacement_under_load():
     with Machine("trace") as guest:
         guest.wait_for_network()
-        # Slow enough for the newest records to hold all of the replacement.
-        transfer = Curl("--limit-rate", "200k", guest.url("/random?bytes=1000000000&seed=1"))
+        echo = Echo(guest)
+        # Slow enough for the newest records to hold all of the replacement, and without long pauses.
+        load = Busy(lambda number: (echo.ask(b"%06d" % number), time.sleep(0.01)))
         guest.run("trace on")
         old, new = pids(guest.run("replace rtl8139"))
+        load.go_on(2)
         guest.run("trace off")
+        load.finish()
         recording = collect(guest.console)
-        assert transfer.is_alive(), transfer.error
     converter = Converter(recording)
     events = json.loads(as_perfetto(converter.convert()))["traceEvents"]
     perfetto.check(events)

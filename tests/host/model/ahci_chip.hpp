@@ -194,7 +194,6 @@ private:
         std::uint32_t list = 0, received = 0, interrupt_status = 0, interrupt_enable = 0, command = 0, error_register = 0;
         std::uint32_t status = 0x7f, signature = signature::none, sata_control = 0, sata_error = 0, sata_active = 0, issue = 0;
         std::uint32_t untold = 0;  // like QEMU: ended while no FIS was received; the next one tells of them, and no reset helps
-        std::uint32_t old_active = 0;  // like QEMU: still under way from before a stop
         unsigned list_reads = 0, receive_reads = 0, settle_reads = 0;
         bool halted = false;
         bool reset_needed = false;  // the drive was left in the middle of something
@@ -241,7 +240,6 @@ private:
         p.status = 0x50;
         p.error_register = 1;
         p.reset_needed = p.queue_error = p.halted = false;
-        p.old_active = 0;
     }
 
     std::uint32_t read_port(Port& p, Reg reg) {
@@ -347,9 +345,7 @@ private:
     }
     void stop(Port& p) {
         p.list_reads = stop_reads;
-        if (like_qemu) {
-            p.old_active |= p.sata_active;
-        } else {
+        if (!like_qemu) {  // which goes on with them
             for (const Active& command : p.active) p.reset_needed |= !command.queued;
             if (!p.queue_error) p.queue_error = !p.active.empty();
             p.active.clear();
