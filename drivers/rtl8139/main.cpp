@@ -190,16 +190,15 @@ Outcome on_set_multicast(Call call) {
 
 // Results and events ------------------------------------------------------------------------------------------
 
-// Pages that inet gave back. What it says is checked: the chip must never get a page that is not ours.
+// Pages that inet gave back. The chip must never get a page that is not ours: the core has checked them.
 Outcome on_delivered(const ant::CallResult& result) {
-    const auto& list = *reinterpret_cast<const ant::abi::DataList*>(result.control + ant::abi::parameter_base);
     std::array<std::uint64_t, ant::abi::max_data_list> pages;
     std::size_t count = 0;
-    if (result.error == Error::none && result.value > 0 && list.count <= pages.size()) {
-        for (const auto& entry : std::span{list.entries, list.count}) {
-            const auto info = ant::sys::ica_info(entry.address);
-            if (info && info->pages == 1) pages[count++] = entry.address;
-        }
+    for (const auto& entry : result.data_list()) {
+        if (entry.pages == 1)
+            pages[count++] = entry.address;
+        else
+            (void)ant::sys::ica_release(entry.address);
     }
     driver->delivered(result.error, std::span{pages}.first(count));
     return {};

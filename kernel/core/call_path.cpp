@@ -273,7 +273,8 @@ void take_back_receipt(Slot& s) {
     Control* const c = answer.full != 0 || answer.rax != 0 ? nullptr : control_at(s, answer.rdi);
     if (c == nullptr) return;
     // Nothing but its page names the areas of a list that have arrived: they are the old server's, with the result.
-    if (static_cast<abi::Receipt>(answer.rsi & 0xff) == abi::Receipt::result && (answer.rsi & listed_bit) != 0) return;
+    if (static_cast<abi::Receipt>(answer.rsi & 0xff) == abi::Receipt::result && (answer.rsi & abi::receipt_flag::listed) != 0)
+        return;
     if (static_cast<abi::Receipt>(answer.rsi & 0xff) == abi::Receipt::request)
         take_back_request(s, *c);
     else

@@ -15,11 +15,6 @@ inline constexpr u32 cargo_flags = abi::flag::data_mask | abi::flag::data_list;
 // Flags of a frame that ask for more than a mapping when it is answered.
 inline constexpr u32 not_plain = static_cast<u32>(abi::DataMode::lend_read) | abi::flag::data_list | abi::flag::direct_return;
 
-// In a receipt of a result: a call that this relay had forwarded comes back through it.
-inline constexpr u64 relayed_bit = u64{1} << 16;
-// It brought a list of areas, which lies checked in the parameter area.
-inline constexpr u64 listed_bit = u64{1} << 17;
-
 // Keeps the compiler from deriving every access anew from an index into the pool.
 template <class T>
 [[gnu::always_inline]] inline T* opaque(T* pointer) {
@@ -131,11 +126,11 @@ inline void set_receipt(Process& t, u64 what, u64 control, u64 events, u64 value
 // Gives a result: the requester's own control ICA comes back, or a call that it forwarded.
 [[gnu::always_inline]] inline void deliver_result(Slot& s, Process& t, Control& c, Error error, std::int64_t value, u32 function,
                                                   u64 data, u64 events, bool listed = false) {
-    u64 what =
-        static_cast<u64>(abi::Receipt::result) | (listed ? listed_bit : 0) | static_cast<u64>(error) << 8 | u64{function} << 32;
+    u64 what = static_cast<u64>(abi::Receipt::result) | (listed ? abi::receipt_flag::listed : 0) | static_cast<u64>(error) << 8 |
+               u64{function} << 32;
     c.holder = &s;
     if (c.depth != 0) {
-        what |= relayed_bit;
+        what |= abi::receipt_flag::relayed;
         c.state = Control::State::held;
         c.way = Control::Way::other;
         s.current = &c;

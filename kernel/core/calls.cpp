@@ -523,7 +523,7 @@ template <u64 mode>
     c.set_standing(back_at_relay(c, depth));
     relay.current = &c;
     relay.window.map_control(index, c.leaf);
-    const u64 what = static_cast<u64>(abi::Receipt::result) | relayed_bit | u64{k.function} << 32;
+    const u64 what = static_cast<u64>(abi::Receipt::result) | abi::receipt_flag::relayed | u64{k.function} << 32;
     return hand_over_plainly(p, *t, machine::now(), {.rsi = what, .rdi = control, .r8 = value});
 }
 

@@ -32,16 +32,13 @@ static_assert(offsetof(Outcome, error) == 0 && offsetof(Outcome, list) == 4 && o
 // What a spoilt answer says.
 constexpr std::int64_t wrong_value = -0x5a5a'5a5a;
 
-// Bit of Receipt::result: a forwarded call that has come back through this relay.
-constexpr std::uint64_t relayed_bit = 1 << 16;
-
 }  // namespace
 
 // What a receive said, by meaning instead of register. Inlined functions write its fields one by one: the
 // compiler then keeps it in registers.
 struct Server::Receipt {
     std::uint64_t events;
-    std::uint64_t what;  // abi::Receipt | (op, or error of a result) << 8 | relayed_bit | function << 32
+    std::uint64_t what;  // abi::Receipt | (op, or error of a result) << 8 | receipt_flag | function << 32
     std::uint64_t control, value, data;
     Error error;
 
@@ -60,7 +57,8 @@ struct Server::Receipt {
     [[nodiscard]] abi::Receipt kind() const { return static_cast<abi::Receipt>(what & 0xff); }
     [[nodiscard]] std::uint32_t function() const { return static_cast<std::uint32_t>(what >> 32); }
     [[nodiscard]] CallResult result() const {
-        return {control, static_cast<Error>(what >> 8 & 0xff), static_cast<std::int64_t>(value), data, (what & relayed_bit) != 0};
+        return {control, static_cast<Error>(what >> 8 & 0xff),     static_cast<std::int64_t>(value),
+                data,    (what & abi::receipt_flag::relayed) != 0, (what & abi::receipt_flag::listed) != 0};
     }
 };
 

@@ -112,7 +112,15 @@ struct CallResult {
     std::int64_t value;
     std::uint64_t data;  // now this process's own, or 0
     bool relayed;
+    bool listed;  // it brought data ICAs: see data_list
 
+    // Data ICAs that have come with the answer of an own call, and are this process's now; checked by the core.
+    [[nodiscard]] std::span<const abi::DataListEntry> data_list() const {
+        if (!listed) return {};
+        const std::uint64_t offset = reinterpret_cast<const abi::ControlIca*>(control)->frames[0].parameters % abi::page_size;
+        const auto& list = *reinterpret_cast<const abi::DataList*>(control + offset);
+        return {list.entries, list.count};
+    }
     // A relayed one goes on to its requester as it came.
     [[nodiscard]] Outcome passed_on() const {
         Outcome outcome = error;

@@ -105,6 +105,12 @@ enum class Receipt : std::uint8_t {
     replacement = 3,  // the server is to be replaced: save what is not yet in areas, then hand_over
 };
 
+// In rsi, with a result.
+namespace receipt_flag {
+inline constexpr std::uint64_t relayed = 1 << 16;  // a call that this process had forwarded, and holds again
+inline constexpr std::uint64_t listed = 1 << 17;   // areas came with it: their DataList lies, checked, where frame 0 says
+}  // namespace receipt_flag
+
 // Event mask delivered with every receive.
 namespace event {
 inline constexpr std::uint64_t interrupt = 1 << 0;    // an interrupt of the own device
