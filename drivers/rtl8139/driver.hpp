@@ -4,7 +4,7 @@
 //
 // `Host` is the system around it:
 //   u64 take_area(pages), void free_area(u64)   areas; 0 = none
-//   Error deliver(FrameBatch, link_up)          ethinput, asynchronous; on success the frames' pages are gone
+//   Error deliver(FrameBatch, input_flag::*)    ethinput, asynchronous; on success the frames' pages are gone
 //   Error attach(inet::Attach)                  ifattach, asynchronous
 //   void answer(control, Error, value)          ends a deferred call
 //   u64 now_us(), void pause_us(us)
@@ -252,6 +252,7 @@ private:
             if (status & interrupt::system_error) return restart();
             if (status & (interrupt::receive_overflow | interrupt::fifo_overflow)) {
                 ++state_.statistics.receive_overflows;
+                overflow_ = true;
                 count_missed();
             }
             if (status & interrupt::link_change) link_changed();
@@ -398,8 +399,11 @@ private:
         }
         return Look::frame;
     }
+    [[nodiscard]] std::uint32_t input_flags() const {
+        return (state_.link_up != 0 ? ant::inet::input_flag::link_up : 0) | (overflow_ ? ant::inet::input_flag::overflow : 0);
+    }
     bool deliver(auto& chip, FrameBatch& batch) {
-        const ant::Error error = host_.deliver(batch, state_.link_up);
+        const ant::Error error = host_.deliver(batch, input_flags());
         for (unsigned i = 0; i < batch.count(); ++i)
             if (error != ant::Error::none || batch.copied(i)) keep(batch.spare(i));
         if (error != ant::Error::none) {
@@ -407,6 +411,7 @@ private:
             return false;
         }
         ++state_.inputs;
+        overflow_ = false;
         state_.statistics.received_packets += batch.count();
         state_.statistics.received_bytes += batch.bytes;
         chip.commit(batch);
@@ -491,7 +496,8 @@ private:
     // Lost with the process, and no harm done: timers, and the call in work.
     bool resumed_ = false;
     bool look_again_ = false;
-    bool quiet_ = false;  // nothing has happened since `before_receive`
+    bool quiet_ = false;     // nothing has happened since `before_receive`
+    bool overflow_ = false;  // of the receive ring, and inet has not heard of it
     bool backing_off_ = false;
     std::uint64_t retry_at_ = 0;
     std::uint64_t attach_at_ = 0;

@@ -51,12 +51,12 @@ public:
         bytes += frame.bytes;
     }
     // -> bytes of the parameter area
-    std::uint32_t write(std::uint64_t parameters, std::uint32_t link_up) const {
+    std::uint32_t write(std::uint64_t parameters, std::uint32_t flags) const {
         auto* list = reinterpret_cast<ant::abi::DataList*>(parameters);
         list->count = 0;
         list->reserved = 0;
         auto* head = reinterpret_cast<ant::inet::EthernetInput*>(&list->entries[areas_]);
-        *head = {count_, link_up};
+        *head = {count_, flags};
         auto* frames = reinterpret_cast<ant::inet::Frame*>(head + 1);
         auto* to = reinterpret_cast<std::byte*>(frames + count_);
         for (unsigned i = 0; i < count_; ++i) {

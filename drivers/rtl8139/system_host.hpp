@@ -16,9 +16,9 @@ public:
 
     static std::uint64_t take_area(std::size_t pages) { return ant::sys::ica_reserve(pages).value_or(0); }
     static void free_area(std::uint64_t address) { (void)ant::sys::ica_release(address); }
-    ant::Error deliver(const FrameBatch& batch, std::uint32_t link_up) {
+    ant::Error deliver(const FrameBatch& batch, std::uint32_t flags) {
         return outcome(inet_.send_in_place(
-            ant::inet::ethinput, [&](std::uint64_t parameters) { return batch.write(parameters, link_up); },
+            ant::inet::ethinput, [&](std::uint64_t parameters) { return batch.write(parameters, flags); },
             batch.areas() == 0 ? 0 : ant::abi::flag::data_list));
     }
     ant::Error attach(const ant::inet::Attach& card) {

@@ -73,7 +73,9 @@ Outcome Requests::handle_frames(Call call) {
         drop_moved(call);
         return Error::invalid_argument;
     }
-    protocol.set_link(input.link_up != 0);
+    protocol.set_link((input.flags & inet::input_flag::link_up) != 0);
+    if ((input.flags & inet::input_flag::overflow) != 0) [[unlikely]]
+        protocol.connections().limit_windows();
     protocol.connections().begin_input();
     std::size_t next = 0;
     const auto take_next = [&](const inet::Frame& frame) {

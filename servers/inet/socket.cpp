@@ -193,7 +193,7 @@ Result<> Socket::shutdown(inet::ShutdownHow how) {
         received_.consume_all();
         all_.back_pressure().eased(id_);
         touch();
-        window_opens(tcp_, unread);
+        if (tcp_ != nullptr) all_.connections().fetched(*tcp_, unread);
     }
     if (how == inet::ShutdownHow::receive || send_shut_) return {};
     send_shut_ = true;
@@ -233,6 +233,7 @@ bool Socket::finish_closing() {
     if (fin_pending_ && tcp_ != nullptr && sent_.all_written()) {
         touch();
         if (tcp_ == nullptr) return true;
+        if (closing) all_.connections().end_limit(*tcp_);
         const bool takes_data = tcp_->state == ESTABLISHED || tcp_->state == CLOSE_WAIT;
         const bool undelivered = takes_data && (tcp_->refused_data != nullptr || tcp_->rcv_wnd != TCP_WND_MAX(tcp_));
         if (closing && undelivered) {
@@ -282,7 +283,7 @@ err_t Socket::on_received(void* self, tcp_pcb* pcb, pbuf* p, err_t) {
         return ERR_OK;
     }
     if (socket.receive_shut_ || socket.state_ == State::closing) {
-        window_opens(pcb, p->tot_len);
+        socket.all_.connections().fetched(*pcb, p->tot_len);
         pbuf_free(p);
         return ERR_OK;
     }

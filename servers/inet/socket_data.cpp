@@ -128,14 +128,15 @@ Result<std::uint32_t> Socket::receive_stream(std::span<std::byte> to, std::uint3
         if (end_of_stream_ || receive_shut_ || tcp_ == nullptr) return 0;
         return Failure(Error::would_block);
     }
-    const bool all = (flags & inet::message_flag::wait_all) != 0 && !end_of_stream_ && received_.bytes() < TCP_WND / 2;
+    const bool all =
+        (flags & inet::message_flag::wait_all) != 0 && !end_of_stream_ && received_.bytes() < Connections::limited_window / 2;
     if (all && received_.bytes() < to.size()) return Failure(Error::would_block);
     const std::size_t count = received_.copy(to);
     if ((flags & inet::message_flag::peek) == 0) {
         received_.consume(count);
         note(cause, Error::none, static_cast<std::uint32_t>(count));
         touch();
-        window_opens(tcp_, count);
+        if (tcp_ != nullptr) all_.connections().fetched(*tcp_, count);
     }
     return static_cast<std::uint32_t>(count);
 }

@@ -227,6 +227,7 @@ void Connections::attach(Slot& slot, tcp_pcb& pcb) {
     slot.hurry = slot.resumed = slot.begun_here = false;
     slot.socket = slot.listener = 0;
     slot.short_end = pcb.lastack;
+    slot.withheld = 0;
     tcp_ext_arg_set(&pcb, id_, &slot);
     tcp_ext_arg_set_callbacks(&pcb, id_, &callbacks);
 }

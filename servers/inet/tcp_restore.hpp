@@ -74,6 +74,15 @@ public:
     enum class Lost : std::uint8_t { by_server, by_driver };
     void resume(Lost lost);
 
+    // The application has fetched bytes: the peer may send as many more.
+    void fetched(tcp_pcb& pcb, std::size_t bytes);
+    // The card has lost frames for want of room: for a while no window opens beyond what fits into its ring.
+    void limit_windows();
+    // Before lwIP is to close it: it resets a connection whose window is not open as far as it goes, as one with bytes that
+    // nobody has fetched.
+    void end_limit(tcp_pcb& pcb) const;
+    static constexpr std::uint32_t limited_window = 64 * 1024;
+
     // While several frames arrive together, a connection answers the last of its segments only.
     void begin_input() { together_ = true; }
     void end_input() { together_ = false; }
@@ -124,12 +133,14 @@ private:
         std::uint32_t seen = 0, edge = 0;  // rcv_nxt when we looked last; window when we resumed
         std::uint32_t asked = 0;           // rcv_nxt when we repeated an acknowledgement last
         std::uint32_t short_end = 0;       // behind the last short segment that was sent
+        std::uint32_t withheld = 0;        // bytes that were fetched, but do not open the window
         TcpRecord record{};                // restored
     };
 
     static err_t opened(std::uint8_t id, tcp_pcb_listen* listener, tcp_pcb* pcb);
     static void ended(std::uint8_t id, void* data);
     static void look_again(void* self);
+    static void limit_ends(void* self);
 
     Slot* slot_of(const tcp_pcb& pcb) const;
     Slot* take(tcp_pcb& pcb);
@@ -159,6 +170,7 @@ private:
     Slot* changed_ = nullptr;
     Slot* answering_ = nullptr;
     bool together_ = false;
+    bool limited_ = false;
     Slot slots_[capacity];
     Slot* recent_[recent] = {};  // which connection of those with this index had a segment last
 };

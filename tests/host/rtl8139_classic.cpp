@@ -89,6 +89,9 @@ TEST_CASE("after a FIFO overflow receiving goes on", "[rtl8139][classic]") {
     CHECK(m.host.frames.size() == 2);
     CHECK(m.driver->statistics().missed == 1);
     CHECK(m.state.statistics.receive_overflows == 1);
+    // inet hears of it once.
+    constexpr std::uint32_t link_up = ant::inet::input_flag::link_up, overflow = ant::inet::input_flag::overflow;
+    CHECK(m.host.input_flags == std::vector{link_up | overflow, link_up});
 }
 
 TEST_CASE("a bad header resets the receiver and nothing else", "[rtl8139][classic]") {

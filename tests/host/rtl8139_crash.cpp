@@ -65,10 +65,10 @@ struct CrashingHost : TestHost {
             return 0;
         });
     }
-    Error deliver(const FrameBatch& batch, std::uint32_t link_up) {
+    Error deliver(const FrameBatch& batch, std::uint32_t flags) {
         return at_points([&] {
             for (unsigned i = 0; i < batch.count(); ++i) REQUIRE(owned.contains(batch.page(i)));
-            const Error error = TestHost::deliver(batch, link_up);
+            const Error error = TestHost::deliver(batch, flags);
             for (unsigned i = 0; i < batch.count(); ++i)
                 if (error == Error::none && !batch.copied(i)) owned.erase(batch.page(i));
             return error;

@@ -82,16 +82,17 @@ struct TestHost {
     std::map<std::uint64_t, Answer> answers;  // by control ICA
     std::vector<Bytes> frames;                // as inet got them
     std::vector<std::uint32_t> frame_flags;
+    std::vector<std::uint32_t> input_flags;          // of each ethinput
     std::vector<std::vector<std::uint64_t>> inputs;  // pages of each ethinput without result
     std::vector<ant::inet::Attach> attaches;
 
     std::uint64_t take_area(std::size_t pages) { return arena.take(pages); }
     void free_area(std::uint64_t address) { arena.release(address); }
-    Error deliver(const FrameBatch& batch, std::uint32_t link_up) {
+    Error deliver(const FrameBatch& batch, std::uint32_t flags) {
         if (deliver_error != Error::none) return deliver_error;
         std::uint64_t parameters[ant::abi::parameter_capacity / sizeof(std::uint64_t)] = {};
         const auto start = reinterpret_cast<std::uint64_t>(parameters);
-        REQUIRE(batch.write(start, link_up) <= sizeof parameters);
+        REQUIRE(batch.write(start, flags) <= sizeof parameters);
         const auto& list = *reinterpret_cast<const ant::abi::DataList*>(parameters);
         const auto& input = *reinterpret_cast<const ant::inet::EthernetInput*>(&list.entries[list.count]);
         REQUIRE(list.count == batch.areas());
@@ -110,6 +111,7 @@ struct TestHost {
         }
         REQUIRE(pages.size() == list.count);
         inputs.push_back(pages);
+        input_flags.push_back(flags);
         return Error::none;
     }
     Error attach(const ant::inet::Attach& card) {

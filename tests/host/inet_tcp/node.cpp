@@ -127,9 +127,10 @@ void pump(unsigned index) {
     }
     if (socket.closed && !l.fin && l.written == socket.out) {
         l.fin = true;
-        if (socket.abandoned)
+        if (socket.abandoned) {
+            connections.end_limit(*l.pcb);
             tcp_close(l.pcb);
-        else
+        } else
             tcp_shutdown(l.pcb, 0, 1);
     }
     detach_if_done(index);
@@ -433,14 +434,12 @@ std::uint32_t node_read(unsigned index, std::uint32_t at_most) {
     socket.read += count;
     if (live[index].pcb != nullptr) {
         connections.touch(*live[index].pcb);
-        for (std::uint32_t rest = count; rest != 0;) {
-            const auto step = static_cast<u16_t>(std::min<std::uint32_t>(rest, 0xffff));
-            tcp_recved(live[index].pcb, step);
-            rest -= step;
-        }
+        connections.fetched(*live[index].pcb, count);
     }
     return count;
 }
+
+void node_card_overflowed() { connections.limit_windows(); }
 
 void node_close(unsigned index) {
     durable->sockets[index].closed = true;

@@ -62,6 +62,7 @@ NODE_API unsigned node_listen(std::uint16_t port, std::uint8_t backlog);
 NODE_API unsigned node_connect(std::uint16_t port);
 NODE_API void node_write(unsigned socket, std::uint32_t bytes);
 NODE_API std::uint32_t node_read(unsigned socket, std::uint32_t at_most);
+NODE_API void node_card_overflowed();
 NODE_API void node_close(unsigned socket);    // sends no more
 NODE_API void node_abandon(unsigned socket);  // and wants no more
 NODE_API int node_state(unsigned socket);     // tcp_state, -1: none

@@ -60,7 +60,8 @@ public:
     [[nodiscard]] std::uint32_t received() const { return in_; }
     [[nodiscard]] bool received_fin() const { return fin_in_; }
     [[nodiscard]] bool all_acknowledged() const { return una_ == next_ && sent() == out_ && (!closing_ || fin_sent_); }
-    [[nodiscard]] unsigned syns() const { return syns_; }  // that it has heard
+    [[nodiscard]] unsigned syns() const { return syns_; }                // that it has heard
+    [[nodiscard]] std::uint32_t window() const { return send_window_; }  // that it may fill
     [[nodiscard]] std::uint32_t timeouts() const { return timeouts_; }
     [[nodiscard]] std::uint64_t longest_silence() const { return longest_silence_; }
     [[nodiscard]] const std::string& complaint() const { return complaint_; }

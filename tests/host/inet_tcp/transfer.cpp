@@ -67,6 +67,34 @@ TEST_CASE("a stream in both directions, without a crash", "[inet]") {
     CHECK(t.world.timeouts() == 0);
 }
 
+// 192 KiB, but no more than its ring takes after the card had no room for frames, for a minute. Bytes arrive all the same.
+TEST_CASE("a window that the card has no room for is not opened again", "[inet]") {
+    PeerOptions generous;
+    generous.at_most_in_flight = 1 << 20;
+    Transfer t{3, {}, generous};
+    t.run(400'000, 0);
+    CHECK(t.peer.window() > 150'000);
+    t.world.ask([] { node_card_overflowed(); });
+    for (unsigned round = 0; round < 10; ++round) {
+        t.run(100'000, 20'000);
+        if (round > 1) CHECK(t.peer.window() <= 64 * 1024);
+    }
+    t.world.run_for(61'000'000);
+    t.run(200'000, 0);
+    CHECK(t.peer.window() > 150'000);
+    CHECK(t.world.timeouts() == 0);
+}
+
+TEST_CASE("without scaled windows there is nothing to limit", "[inet]") {
+    PeerOptions plain;
+    plain.scale = -1;
+    Transfer t{3, {}, plain};
+    t.world.ask([] { node_card_overflowed(); });
+    t.run(400'000, 20'000);
+    CHECK(t.peer.window() > 60'000);
+    CHECK(t.world.timeouts() == 0);
+}
+
 TEST_CASE("a stream in both directions through crashes", "[inet]") {
     const auto seed = GENERATE(range(1u, 25u));
     CAPTURE(seed);

@@ -182,9 +182,13 @@ inline constexpr std::uint32_t in_parameters = 4;
 }  // namespace frame_flag
 inline constexpr unsigned max_frames = 32;
 inline constexpr std::uint32_t short_frame = 256;
+namespace input_flag {
+inline constexpr std::uint32_t link_up = 1;
+inline constexpr std::uint32_t overflow = 2;  // since the call before the card has had no room for frames, which are lost
+}  // namespace input_flag
 struct EthernetInput {
     std::uint32_t count;
-    std::uint32_t link_up;
+    std::uint32_t flags;
 };
 
 enum class Op : std::uint16_t {
