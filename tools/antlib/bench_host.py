@@ -22,7 +22,7 @@ CARD = ["-device", "rtl8139,netdev=net0,romfile="]
 MODULES = ("8139cp",)
 # Each way. By the clock some seconds: in the first tenths the emulator still translates both systems' code.
 EXACT_MIB, CLOCK_MIB, SEGMENT_BYTES = 16, 256, 1460
-ROUNDS = 7  # boots of each system: the host wakes QEMU's threads faster in one than in another
+ROUNDS = 11  # boots of each system: the host wakes QEMU's threads faster in one than in another
 # Its driver and QEMU's card now and then both wait for the other, for good; then once more from the start.
 LINUX_ATTEMPTS, CARD_STOPPED = 5, "transmit queue 0 timed out"
 CARD_UP = f"ip addr add {tap.GUEST_ADDRESS}/24 dev eth0; ip link set eth0 up"
