@@ -1,6 +1,7 @@
-// How much the peers may send: lwIP's window (192 KiB), or, after the card had no room for what they sent, no more than its ring
-// takes (64 frames). A window larger than the ring is right where the way is long; nearby it only means that a sender as
-// fast as this host loses frames and sends them again.
+// How much the peers may send: lwIP's window (192 KiB), or, after the card had no room for what they sent, no more than its
+// ring takes (64 frames). A window larger than the ring is right where the way is long; nearby it only means that a sender
+// as fast as this host loses frames and sends them again. It is each connection's own window, limited as it fetches its
+// first bytes, and begins anew with the next process.
 #include "tcp_restore.hpp"
 
 #include <lwip/timeouts.h>
@@ -53,7 +54,8 @@ void Connections::limit_windows() {
 void Connections::limit_ends(void* self) { static_cast<Connections*>(self)->limited_ = false; }
 
 void Connections::end_limit(tcp_pcb& pcb) const {
-    if (Slot* slot = slot_of(pcb); slot != nullptr) pcb.rcv_wnd += std::exchange(slot->withheld, 0);
+    if (Slot* slot = slot_of(pcb); slot != nullptr)
+        pcb.rcv_wnd = std::min<tcpwnd_size_t>(pcb.rcv_wnd + std::exchange(slot->withheld, 0), TCP_WND_MAX(&pcb));
 }
 
 }  // namespace ant::inet_server

@@ -76,7 +76,8 @@ public:
 
     // The application has fetched bytes: the peer may send as many more.
     void fetched(tcp_pcb& pcb, std::size_t bytes);
-    // The card has lost frames for want of room: for a while no window opens beyond what fits into its ring.
+    // The card has lost frames for want of room: for a while no connection's window is opened again
+    // beyond what fits into its ring.
     void limit_windows();
     // Before lwIP is to close it: it resets a connection whose window is not open as far as it goes, as one with bytes that
     // nobody has fetched.
