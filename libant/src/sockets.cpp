@@ -97,7 +97,8 @@ Result<std::size_t> Socket::send(Ica&& area, std::size_t offset, std::size_t byt
     // The answer may be the NIC driver's: its value counts packets. See inet::Send.
     if (sent && sent->data == 0) [[likely]]
         return bytes;
-    (void)sys::ica_release(address);  // it came back, or the core has not let it go; else it is not ours
+    // What came back, or what the core has not let go; else it is not ours.
+    (void)sys::ica_release(sent ? sent->data : address);
     return Failure(sent ? Error::would_block : sent.error());
 }
 

@@ -39,7 +39,7 @@ public:
     Result<> shutdown(inet::ShutdownHow how);
     void close();
 
-    // What is too long to go inline is copied once, into an area that inet gets or, if it is short or a datagram, borrows. At
+    // What is too long to go inline is copied once, into an area that inet gets or, if it is short or has an address, borrows. At
     // most 64 KiB. -> bytes taken
     Result<std::size_t> send(std::span<const std::byte> data, std::uint32_t flags = 0, const inet::Address* to = nullptr);
     // No copy: the area is inet's from now on, and after an error it is gone. -> bytes taken
