@@ -200,6 +200,7 @@ Outcome on_delivered(const ant::CallResult& result) {
         else
             (void)ant::sys::ica_release(entry.address);
     }
+    if (result.data != 0) (void)ant::sys::ica_release(result.data);
     driver->delivered(result.error, std::span{pages}.first(count));
     return {};
 }

@@ -187,9 +187,12 @@ Process* answer_further(Slot& me, Control& c, Error error, std::int64_t value, u
         }
         cargo = *loaded;
     }
+    const u64 parameters = c.page->frames[c.depth - 1].parameters;
     let_go(me, c);
     ++me.calls_served;
     Slot* to = pop_to_receiver(c, error);
+    // Its receiver finds the list by its own frame: what has been checked, not what a relay may have left there.
+    if (cargo.list != nullptr) c.page->frames[c.depth].parameters = c.address + parameters % page_size;
     if (to == nullptr) {
         discard_result(cargo);
         free_control(c);

@@ -116,7 +116,7 @@ struct CallResult {
 
     // Data ICAs that have come with the answer of an own call, and are this process's now; checked by the core.
     [[nodiscard]] std::span<const abi::DataListEntry> data_list() const {
-        if (!listed) return {};
+        if (!listed || relayed) return {};
         const std::uint64_t offset = reinterpret_cast<const abi::ControlIca*>(control)->frames[0].parameters % abi::page_size;
         const auto& list = *reinterpret_cast<const abi::DataList*>(control + offset);
         return {list.entries, list.count};

@@ -271,3 +271,33 @@ TEST_CASE("an area that is registered as state does not leave with a call", "[ca
     CHECK(t.w.call(t.client, Syscall::state_fetch).rdx == a);
     t.w.check();
 }
+
+// The requester looks for the list where its own frame says, which a relay can write.
+TEST_CASE("a list that comes straight from a later stage lies where the requester's frame says", "[calls][data]") {
+    World w;
+    Process& last = w.start("last");
+    Process& relay = w.start("relay");
+    Process& client = w.start("app");
+    const u32 f = w.function(last, "last.do", 1), g = w.function(relay, "relay.do", 2);
+    const u64 c = w.control(client), area = w.area(last), forged = w.area(relay);
+    constexpr u64 direct = u64{abi::flag::direct_return} << 32;
+    constexpr u64 further = abi::parameter_base + 512;
+    CHECK(w.request_async(client, g, c).ok());
+    CHECK(w.receive(relay).op() == 2);
+    put_list(w, c, {{forged, DataMode::move}});
+    w.page(c).frames[0].parameters = c + 1;
+    CHECK(w.call(relay, Syscall::forward, f | direct, c, parameters_at(512, further)).ok());
+    CHECK(w.receive(last).op() == 1);
+    auto* list = reinterpret_cast<abi::DataList*>(reinterpret_cast<std::byte*>(&w.page(c)) + further);
+    list->count = 1;
+    list->entries[0] = {area, 0, static_cast<u32>(DataMode::move)};
+    CHECK(w.reply(last, c, 0, 0, Error::none, true).ok());
+    const Outcome o = w.receive(client);
+    CHECK(o.is(Receipt::result));
+    CHECK((o.rsi & abi::receipt_flag::listed) != 0);
+    CHECK(w.page(c).frames[0].parameters == c + further);
+    CHECK(list->entries[0].pages == 1);
+    CHECK(w.writes(client, area));
+    CHECK(!w.reads(client, forged));
+    w.check();
+}
