@@ -57,8 +57,7 @@ struct Server::Receipt {
     [[nodiscard]] abi::Receipt kind() const { return static_cast<abi::Receipt>(what & 0xff); }
     [[nodiscard]] std::uint32_t function() const { return static_cast<std::uint32_t>(what >> 32); }
     [[nodiscard]] CallResult result() const {
-        return {control, static_cast<Error>(what >> 8 & 0xff),     static_cast<std::int64_t>(value),
-                data,    (what & abi::receipt_flag::relayed) != 0, (what & abi::receipt_flag::listed) != 0};
+        return {control, static_cast<Error>(what >> 8 & 0xff), static_cast<std::int64_t>(value), data, what};
     }
 };
 
@@ -178,7 +177,7 @@ void Server::serve() {
         } else if (receipt.kind() == abi::Receipt::result && receipt.events == 0) {
             const CallResult result = receipt.result();
             const Outcome outcome = result_handler(receipt.function())(result);
-            answered = result.relayed ? result.control : 0;
+            answered = result.relayed() ? result.control : 0;
             finish_result<has_hook>(receipt, result, outcome);
         } else {
             Receipt other = receipt;
@@ -212,7 +211,7 @@ template <bool has_hook>
 // Only a call that was forwarded is to be answered now; of an own one the control ICA is free again.
 template <bool has_hook>
 [[gnu::always_inline]] inline void Server::finish_result(Receipt& receipt, const CallResult& result, const Outcome& outcome) {
-    if (result.relayed) {
+    if (result.relayed()) {
         finish<has_hook>(receipt, result.control, outcome);
     } else {
         controls::give(result.control);
@@ -234,7 +233,7 @@ std::uint64_t Server::take_other(Receipt& receipt, std::uint64_t answered) {
             const CallResult result = receipt.result();
             const Outcome outcome = result_handler(receipt.function())(result);
             finish_result<true>(receipt, result, outcome);
-            return result.relayed ? result.control : 0;
+            return result.relayed() ? result.control : 0;
         }
         case abi::Receipt::replacement:
             hand_over();
@@ -282,7 +281,7 @@ Server::ResultHandler Server::find_result_handler(std::uint32_t function) {
 
 // Nobody waits for this result here: of an own call only the area is of interest.
 Outcome Server::default_result(const CallResult& result) {
-    if (result.relayed) return result.passed_on();
+    if (result.relayed()) return result.passed_on();
     if (result.data != 0) (void)sys::ica_release(result.data);
     return {};
 }

@@ -221,7 +221,7 @@ Outcome on_disks(Call call) {
 Outcome on_statistics(Call call) { return call.reply_with(the_cache().statistics()); }
 
 Outcome on_result(const CallResult& result) {
-    if (result.relayed) return result.passed_on();
+    if (result.relayed()) return result.passed_on();
     const bool known =
         the_cache().result(result.control, result.error, reinterpret_cast<const void*>(result.control + abi::parameter_base));
     if (!known && result.data != 0) (void)sys::ica_release(result.data);

@@ -110,13 +110,13 @@ struct CallResult {
     std::uint64_t control;
     Error error;
     std::int64_t value;
-    std::uint64_t data;  // now this process's own, or 0
-    bool relayed;
-    bool listed;  // it brought data ICAs: see data_list
+    std::uint64_t data;     // now this process's own, or 0
+    std::uint64_t receipt;  // abi::receipt_flag
 
+    [[nodiscard]] bool relayed() const { return (receipt & abi::receipt_flag::relayed) != 0; }
     // Data ICAs that have come with the answer of an own call, and are this process's now; checked by the core.
     [[nodiscard]] std::span<const abi::DataListEntry> data_list() const {
-        if (!listed || relayed) return {};
+        if (relayed() || (receipt & abi::receipt_flag::listed) == 0) return {};
         const std::uint64_t offset = reinterpret_cast<const abi::ControlIca*>(control)->frames[0].parameters % abi::page_size;
         const auto& list = *reinterpret_cast<const abi::DataList*>(control + offset);
         return {list.entries, list.count};

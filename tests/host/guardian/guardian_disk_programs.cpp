@@ -118,7 +118,7 @@ struct World {
     void answer(std::size_t index, Error error = Error::none, std::uint64_t most = ~0ull) {
         const Pending p = pending[index];
         pending.erase(pending.begin() + static_cast<std::ptrdiff_t>(index));
-        CallResult result{p.control, error, 0, p.data, false, false};
+        CallResult result{p.control, error, 0, p.data, 0};
         if (p.function == "file.open") {
             if (error == Error::none) result.error = open_file(p.control);
             (void)DiskPrograms::on_opened(result);
